@@ -1,0 +1,1 @@
+"""The catalogue of what must hold in the platform's books."""

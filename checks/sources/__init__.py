@@ -1,0 +1,1 @@
+"""Where facts about the platform come from."""

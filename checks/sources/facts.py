@@ -1,0 +1,363 @@
+"""Typed facts: what any source answers about the platform.
+
+Every question to a source is answered by a fact or by `Unseen`; nothing is ever guessed. A
+source never raises for a failing platform. Units stand in the names; times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from monitor.domain.check import Finding, Params, Status
+
+
+class Why(StrEnum):
+    """Why something could not be seen."""
+
+    WAY = "way"  # the way to it failed: our network, the gateway
+    REFUSED = "refused"  # the way works, and the part refuses or is reported down
+    GARBLED = "garbled"  # an answer came that cannot be believed
+    BLIND = "blind"  # this source cannot see it, whatever the platform's state
+    LIMIT = "limit"  # our own bound was reached: time, size, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Could not look. `reason` is a word of templates/<language>/ (table `reason`).
+
+    `part` is what stayed unseen, path-like: gateway, ingest, breakers, kafka, redis, database,
+    database/shard2, monitoring, k6. `params` say what was asked, what came and what was
+    expected; `expected` is plain text such as "a JSON object with a number `totalLag`".
+    """
+
+    part: str
+    why: Why
+    reason: str
+    params: Params = field(default_factory=dict)
+
+
+T = TypeVar("T")
+Fact: TypeAlias = T | Unseen
+
+
+def blind(unseen: Unseen, hides: str = "") -> Finding:
+    """The finding "could not look" behind an Unseen.
+
+    `hides` names the subjects of the check that stay unseen by it ("": all of them).
+    """
+    params = {"part": unseen.part, "why": unseen.why.value, "reason": unseen.reason}
+    return Finding("blind", Status.UNKNOWN, unseen.part, {**params, **unseen.params}, hides=hides)
+
+
+# --- services and breakers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """An answer of a service about itself; `up` False: it says DOWN, or reports a part down."""
+
+    service: str
+    up: bool
+    response_ms: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """One circuit breaker of one instance. Rates are percent; None: no data yet (-1)."""
+
+    instance: str
+    name: str
+    state: str  # CLOSED OPEN HALF_OPEN DISABLED FORCED_OPEN METRICS_ONLY
+    failure_percent: float | None
+    slow_percent: float | None
+    failed_calls: int
+    buffered_calls: int
+    not_permitted_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCount:
+    """HTTP requests that one instance answered since it started, by uri and status."""
+
+    instance: str
+    uri: str
+    status: int
+    count: float
+    seconds_total: float
+
+
+# --- kafka -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The brokers that answer and the names of what they hold."""
+
+    brokers: int
+    cluster_id: str
+    topics: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition: its leader (None: offline), replicas and in-sync replicas (broker ids)."""
+
+    topic: str
+    partition: int
+    leader: int | None
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicEnds:
+    """The end offsets of a topic by partition; `messages` retained, as far as it is known."""
+
+    topic: str
+    end_offsets: Mapping[int, int]
+    messages: int
+
+    @property
+    def end_offset_total(self) -> int:
+        """The sum of the end offsets: grows by one with each message that arrives."""
+        return sum(self.end_offsets.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group and its state (STABLE, EMPTY, DEAD, PREPARING_REBALANCE, ...)."""
+
+    group_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How far one group is behind in one partition."""
+
+    topic: str
+    partition: int
+    committed_offset: int
+    end_offset: int
+    lag_messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLag:
+    """The lag of one group, partition by partition."""
+
+    group_id: str
+    partitions: tuple[PartitionLag, ...]
+
+    @property
+    def lag_messages(self) -> int:
+        """The whole lag of the group."""
+        return sum(p.lag_messages for p in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message of a DLQ; `value` is the platform's text, cut to length."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+    key: str
+    value: str
+
+
+# --- redis -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStats:
+    """How many keys there are, by use."""
+
+    rate_limit_keys: int
+    idempotency_keys: int
+    cache_keys: int
+    total_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateUse:
+    """What one merchant used of a limit in this window; `action` None: the source lost it."""
+
+    merchant_id: str
+    action: str | None
+    count: int
+    ttl_seconds: int | None  # None: the key never expires
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLife:
+    """The remaining lives of the keys with one prefix."""
+
+    prefix: str
+    keys: int
+    ttl_seconds_avg: float
+    never_expiring: int
+
+
+@dataclass(frozen=True, slots=True)
+class CachedKey:
+    """What the idempotency cache holds under a key."""
+
+    key: str
+    exists: bool
+    payment_id: int | None
+    ttl_seconds: int | None
+
+
+# --- database --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """The outbox of one shard ("" where the source does not tell them apart)."""
+
+    shard: str
+    waiting: int
+    oldest_age_seconds: float  # 0 if nothing waits
+    exhausted: int | None  # rows that used up their retries; None: the source cannot tell
+    oldest: tuple[Params, ...] = ()  # a few of the oldest rows
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many rows have a status, and their amount where it is known."""
+
+    status: str
+    count: int
+    amount_krw: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStatistics:
+    """Payments requested in a time range (today, last_hour, last_24h, all)."""
+
+    time_range: str
+    count: int
+    amount_krw: int
+    by_status: tuple[StatusCount, ...]
+    top_merchants: tuple[Params, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookCounts:
+    """The row counts of the platform's tables; by shard where they are told apart."""
+
+    payments: int
+    payments_by_status: tuple[StatusCount, ...]
+    ledger_entries: int
+    outbox_total: int
+    outbox_waiting: int
+    shards: Mapping[str, str]  # shard -> UP, DOWN, UNCONFIGURED
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStats:
+    """What a worker (settlement or refund) did with its requests, since ever."""
+
+    work: str  # settlement, refund
+    total: int
+    succeeded: int
+    failed: int
+    pending: int
+    dead_letters: int
+    delayed: int
+    amount_krw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A violation of an invariant: where, which row, and by how much."""
+
+    invariant: str
+    shard: str
+    key: str  # "payment 12", "entry 7", "event 9"; "" for a control total
+    payment_id: int | None
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One look at the books of one shard: the invariants examined and what broke them.
+
+    `low` is the first payment_id of the window; `drift_krw` is the control total's difference.
+    """
+
+    shard: str
+    examined: tuple[str, ...]
+    breaks: tuple[Break, ...]
+    payments_seen: int
+    drift_krw: int
+    low: int
+    truncated: bool = False
+
+
+# --- what a source offers --------------------------------------------------------------------
+
+
+class ServicesSource(Protocol):
+    """Every service's word about itself, and the requests that ingest answered."""
+
+    def healths(self) -> Mapping[str, Fact[Health]]: ...
+    def requests(self) -> Fact[tuple[RequestCount, ...]]: ...
+
+
+class BreakersSource(Protocol):
+    """The circuit breakers of the ingest instances."""
+
+    def breakers(self) -> Fact[tuple[Breaker, ...]]: ...
+
+
+class KafkaSource(Protocol):
+    """The cluster, its topics and groups."""
+
+    def cluster(self) -> Fact[Cluster]: ...
+    def partitions(self, topic: str) -> Fact[tuple[Partition, ...]]: ...
+    def topic_ends(self, topic: str | None = None) -> Fact[tuple[TopicEnds, ...]]: ...
+    def groups(self) -> Fact[tuple[Group, ...]]: ...
+    def group_lag(self, group_id: str) -> Fact[GroupLag]: ...
+    def dead_letters(self, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]: ...
+
+
+class RedisSource(Protocol):
+    """The rate limits and the idempotency cache."""
+
+    def stats(self) -> Fact[RedisStats]: ...
+    def rate_uses(self) -> Fact[tuple[RateUse, ...]]: ...
+    def rate_use(self, merchant_id: str) -> Fact[tuple[RateUse, ...]]: ...
+    def key_lives(self) -> Fact[tuple[KeyLife, ...]]: ...
+    def cached_key(self, key: str) -> Fact[CachedKey]: ...
+
+
+class DatabaseSource(Protocol):
+    """The shards' books. Answers come shard by shard: a shard that is down hides only itself."""
+
+    def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]: ...
+    def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]: ...
+    def counts(self) -> Fact[BookCounts]: ...
+    def work(self, kind: str, now: datetime) -> Fact[WorkStats]: ...
+    def books(
+        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]
+    ) -> tuple[Fact[Books], ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The platform as it is seen: each part through its configured source."""
+
+    services: ServicesSource
+    breakers: BreakersSource
+    kafka: KafkaSource
+    redis: RedisSource
+    database: DatabaseSource

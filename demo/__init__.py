@@ -1,0 +1,1 @@
+"""A small, honest stand-in for the payment platform, with faults on demand."""

@@ -1,0 +1,1 @@
+"""Answers for a model, from live facts and from stored history."""

@@ -1,0 +1,1 @@
+"""The engine: time, state and delivery."""

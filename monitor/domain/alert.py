@@ -1,0 +1,196 @@
+"""The state machine of an alert: one finding of one check, from its first sighting to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.domain.check import Finding, Params, Status, Verdict
+
+
+class Phase(StrEnum):
+    """pending: seen, not yet often enough; firing; resolved: seen gone often enough."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    CLEARED = "cleared"  # went away before it fired
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How often a finding must be seen, and be gone.
+
+    It fires when `fire` of the last `within` passes saw it, and resolves after `resolve` passes
+    in a row that looked and did not see it. "Could not look" fires after `blind_after`.
+    """
+
+    fire: int = 2
+    within: int = 3
+    resolve: int = 2
+    blind_after: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode of one finding. `passes` are the last looks, newest last: 1 seen, 0 not."""
+
+    check: str
+    code: str
+    subject: str
+    phase: Phase
+    status: Status
+    since: datetime
+    last_seen_at: datetime
+    params: Params = field(default_factory=dict)
+    evidence: tuple[Params, ...] = ()
+    passes: str = "1"
+    fired_at: datetime | None = None
+    ended_at: datetime | None = None
+    id: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is about, whichever check saw it: `code:subject`."""
+        return f"{self.code}:{self.subject}"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """One alert at a time exists per check and key."""
+        return self.check, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of an alert, and why."""
+
+    alert: Alert
+    kind: str  # pending, fired, worsened, eased, resolved, cleared
+    at: datetime
+    reason: str
+
+
+def see(
+    alert: Alert | None, finding: Finding, rule: Rule, now: datetime
+) -> tuple[Alert, Transition | None]:
+    """A look that saw the finding: the alert after it, and what changed."""
+    if alert is None:
+        alert = _first(finding, now)
+        started = Transition(alert, "pending", now, "first seen")
+    else:
+        alert = _seen(alert, finding, now)
+        started = None
+    return _fire(alert, finding, rule, now, started)
+
+
+def _first(finding: Finding, now: datetime) -> Alert:
+    return Alert(
+        check="",
+        code=finding.code,
+        subject=finding.subject,
+        phase=Phase.PENDING,
+        status=finding.status,
+        since=now,
+        last_seen_at=now,
+        params=finding.params,
+        evidence=finding.evidence,
+    )
+
+
+def _seen(alert: Alert, finding: Finding, now: datetime) -> Alert:
+    return replace(
+        alert,
+        last_seen_at=now,
+        params=finding.params,
+        evidence=finding.evidence,
+        passes=(alert.passes + "1")[-_PASSES_KEPT:],
+    )
+
+
+_PASSES_KEPT = 30
+
+
+def _fire(
+    alert: Alert, finding: Finding, rule: Rule, now: datetime, started: Transition | None
+) -> tuple[Alert, Transition | None]:
+    if alert.phase is Phase.FIRING:
+        return _severity(alert, finding.status, now)
+    alert = replace(alert, status=finding.status)
+    due, reason = _is_due(alert, finding, rule, now)
+    if not due:
+        return alert, replace(started, alert=alert) if started else None
+    alert = replace(alert, phase=Phase.FIRING, fired_at=now)
+    return alert, Transition(alert, "fired", now, reason)
+
+
+def _is_due(alert: Alert, finding: Finding, rule: Rule, now: datetime) -> tuple[bool, str]:
+    if finding.status is Status.UNKNOWN:
+        return now - alert.since >= rule.blind_after, f"could not look for {rule.blind_after}"
+    needed = rule.fire if finding.sightings is None else finding.sightings
+    window = max(rule.within, needed)
+    seen = alert.passes[-window:].count("1")
+    return seen >= needed, f"seen in {seen} of the last {len(alert.passes[-window:])} passes"
+
+
+def _severity(alert: Alert, status: Status, now: datetime) -> tuple[Alert, Transition | None]:
+    if status is alert.status:
+        return alert, None
+    kind = "worsened" if status is Status.CRIT else "eased"
+    changed = replace(alert, status=status)
+    return changed, Transition(changed, kind, now, f"{alert.status} became {status}")
+
+
+def miss(alert: Alert, rule: Rule, now: datetime) -> tuple[Alert, Transition | None]:
+    """A look that did not see the finding any more: the alert after it, and what changed."""
+    alert = replace(alert, passes=(alert.passes + "0")[-_PASSES_KEPT:])
+    if alert.phase is Phase.PENDING:
+        if "1" in alert.passes[-rule.within :]:
+            return alert, None
+        ended = replace(alert, phase=Phase.CLEARED, ended_at=now)
+        return ended, Transition(ended, "cleared", now, "gone before it fired")
+    clean = len(alert.passes) - len(alert.passes.rstrip("0"))
+    if clean < rule.resolve:
+        return alert, None
+    ended = replace(alert, phase=Phase.RESOLVED, ended_at=now)
+    return ended, Transition(ended, "resolved", now, f"not seen in {clean} passes in a row")
+
+
+def advance_all(
+    check: str, alerts: Mapping[str, Alert], verdict: Verdict, rule: Rule, now: datetime
+) -> tuple[list[Alert], list[Transition]]:
+    """One pass of one check over its live alerts (by key): the changed alerts and transitions.
+
+    What the pass could not see neither advances nor resets anything.
+    """
+    findings = {finding.key: finding for finding in verdict.findings}
+    unseen = [f for f in verdict.findings if f.status is Status.UNKNOWN]
+    steps = [see(alerts.get(key), finding, rule, now) for key, finding in findings.items()]
+    steps += [
+        miss(alert, rule, now)
+        for key, alert in alerts.items()
+        if key not in findings and not is_hidden(alert, unseen)
+    ]
+    changed = [replace(after, check=check) for after, _ in steps]
+    transitions = [
+        replace(transition, alert=after)
+        for after, (_, transition) in zip(changed, steps, strict=True)
+        if transition is not None
+    ]
+    return changed, transitions
+
+
+def is_hidden(alert: Alert, unseen: Sequence[Finding]) -> bool:
+    """Whether a pass that could not see these says nothing about this alert.
+
+    "Could not look" itself is hidden only when the way to everything failed.
+    """
+    if alert.code == "blind":
+        return any(f.params.get("why") == "way" for f in unseen)
+    return any(under(alert.subject, f.hides) for f in unseen)
+
+
+def under(subject: str, parent: str) -> bool:
+    """Whether a path-like subject is its parent or lies below it ("" holds everything)."""
+    return not parent or subject == parent or subject.startswith(parent + "/")

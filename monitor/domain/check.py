@@ -1,0 +1,142 @@
+"""What a check says: statuses, findings, metrics, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from monitor.domain.load_test import LoadTestRun
+
+Params = Mapping[str, "str | int | float | bool | None"]
+Memory = Mapping[str, Any]  # JSON-able; what a check wants to find again at its next pass
+
+
+class Status(StrEnum):
+    """ok: looked, and it is well; warn, crit: looked, and it is not; unknown: could not look."""
+
+    OK = "ok"
+    WARN = "warn"
+    CRIT = "crit"
+    UNKNOWN = "unknown"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of monitoring plug-ins: 0 ok, 1 warn, 2 crit, 3 unknown."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {Status.OK: 0, Status.WARN: 1, Status.CRIT: 2, Status.UNKNOWN: 3}
+_WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst of some statuses (crit, unknown, warn, ok); ok if there are none."""
+    return min(statuses, key=_WORST_FIRST.index, default=Status.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One reading. The name is in the catalogue (metrics.py) and ends in its unit."""
+
+    name: str
+    value: float
+    subject: str = ""
+
+    @property
+    def series(self) -> str:
+        """The name under which the readings are stored: `name` or `name{subject}`."""
+        return series_name(self.name, self.subject)
+
+
+def series_name(name: str, subject: str = "") -> str:
+    """`outbox_waiting_messages{shard1}`: how a series is written everywhere."""
+    return f"{name}{{{subject}}}" if subject else name
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not well, or that could not be seen (status unknown).
+
+    `code` is a word of templates/<language>/; `subject` is what it is about, path-like
+    ("kafka", "shard1", "shard1/payment/12"). `evidence` are rows of the platform's own data.
+    `sightings` is how many passes must see it before it fires (None: as configured). A pass
+    with an unknown finding says nothing about the subjects under its `hides` ("": about
+    nothing that this check looks at).
+    """
+
+    code: str
+    status: Status
+    subject: str = ""
+    params: Params = field(default_factory=dict)
+    evidence: tuple[Params, ...] = ()
+    sightings: int | None = None
+    hides: str = ""
+
+    @property
+    def key(self) -> str:
+        """What makes two sightings the same finding."""
+        return f"{self.code}:{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a pass of a check came to; `load_test` is the run that the pass made, if any."""
+
+    status: Status
+    findings: tuple[Finding, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    load_test: LoadTestRun | None = None
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding], metrics: Iterable[Metric] = ()) -> Verdict:
+        """A verdict as bad as its worst finding."""
+        found = tuple(findings)
+        return cls(worst(f.status for f in found), found, tuple(metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding of another check as last seen; finding None: that check found nothing wrong."""
+
+    check: str
+    status: Status
+    measured_at: datetime
+    finding: Finding | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that a check may look at: the platform's sources, its options, its memory, the time.
+
+    `sightings` gives the latest findings of the other checks (diagnose_issues reads them).
+    """
+
+    platform: Any
+    options: Any
+    memory: Memory
+    now: datetime
+    sightings: Callable[[], tuple[Sighting, ...]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A kind of check. `probe` does the I/O and returns facts; `evaluate` is pure.
+
+    `options` is a frozen dataclass of thresholds and settings with defaults. The rest are
+    defaults that the configuration may change; `cron` (five fields) takes the place of `every`.
+    `explains` tells a check whose findings only explain others': they raise no alert.
+    """
+
+    name: str
+    options: type
+    probe: Callable[[Look], Any]
+    evaluate: Callable[[Any, Look], tuple[Verdict, Memory]]
+    every: timedelta = timedelta(minutes=1)
+    cron: str = ""
+    timeout: timedelta = timedelta(seconds=20)
+    enabled: bool = True
+    explains: bool = False

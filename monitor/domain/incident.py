@@ -1,0 +1,303 @@
+"""Incidents: one for one cause, with its consequences folded in, told once and told when over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Status, worst
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A declared consequence: an alert like `effect` follows from an alert like `cause`.
+
+    Both are patterns over `code:subject`; `*` matches anything, and `{x}` the same text in both.
+    """
+
+    effect: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Until `until`, nobody is told about alerts whose `check/code:subject` matches."""
+
+    pattern: str
+    until: datetime
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When an incident speaks.
+
+    `wait`: how long one with possible causes waits for them; `wait_max`: the longest wait while
+    such a cause is pending; `update_every`: the shortest time between two updates;
+    `remind_crit`, `remind_warn`: how often one that goes on is said again.
+    """
+
+    wait: timedelta = timedelta(seconds=30)
+    wait_max: timedelta = timedelta(minutes=3)
+    update_every: timedelta = timedelta(minutes=5)
+    remind_crit: timedelta = timedelta(hours=4)
+    remind_warn: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A cause and what follows from it. `told` is the last status that was announced.
+
+    `members` are ids of alerts, live or ended, in the order in which they joined.
+    """
+
+    root: str
+    opened_at: datetime
+    status: Status
+    members: tuple[int, ...] = ()
+    told: Status | None = None
+    told_members: tuple[int, ...] = ()
+    told_root: str = ""
+    told_at: datetime | None = None
+    ended_at: datetime | None = None
+    acked_by: str = ""
+    closed: bool = False
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be said about an incident: firing, update, reminder or resolved."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An incident after this moment, and what to say about it."""
+
+    incident: Incident
+    notice: Notice | None = None
+
+
+def explains(causes: Sequence[Cause], cause_key: str, effect_key: str) -> bool:
+    """Whether an alert `cause_key` is a declared cause of an alert `effect_key`."""
+    if cause_key == effect_key:
+        return False
+    return any(_matches(rule, cause_key, effect_key) for rule in causes)
+
+
+def _matches(rule: Cause, cause_key: str, effect_key: str) -> bool:
+    effect = _pattern(rule.effect).fullmatch(effect_key)
+    cause = _pattern(rule.cause).fullmatch(cause_key)
+    if effect is None or cause is None:
+        return False
+    shared = effect.groupdict().keys() & cause.groupdict().keys()
+    return all(effect[name] == cause[name] for name in shared)
+
+
+@lru_cache(maxsize=512)
+def _pattern(text: str) -> re.Pattern[str]:
+    escaped = re.escape(text).replace(r"\*", ".*")
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", escaped))
+
+
+def root_of(key: str, active: Iterable[str], causes: Sequence[Cause]) -> str:
+    """The first cause of `key` among the active keys: follow the causes up to where they end."""
+    known = sorted(set(active))
+    seen = {key}
+    while True:
+        above = [k for k in known if k not in seen and explains(causes, k, key)]
+        if not above:
+            return key
+        key = above[0]
+        seen.add(key)
+
+
+def is_caused(key: str, causes: Sequence[Cause]) -> bool:
+    """Whether anything at all is declared that `key` could follow from."""
+    return any(_pattern(rule.effect).fullmatch(key) for rule in causes)
+
+
+@dataclass(slots=True)
+class _Board:
+    """The open incidents while one moment is decided."""
+
+    alerts: Mapping[int, Alert]
+    causes: Sequence[Cause]
+    policy: Policy
+    silences: Sequence[Silence]
+    now: datetime
+    incidents: list[Incident] = field(default_factory=list)
+
+
+def advance(
+    incidents: Sequence[Incident],
+    alerts: Mapping[int, Alert],
+    causes: Sequence[Cause],
+    policy: Policy,
+    silences: Sequence[Silence],
+    now: datetime,
+) -> list[Change]:
+    """The open incidents at this moment: joined, opened, told or closed.
+
+    `alerts` holds, by id, all live alerts and the ended ones that open incidents refer to.
+    Only incidents that changed come back.
+    """
+    board = _Board(alerts, causes, policy, silences, now, list(incidents))
+    _place(board)
+    _merge(board)
+    changes = [_speak(board, _refresh(board, incident)) for incident in board.incidents]
+    before = {i.id: i for i in incidents if i.id is not None}
+    return [c for c in changes if c.incident.id is None or c.incident != before[c.incident.id]]
+
+
+def _place(board: _Board) -> None:
+    """Give every firing alert its incident: the one of its cause, or a new one."""
+    placed = {member for incident in board.incidents for member in incident.members}
+    firing = {i: a for i, a in board.alerts.items() if a.phase is Phase.FIRING}
+    keys = [a.key for a in firing.values()]
+    for alert_id, alert in sorted(firing.items()):
+        if alert_id in placed:
+            continue
+        root = root_of(alert.key, keys, board.causes)
+        home = _home(board, alert.key, root)
+        if home is None:
+            board.incidents.append(Incident(root, board.now, alert.status, (alert_id,)))
+        else:
+            joined = replace(
+                board.incidents[home], members=(*board.incidents[home].members, alert_id)
+            )
+            board.incidents[home] = joined
+
+
+def _home(board: _Board, key: str, root: str) -> int | None:
+    for index, incident in enumerate(board.incidents):
+        if not incident.closed and incident.root in (root, key):
+            return index
+    for index, incident in enumerate(board.incidents):
+        if not incident.closed and explains(board.causes, incident.root, key):
+            return index
+    return None
+
+
+def _merge(board: _Board) -> None:
+    """Re-root incidents whose cause fires now, and fold those with one root into the oldest."""
+    keys = [a.key for a in board.alerts.values() if a.phase is Phase.FIRING]
+    merged: dict[str, Incident] = {}
+    absorbed: list[Incident] = []
+    for incident in (replace(i, root=_root(board, i, keys)) for i in board.incidents):
+        first = merged.get(incident.root)
+        if first is None or incident.closed:
+            merged[incident.root if not incident.closed else f"closed {incident.id}"] = incident
+            continue
+        keep, drop = (first, incident) if _rank(first) <= _rank(incident) else (incident, first)
+        members = tuple(dict.fromkeys((*keep.members, *drop.members)))
+        merged[keep.root] = replace(
+            keep, members=members, opened_at=min(keep.opened_at, drop.opened_at)
+        )
+        if drop.id is not None:
+            absorbed.append(replace(drop, closed=True, ended_at=board.now, members=()))
+    board.incidents = [*merged.values(), *absorbed]
+
+
+def _rank(incident: Incident) -> tuple[bool, datetime]:
+    return incident.told is None, incident.opened_at
+
+
+def _root(board: _Board, incident: Incident, keys: Sequence[str]) -> str:
+    """The cause of an incident; once found it stays, even when it ends before the rest."""
+    if incident.closed:
+        return incident.root
+    return root_of(incident.root, keys, board.causes)
+
+
+def _refresh(board: _Board, incident: Incident) -> Incident:
+    live = [a for a in _members(board, incident) if a.phase is Phase.FIRING]
+    if incident.closed:
+        return incident
+    if not live:
+        return replace(incident, ended_at=incident.ended_at or board.now)
+    status = worst(a.status for a in live)
+    return replace(incident, status=status, ended_at=None)
+
+
+def _members(board: _Board, incident: Incident) -> list[Alert]:
+    return [board.alerts[m] for m in incident.members if m in board.alerts]
+
+
+def _speak(board: _Board, incident: Incident) -> Change:
+    """What must be said now: the difference between what was told and what is."""
+    if incident.closed:
+        return Change(incident)
+    if incident.ended_at is not None and incident.told is None:
+        return Change(replace(incident, closed=True))
+    if _is_silenced(board, incident):
+        return Change(incident)
+    notice = _ended(incident) or _first(board, incident) or _further(board, incident)
+    if notice is None:
+        return Change(incident)
+    return Change(_told(board, incident, notice), notice)
+
+
+def _told(board: _Board, incident: Incident, notice: Notice) -> Incident:
+    return replace(
+        incident,
+        told=incident.status,
+        told_members=incident.members,
+        told_root=incident.root,
+        told_at=board.now,
+        closed=notice.kind == "resolved",
+    )
+
+
+def _ended(incident: Incident) -> Notice | None:
+    return Notice("resolved", "all of it is over") if incident.ended_at else None
+
+
+def _first(board: _Board, incident: Incident) -> Notice | None:
+    if incident.told is not None:
+        return None
+    waited = board.now - incident.opened_at
+    if not is_caused(incident.root, board.causes):
+        return Notice("firing", "nothing is declared that could cause it")
+    pending = [a.key for a in board.alerts.values() if a.phase is Phase.PENDING]
+    expected = any(explains(board.causes, key, incident.root) for key in pending)
+    if waited < (board.policy.wait_max if expected else board.policy.wait):
+        return None
+    return Notice("firing", f"waited {waited} for a cause")
+
+
+def _further(board: _Board, incident: Incident) -> Notice | None:
+    if incident.told is None or incident.told_at is None:
+        return None
+    quiet = board.now - incident.told_at
+    if incident.told is not Status.CRIT and incident.status is Status.CRIT:
+        return Notice("update", "it became critical")
+    if incident.root != incident.told_root:
+        return Notice("update", "its cause was found")
+    if incident.acked_by:
+        return None
+    new = [m for m in incident.members if m not in incident.told_members]
+    if new and quiet >= board.policy.update_every:
+        return Notice("update", f"{len(new)} more consequences")
+    remind = (
+        board.policy.remind_crit if incident.status is Status.CRIT else board.policy.remind_warn
+    )
+    return Notice("reminder", f"still so after {quiet}") if quiet >= remind else None
+
+
+def _is_silenced(board: _Board, incident: Incident) -> bool:
+    names = [f"{a.check}/{a.key}" for a in _members(board, incident) if a.key == incident.root]
+    names = names or [f"{a.check}/{a.key}" for a in _members(board, incident)]
+    return any(
+        silence.until > board.now and fnmatchcase(name, silence.pattern)
+        for silence in board.silences
+        for name in names
+    )

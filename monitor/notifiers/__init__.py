@@ -1,0 +1,1 @@
+"""One receiver of messages per file, each ending in NOTIFIER."""

@@ -1,0 +1,301 @@
+"""The tables of the monitor's own database. Times are aware UTC; JSON columns hold plain data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.types import JSON
+from sqlmodel import Field, SQLModel
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time, stored as microseconds since 1970: sorts, compares and stays exact."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Aware time to microseconds; a naive time is a bug."""
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Microseconds to aware UTC."""
+        return None if value is None else from_micros(value)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 of an aware time."""
+    if at.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be stored: {at!r}")
+    delta = at - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC time behind microseconds since 1970."""
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def _time(**kw: Any) -> Any:
+    return Field(sa_type=UtcTime, **kw)
+
+
+def _json(**kw: Any) -> Any:
+    return Field(sa_column=Column(JSON, nullable=False), **kw)
+
+
+class SnapshotRow(SQLModel, table=True):
+    """One pass of one check. `slot_at` is when it was due, `at` when it looked."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index("ix_snapshots_check_at", "check", "at"), Index("ix_snapshots_at", "at"))
+    id: int | None = Field(default=None, primary_key=True)
+    check: str
+    at: datetime = _time()
+    slot_at: datetime = _time()
+    took_ms: float
+    status: str
+
+
+class FindingRow(SQLModel, table=True):
+    """A finding of a snapshot."""
+
+    __tablename__ = "findings"
+    __table_args__ = (
+        PrimaryKeyConstraint("snapshot_id", "code", "subject"),
+        {"sqlite_with_rowid": False},
+    )
+    snapshot_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), nullable=False)
+    )
+    code: str
+    subject: str
+    status: str
+    params: dict[str, Any] = _json()
+    evidence: list[dict[str, Any]] = _json()
+
+
+class SeriesRow(SQLModel, table=True):
+    """A series: one metric of one check about one subject. `counter_last`: its raw last value."""
+
+    __tablename__ = "series"
+    __table_args__ = (UniqueConstraint("check", "name"),)
+    id: int | None = Field(default=None, primary_key=True)
+    check: str
+    name: str  # metric or metric{subject}
+    counter_last: float | None = None
+
+
+class ValueRow(SQLModel, table=True):
+    """A reading, clustered by series and time."""
+
+    __tablename__ = "metric_values"
+    __table_args__ = (PrimaryKeyConstraint("series_id", "at"), {"sqlite_with_rowid": False})
+    series_id: int = Field(sa_column=Column(Integer, nullable=False))
+    at: datetime = _time()
+    value: float
+
+
+class HistogramRow(SQLModel, table=True):
+    """The readings of one series in one hour (span 3600) or UTC day (span 86400), mergeable.
+
+    `buckets` are packed (bucket, count) pairs of domain.baseline.
+    """
+
+    __tablename__ = "histograms"
+    __table_args__ = (
+        PrimaryKeyConstraint("series_id", "span", "start"),
+        {"sqlite_with_rowid": False},
+    )
+    series_id: int = Field(sa_column=Column(Integer, nullable=False))
+    span: int
+    start: int = Field(sa_column=Column(Integer, nullable=False))  # seconds since 1970
+    count: int
+    total: float
+    buckets: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PassCountRow(SQLModel, table=True):
+    """How many passes of a check an hour saw, by status, and how many were due but missed."""
+
+    __tablename__ = "pass_counts"
+    __table_args__ = (PrimaryKeyConstraint("check", "start"), {"sqlite_with_rowid": False})
+    check: str
+    start: int = Field(sa_column=Column(Integer, nullable=False))  # the hour, seconds since 1970
+    ok: int = 0
+    warn: int = 0
+    crit: int = 0
+    unknown: int = 0
+    missed: int = 0
+
+
+class MemoryRow(SQLModel, table=True):
+    """What a check wants to find again at its next pass."""
+
+    __tablename__ = "check_memory"
+    check: str = Field(primary_key=True)
+    memory: dict[str, Any] = _json()
+
+
+class AlertRow(SQLModel, table=True):
+    """One episode of one alert (domain.alert.Alert)."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index("ix_alerts_live", "check", sqlite_where=Column("ended_at").is_(None)),
+        Index("ix_alerts_since", "since"),
+        Index("ix_alerts_ended_at", "ended_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    check: str
+    code: str
+    subject: str
+    phase: str
+    status: str
+    since: datetime = _time()
+    last_seen_at: datetime = _time()
+    params: dict[str, Any] = _json()
+    evidence: list[dict[str, Any]] = _json()
+    passes: str
+    fired_at: datetime | None = _time(default=None)
+    ended_at: datetime | None = _time(default=None)
+
+
+class IncidentRow(SQLModel, table=True):
+    """One incident (domain.incident.Incident)."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        Index("ix_incidents_open", "closed"),
+        Index("ix_incidents_opened", "opened_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    root: str
+    status: str
+    opened_at: datetime = _time()
+    ended_at: datetime | None = _time(default=None)
+    closed: bool = False
+    told: str | None = None
+    told_members: list[int] = _json()
+    told_root: str = ""
+    told_at: datetime | None = _time(default=None)
+    acked_by: str = ""
+    members: list[int] = _json()
+
+
+class TransitionRow(SQLModel, table=True):
+    """A change of an alert or an incident, and why: the journal of what happened when."""
+
+    __tablename__ = "transitions"
+    __table_args__ = (Index("ix_transitions_at", "at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _time()
+    kind: str  # pending fired worsened eased resolved cleared | firing update reminder resolved
+    reason: str
+    alert_id: int | None = None
+    incident_id: int | None = None
+    snapshot_id: int | None = None
+
+
+class NotificationRow(SQLModel, table=True):
+    """A message owed to one receiver: unique by what it tells (`key`) and the receiver.
+
+    state: waiting, sent, dead. `lease_until`: who claimed it has until then to send it.
+    `reference` is what the receiver gave back (for Slack {"channel":…, "ts":…}).
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("key", "receiver"),
+        Index("ix_notifications_state", "state", "due_at"),
+        Index("ix_notifications_thread", "thread", "receiver"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    key: str  # "incident:7:firing:3", "report:daily:2026-11-22"
+    receiver: str
+    kind: str  # incident, report
+    thread: str = ""  # messages of one thread go out in order, each after the one before
+    payload: dict[str, Any] = _json()
+    state: str = "waiting"
+    created_at: datetime = _time()
+    due_at: datetime = _time()
+    lease_until: datetime | None = _time(default=None)
+    attempts: int = 0
+    error: str = ""
+    sent_at: datetime | None = _time(default=None)
+    reference: dict[str, Any] = _json()
+
+
+class SilenceRow(SQLModel, table=True):
+    """Until `until`, nobody is told about alerts whose `check/code:subject` matches."""
+
+    __tablename__ = "silences"
+    id: int | None = Field(default=None, primary_key=True)
+    pattern: str
+    until: datetime = _time()
+    created_at: datetime = _time()
+    author: str = ""
+    comment: str = ""
+
+
+class NoteRow(SQLModel, table=True):
+    """Something a person or the monitor itself wants to see in the history (a deployment)."""
+
+    __tablename__ = "notes"
+    __table_args__ = (Index("ix_notes_at", "at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _time()
+    kind: str  # deployment, operation, monitor, demo
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    author: str = ""
+
+
+class LoadTestRow(SQLModel, table=True):
+    """A run of k6: its outcome and its summary as k6 wrote it."""
+
+    __tablename__ = "load_tests"
+    __table_args__ = (Index("ix_load_tests_started_at", "started_at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    scenario: str
+    target: str
+    started_at: datetime = _time()
+    ended_at: datetime | None = _time(default=None)
+    state: str  # running, passed, failed, invalid
+    exit_code: int | None = None
+    reason: str = ""
+    figures: dict[str, Any] = _json()
+    summary: dict[str, Any] = _json()
+
+
+class JobRunRow(SQLModel, table=True):
+    """A run of a job for one slot of its calendar: what was due, and what became of it.
+
+    state: running, done, failed, skipped (too late to be of use). `missed` counts the slots
+    that passed unused before this one.
+    """
+
+    __tablename__ = "job_runs"
+    __table_args__ = (PrimaryKeyConstraint("job", "slot_at"), {"sqlite_with_rowid": False})
+    job: str
+    slot_at: datetime = _time()
+    started_at: datetime = _time()
+    ended_at: datetime | None = _time(default=None)
+    state: str
+    missed: int = 0
