@@ -1,5 +1,136 @@
-"""The commands."""
+"""The commands, thin: each builds what it needs, calls it, and prints."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import Annotated
 
 import typer
 
-main = typer.Typer(no_args_is_help=True)
+from monitor.cli_common import ConfigOption, build, fail, load
+
+main = typer.Typer(
+    name="paypulse",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Watches a payment platform, remembers what it saw, and tells you what matters.",
+)
+
+
+@main.command()
+def run(config: ConfigOption = None, verbose: bool = False) -> None:
+    """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
+    from monitor.lock import LockedError, only_scheduler
+    from monitor.schedule import Scheduler
+
+    settings = load(config)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    settings.database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_scheduler(settings.database):
+            app = build(settings)
+            scheduler = Scheduler(app.calendar, app.jobs())
+            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.base_url}")
+            scheduler.start()
+            wait_for_the_end()
+            typer.echo("paypulse: stopping")
+            scheduler.stop()
+            app.deliver()
+            app.close()
+    except LockedError as error:
+        fail(str(error))
+
+
+def wait_for_the_end() -> None:
+    """Sleep until Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    while not ended.wait(3600):
+        pass
+
+
+@main.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="The checks; all if none.")] = None,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown."""
+    from monitor.domain.check import worst
+    from monitor.show import observed_json, observed_lines
+
+    settings = load(config)
+    app = build(settings, senders={})
+    unknown = set(names or ()) - app.checks.keys()
+    if unknown:
+        known = ", ".join(app.checks)
+        fail(f"no check {', '.join(sorted(unknown))}; enabled are {known}")
+    seen = app.live(names or None)
+    if as_json:
+        typer.echo(json.dumps(observed_json(seen, app.words), ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(observed_lines(seen, app.words)))
+    raise typer.Exit(worst(each.verdict.status for each in seen.values()).exit_code)
+
+
+@main.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Try the configuration and every connection, and say what to do about each."""
+    from monitor.cli_doctor import examine
+
+    settings = load(config)
+    lines, healthy = examine(settings)
+    typer.echo("\n".join(lines))
+    raise typer.Exit(0 if healthy else 2)
+
+
+@main.command()
+def report(
+    kind: Annotated[str, typer.Argument(help="daily or weekly")] = "daily",
+    date: Annotated[str, typer.Option(help="The local day, as 2026-11-22 [today].")] = "",
+    format: Annotated[str, typer.Option(help="text, html or slack")] = "text",
+    send: Annotated[bool, typer.Option("--send", help="Send it to the receivers.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print the report of a day, or send it."""
+    from monitor.report_command import print_report, send_report
+
+    settings = load(config)
+    if kind not in ("daily", "weekly"):
+        fail(f"no report {kind!r}; there are daily and weekly")
+    app = build(settings)
+    try:
+        action = send_report if send else print_report
+        typer.echo(action(app, kind, date, format))
+    except ValueError as error:
+        fail(str(error))
+
+
+@main.command()
+def mcp(config: ConfigOption = None) -> None:
+    """Answer Claude over MCP on standard input and output."""
+    from mcp_server.server import serve_stdio
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    serve_stdio(build(load(config), senders={}))
+
+
+def _groups() -> None:
+    """Hang in the groups of commands."""
+    from monitor import cli_alerts, cli_config, cli_db, cli_demo
+
+    main.add_typer(cli_alerts.commands, name="alerts")
+    main.add_typer(cli_config.commands, name="config")
+    main.add_typer(cli_db.commands, name="db")
+    main.add_typer(cli_demo.commands, name="demo")
+
+
+_groups()

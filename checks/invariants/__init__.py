@@ -1,1 +1,1 @@
-"""The catalogue of what must hold in the platform's books."""
+"""What must hold in the books: one entry each, in families; every file here is discovered."""

@@ -6,7 +6,7 @@ source never raises for a failing platform. Units stand in the names; times are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -44,6 +44,12 @@ T = TypeVar("T")
 Fact: TypeAlias = T | Unseen
 
 
+def cut(text: str, length: int = 200) -> str:
+    """Foreign text on one line, without control characters, shortened to `length`."""
+    clean = "".join(c if c.isprintable() else " " for c in text[: 2 * length])
+    return clean if len(clean) <= length else clean[: length - 1] + "…"
+
+
 def blind(unseen: Unseen, hides: str = "") -> Finding:
     """The finding "could not look" behind an Unseen.
 
@@ -51,6 +57,16 @@ def blind(unseen: Unseen, hides: str = "") -> Finding:
     """
     params = {"part": unseen.part, "why": unseen.why.value, "reason": unseen.reason}
     return Finding("blind", Status.UNKNOWN, unseen.part, {**params, **unseen.params}, hides=hides)
+
+
+def blinds(unseen: Iterable[tuple[Unseen, str]]) -> list[Finding]:
+    """One finding "could not look" per part; what they hide is joined (different: "", all)."""
+    found: dict[str, Finding] = {}
+    for one, hides in unseen:
+        before = found.get(one.part)
+        same = before is None or before.hides == hides
+        found[one.part] = blind(one, hides if same else "")
+    return list(found.values())
 
 
 # --- services and breakers -------------------------------------------------------------------
@@ -291,32 +307,36 @@ class Break:
 class Books:
     """One look at the books of one shard: the invariants examined and what broke them.
 
-    `low` is the first payment_id of the window; `drift_krw` is the control total's difference.
+    `low` is the first payment_id of the window (0 and `swept`: all were looked at); `truncated`
+    are invariants with more breaks than are listed, `unseen` those that could not be examined,
+    each with its why. `entry_last` is the newest ledger entry.
     """
 
     shard: str
     examined: tuple[str, ...]
     breaks: tuple[Break, ...]
     payments_seen: int
-    drift_krw: int
     low: int
-    truncated: bool = False
+    truncated: tuple[str, ...] = ()
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    swept: bool = False
+    entry_last: int = 0
 
 
 # --- what a source offers --------------------------------------------------------------------
 
 
 class ServicesSource(Protocol):
-    """Every service's word about itself, and the requests that ingest answered."""
+    """Every service's word about itself, and the requests that each ingest instance answered."""
 
     def healths(self) -> Mapping[str, Fact[Health]]: ...
-    def requests(self) -> Fact[tuple[RequestCount, ...]]: ...
+    def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]: ...
 
 
 class BreakersSource(Protocol):
-    """The circuit breakers of the ingest instances."""
+    """The circuit breakers, by ingest instance."""
 
-    def breakers(self) -> Fact[tuple[Breaker, ...]]: ...
+    def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]: ...
 
 
 class KafkaSource(Protocol):

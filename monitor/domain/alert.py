@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -166,11 +166,12 @@ def advance_all(
     """
     findings = {finding.key: finding for finding in verdict.findings}
     unseen = [f for f in verdict.findings if f.status is Status.UNKNOWN]
+    measured = {metric.series for metric in verdict.metrics}
     steps = [see(alerts.get(key), finding, rule, now) for key, finding in findings.items()]
     steps += [
         miss(alert, rule, now)
         for key, alert in alerts.items()
-        if key not in findings and not is_hidden(alert, unseen)
+        if key not in findings and not is_hidden(alert, unseen, measured)
     ]
     changed = [replace(after, check=check) for after, _ in steps]
     transitions = [
@@ -181,13 +182,16 @@ def advance_all(
     return changed, transitions
 
 
-def is_hidden(alert: Alert, unseen: Sequence[Finding]) -> bool:
+def is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str]) -> bool:
     """Whether a pass that could not see these says nothing about this alert.
 
-    "Could not look" itself is hidden only when the way to everything failed.
+    "Could not look" itself is hidden only when the way to everything failed, and a regression
+    whenever its series was not measured.
     """
     if alert.code == "blind":
         return any(f.params.get("why") == "way" for f in unseen)
+    if alert.code == "regression":
+        return alert.subject not in measured
     return any(under(alert.subject, f.hides) for f in unseen)
 
 

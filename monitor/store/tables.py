@@ -204,7 +204,11 @@ class TransitionRow(SQLModel, table=True):
     """A change of an alert or an incident, and why: the journal of what happened when."""
 
     __tablename__ = "transitions"
-    __table_args__ = (Index("ix_transitions_at", "at"),)
+    __table_args__ = (
+        Index("ix_transitions_at", "at"),
+        Index("ix_transitions_alert", "alert_id"),
+        Index("ix_transitions_incident", "incident_id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = _time()
     kind: str  # pending fired worsened eased resolved cleared | firing update reminder resolved

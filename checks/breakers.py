@@ -1,0 +1,145 @@
+"""Do the circuit breakers of every ingest instance let calls through?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from checks.sources.facts import Breaker, Fact, Unseen, Why, blinds
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+Breakers = Mapping[str, Fact[tuple[Breaker, ...]]]
+_FORCED = {
+    "FORCED_OPEN": Status.CRIT,
+    "DISABLED": Status.CRIT,
+    "METRICS_ONLY": Status.WARN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """When a breaker is worth a word, and which breakers every instance must show.
+
+    A closed breaker is failing when it counts `failing_calls` failures, the last of them within
+    `failing_minutes`, and they are `failing_percent` of its calls (where it knows a rate).
+    """
+
+    names: tuple[str, ...] = ("kafka-publisher", "pg-auth-api")
+    half_open_minutes: float = 5.0
+    failing_calls: int = 3
+    failing_percent: float = 20.0
+    failing_minutes: float = 15.0
+
+
+def probe(look: Look) -> Breakers:
+    """Ask every instance for its breakers."""
+    breakers: Breakers = look.platform.breakers.breakers()
+    return breakers
+
+
+def evaluate(facts: Breakers, look: Look) -> tuple[Verdict, Memory]:
+    """Judge each breaker by its state, and a closed one by the failures it counts."""
+    seen = [b for fact in facts.values() if not isinstance(fact, Unseen) for b in fact]
+    kept = {key: record for key, record in look.memory.items() if _is_unseen(key, facts)}
+    memory = {**kept, **{_key(b): _remembered(b, look) for b in seen}}
+    findings = [f for b in seen for f in _judge(b, memory[_key(b)], look)]
+    findings += blinds(_unseen(facts, look.options.names))
+    return Verdict.of(findings, [m for b in seen for m in _metrics(b)]), memory
+
+
+def _key(breaker: Breaker) -> str:
+    return f"{breaker.instance}/{breaker.name}"
+
+
+def _is_unseen(key: str, facts: Breakers) -> bool:
+    return isinstance(facts.get(key.partition("/")[0]), Unseen)
+
+
+def _remembered(breaker: Breaker, look: Look) -> dict[str, Any]:
+    """The state and since when; the failures and when they last grew."""
+    now = look.now.isoformat()
+    before = look.memory.get(_key(breaker), {})
+    same_state = before.get("state") == breaker.state
+    grew = breaker.failed_calls > before.get("failed", 0)
+    return {
+        "state": breaker.state,
+        "since": before["since"] if same_state else now,
+        "failed": breaker.failed_calls,
+        "failed_at": now if grew else before.get("failed_at", now),
+    }
+
+
+def _judge(breaker: Breaker, record: Mapping[str, Any], look: Look) -> Iterator[Finding]:
+    if breaker.state == "OPEN":
+        yield _finding("breaker_open", Status.CRIT, breaker, record)
+    elif breaker.state in _FORCED:
+        yield _finding("breaker_forced", _FORCED[breaker.state], breaker, record)
+    elif breaker.state == "HALF_OPEN" and _is_half_open_long(record, look):
+        yield _finding("breaker_half_open_long", Status.WARN, breaker, record)
+    elif breaker.state == "CLOSED" and _is_failing(breaker, record, look):
+        yield _finding("breaker_failing", Status.WARN, breaker, record)
+
+
+def _is_half_open_long(record: Mapping[str, Any], look: Look) -> bool:
+    options: Options = look.options
+    return _minutes(record["since"], look.now) > options.half_open_minutes
+
+
+def _is_failing(breaker: Breaker, record: Mapping[str, Any], look: Look) -> bool:
+    """Successes of a closed breaker may go uncounted: old failures stay, new ones matter."""
+    options: Options = look.options
+    if breaker.failed_calls < options.failing_calls:
+        return False
+    if breaker.failure_percent is not None and breaker.failure_percent < options.failing_percent:
+        return False
+    return _minutes(record["failed_at"], look.now) <= options.failing_minutes
+
+
+def _minutes(since: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(since)).total_seconds() / 60
+
+
+def _finding(code: str, status: Status, breaker: Breaker, record: Mapping[str, Any]) -> Finding:
+    return Finding(code, status, _key(breaker), _params(breaker, record))
+
+
+def _params(breaker: Breaker, record: Mapping[str, Any]) -> Params:
+    return {
+        "instance": breaker.instance,
+        "name": breaker.name,
+        "state": breaker.state,
+        "since": record["since"],
+        "failed_calls": breaker.failed_calls,
+        "failure_percent": breaker.failure_percent,
+        "not_permitted_calls": breaker.not_permitted_calls,
+    }
+
+
+def _unseen(facts: Breakers, names: tuple[str, ...]) -> Iterator[tuple[Unseen, str]]:
+    """Instances that did not answer, and breakers that their answers do not show."""
+    for instance, fact in facts.items():
+        if isinstance(fact, Unseen):
+            yield fact, instance
+            continue
+        shown = {breaker.name for breaker in fact}
+        for name in names:
+            if name not in shown:
+                yield _missing(instance, name), f"{instance}/{name}"
+
+
+def _missing(instance: str, name: str) -> Unseen:
+    params = {"path": "", "got": "", "expected": f"a breaker {name}"}
+    return Unseen(f"{instance}/{name}", Why.BLIND, "breaker_not_shown", params)
+
+
+def _metrics(breaker: Breaker) -> Iterator[Metric]:
+    key = _key(breaker)
+    yield Metric("breaker_failed_calls", breaker.failed_calls, key)
+    yield Metric("breaker_not_permitted_calls", breaker.not_permitted_calls, key)
+    if breaker.failure_percent is not None:
+        yield Metric("breaker_failure_percent", breaker.failure_percent, key)
+
+
+CHECK = Check(name="breakers", options=Options, probe=probe, evaluate=evaluate)

@@ -1,0 +1,132 @@
+"""Did messages arrive in a dead-letter topic? Counted by end offsets, since the last pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from checks.sources.facts import DeadLetter, Fact, TopicEnds, Unseen, blinds
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`critical`: topics in which every message is money that was not booked."""
+
+    topics: tuple[str, ...] = ("payment.dlq", "settlement.dlq", "refund.dlq")
+    critical: tuple[str, ...] = ("payment.dlq",)
+    hold_minutes: float = 30.0
+    evidence_max: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The ends of the topics, and samples of those in which something arrived."""
+
+    ends: Mapping[str, Fact[TopicEnds]]
+    samples: Mapping[str, tuple[DeadLetter, ...]]
+
+
+def probe(look: Look) -> Facts:
+    """Ask for the ends of the topics that exist, and for messages where they moved."""
+    kafka, options = look.platform.kafka, look.options
+    cluster = kafka.cluster()
+    if isinstance(cluster, Unseen):
+        return Facts(dict.fromkeys(options.topics, cluster), {})
+    ends = {t: _ends(kafka, t, t in cluster.topics) for t in options.topics}
+    moved = [t for t, end in ends.items() if isinstance(end, TopicEnds) and _moved(end, look)]
+    return Facts(ends, {topic: _sample(kafka, topic, options.evidence_max) for topic in moved})
+
+
+def _ends(kafka: Any, topic: str, exists: bool) -> Fact[TopicEnds]:
+    """A topic that does not exist yet has never had a message; asking could create it."""
+    if not exists:
+        return TopicEnds(topic, {}, 0)
+    found: Fact[tuple[TopicEnds, ...]] = kafka.topic_ends(topic)
+    return found if isinstance(found, Unseen) else found[0]
+
+
+def _moved(ends: TopicEnds, look: Look) -> bool:
+    known = look.memory.get(ends.topic)
+    return known is not None and ends.end_offset_total > known["end"]
+
+
+def _sample(kafka: Any, topic: str, limit: int) -> tuple[DeadLetter, ...]:
+    found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, limit)
+    if isinstance(found, Unseen):
+        return ()
+    return tuple(sorted(found, key=lambda letter: letter.at)[-limit:])
+
+
+def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+    """Arrivals are told for a while after the last of them; the first pass only learns."""
+    seen = {t: end for t, end in facts.ends.items() if isinstance(end, TopicEnds)}
+    kept = {t: known for t, known in look.memory.items() if t not in seen}
+    memory = {**kept, **{t: _remembered(end, facts, look) for t, end in seen.items()}}
+    told = [t for t in seen if "last_at" in memory[t]]
+    unseen = [(end, t) for t, end in facts.ends.items() if isinstance(end, Unseen)]
+    findings = [*(_finding(t, memory[t], look.options) for t in told), *blinds(unseen)]
+    return Verdict.of(findings, [m for end in seen.values() for m in _metrics(end)]), memory
+
+
+def _remembered(ends: TopicEnds, facts: Facts, look: Look) -> Mapping[str, Any]:
+    """The end of a topic and what arrived; an end that fell is another topic: learn it anew."""
+    end, known = ends.end_offset_total, look.memory.get(ends.topic)
+    if known is None or end < known["end"]:
+        return {"end": end}
+    if end > known["end"]:
+        return _arrived(end, known, facts.samples.get(ends.topic, ()), look.now)
+    return known if _is_held(known, look) else {"end": end}
+
+
+def _arrived(
+    end: int, known: Mapping[str, Any], sample: Sequence[DeadLetter], now: datetime
+) -> Mapping[str, Any]:
+    return {
+        "end": end,
+        "count": known.get("count", 0) + end - known["end"],
+        "first_at": known.get("first_at", now.isoformat()),
+        "last_at": now.isoformat(),
+        "rows": [_row(letter) for letter in sample] or known.get("rows", []),
+    }
+
+
+def _row(letter: DeadLetter) -> Params:
+    return {
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "at": letter.at.isoformat(),
+        "value": letter.value,
+    }
+
+
+def _is_held(known: Mapping[str, Any], look: Look) -> bool:
+    if "last_at" not in known:
+        return False
+    held = timedelta(minutes=look.options.hold_minutes)
+    return look.now - datetime.fromisoformat(known["last_at"]) < held
+
+
+def _finding(topic: str, known: Mapping[str, Any], options: Options) -> Finding:
+    status = Status.CRIT if topic in options.critical else Status.WARN
+    params: Params = {
+        "topic": topic,
+        "count": known["count"],
+        "first_at": known["first_at"],
+        "last_at": known["last_at"],
+        "hold_minutes": options.hold_minutes,
+    }
+    rows = tuple(known["rows"])
+    return Finding("dead_letters_arrived", status, topic, params, rows, sightings=1)
+
+
+def _metrics(ends: TopicEnds) -> tuple[Metric, ...]:
+    return (
+        Metric("dlq_arrived_messages", ends.end_offset_total, ends.topic),
+        Metric("dlq_retained_messages", ends.messages, ends.topic),
+    )
+
+
+CHECK = Check(name="dead_letters", options=Options, probe=probe, evaluate=evaluate)

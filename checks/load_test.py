@@ -1,0 +1,157 @@
+"""Load test: does the platform still keep its response times and error rates under load?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from statistics import median
+
+from checks.sources import k6, k6_summary
+from checks.sources.facts import Fact, Unseen, blind
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.load_test import LoadTestRun
+
+_METRICS = {
+    "p95_ms": "load_test_p95_ms",
+    "median_ms": "load_test_median_ms",
+    "failed_percent": "load_test_failed_percent",
+    "requests_per_second": "load_test_requests_per_second",
+}
+_TARGETS_REMEMBERED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is run where, and when its result is worth a word.
+
+    `target` is the base URL of the payment API and must have the scheme, host and port of one
+    of `targets_allowed`. `scenario` is a name of ours or the path of a k6 script, for which
+    `variables` are further entries of __ENV; `seconds` and `rate` 0: as the scenario says.
+    A run is slower if its p95 is `slower_percent` and `slower_ms_min` above the median of the
+    passed runs before it (`runs_kept` at most, `runs_min` at least).
+    """
+
+    target: str = ""
+    targets_allowed: tuple[str, ...] = ()
+    scenario: str = "authorize-short"
+    seconds: int = 0
+    rate: int = 0
+    limit_seconds: float = 900.0
+    k6_binary: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    crossed: Status = Status.CRIT
+    slower_percent: float = 20.0
+    slower_ms_min: float = 50.0
+    runs_kept: int = 5
+    runs_min: int = 3
+
+    def __post_init__(self) -> None:
+        """A broken setting is told at start-up, not on Sunday morning."""
+        if self.target and not k6.is_allowed(self.target, self.targets_allowed):
+            raise ValueError(f"target {k6.shown(self.target)} is not one of targets_allowed")
+        if k6.find_script(self.scenario) is None:
+            known = ", ".join(k6.scenarios())
+            raise ValueError(f"scenario {self.scenario!r} is neither one of {known} nor a .js file")
+        if min(self.seconds, self.rate) < 0 or self.limit_seconds <= 0:
+            raise ValueError("seconds, rate and limit_seconds must not be negative")
+        for name in self.variables:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or name.startswith("K6_"):
+                raise ValueError(f"variables: {name!r} is no name in capitals, or one of k6's own")
+
+
+def probe(look: Look) -> Fact[LoadTestRun]:
+    """Run k6 once."""
+    options: Options = look.options
+    plan = k6.Plan(
+        scenario=options.scenario,
+        target=options.target,
+        targets_allowed=options.targets_allowed,
+        seconds=options.seconds,
+        rate=options.rate,
+        limit_seconds=options.limit_seconds,
+        k6_binary=options.k6_binary,
+        variables=options.variables,
+    )
+    return k6.run(plan, look.now)
+
+
+def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
+    """Crossed thresholds, runs that measured nothing, and runs slower than those before."""
+    if isinstance(fact, Unseen):
+        return Verdict.of([blind(fact)]), look.memory
+    earlier = _earlier(fact, look.memory)
+    found = [f for f in (_failed(fact, look), _slower(fact, earlier, look)) if f is not None]
+    verdict = replace(Verdict.of(found, _metrics(fact)), load_test=fact)
+    return verdict, _remembered(fact, earlier, look)
+
+
+def _failed(run: LoadTestRun, look: Look) -> Finding | None:
+    if run.state == "invalid":
+        log = " ".join(str(run.summary.get("log", "")).split())[-200:]
+        params = {**_told(run), "log": log}
+        return Finding("load_test_invalid", Status.WARN, run.scenario, params, sightings=1)
+    if run.state == "failed":
+        crossed = ", ".join(k6_summary.crossed(run.summary))[:200]
+        params = {**_told(run), **run.figures, "crossed": crossed}
+        return Finding("load_test_failed", look.options.crossed, run.scenario, params, sightings=1)
+    return None
+
+
+def _slower(run: LoadTestRun, earlier: list[float], look: Look) -> Finding | None:
+    options: Options = look.options
+    p95_ms = run.figures.get("p95_ms")
+    if run.state != "passed" or p95_ms is None or len(earlier) < options.runs_min:
+        return None
+    usual = median(earlier)
+    more = p95_ms - usual
+    if more <= max(options.slower_ms_min, usual * options.slower_percent / 100):
+        return None
+    compared = {"usual_p95_ms": usual, "change_percent": 100 * more / usual if usual else None}
+    params = {**_told(run), **run.figures, **compared, "runs": len(earlier)}
+    return Finding("load_test_slower", Status.WARN, run.scenario, params, sightings=1)
+
+
+def _told(run: LoadTestRun) -> Params:
+    return {
+        "target": run.target,
+        "reason": run.reason,
+        "exit_code": run.exit_code,
+        "started_at": run.started_at.isoformat(),
+    }
+
+
+def _metrics(run: LoadTestRun) -> list[Metric]:
+    found = run.figures.items()
+    return [Metric(_METRICS[k], value, run.scenario) for k, value in found if k in _METRICS]
+
+
+def _earlier(run: LoadTestRun, memory: Memory) -> list[float]:
+    return list(memory.get("passed_p95_ms", {}).get(_kind(run), ()))
+
+
+def _remembered(run: LoadTestRun, earlier: list[float], look: Look) -> Memory:
+    """Only passed runs become the measure of later ones: a bad one must not excuse the next."""
+    p95_ms = run.figures.get("p95_ms")
+    if run.state != "passed" or p95_ms is None:
+        return look.memory
+    others = {k: v for k, v in look.memory.get("passed_p95_ms", {}).items() if k != _kind(run)}
+    kept = dict(list(others.items())[-(_TARGETS_REMEMBERED - 1) :])
+    latest = [*earlier, p95_ms][-look.options.runs_kept :]
+    return {**look.memory, "passed_p95_ms": {**kept, _kind(run): latest}}
+
+
+def _kind(run: LoadTestRun) -> str:
+    return f"{run.scenario} {run.target}"
+
+
+CHECK = Check(
+    name="load_test",
+    options=Options,
+    probe=probe,
+    evaluate=evaluate,
+    cron="0 4 * * 0",
+    timeout=timedelta(minutes=20),
+    enabled=False,
+)

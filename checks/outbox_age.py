@@ -1,0 +1,113 @@
+"""Are events published promptly, or do they wait in the outbox?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from checks.sources.facts import BookCounts, Fact, OutboxState, Unseen, blinds
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Ages of the oldest waiting event, and how long nothing may be published while some wait."""
+
+    warn_seconds: float = 60.0
+    crit_seconds: float = 300.0
+    stalled_warn_seconds: float = 60.0
+    stalled_crit_seconds: float = 180.0
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The outboxes, shard by shard as far as they are told apart, and the totals."""
+
+    states: tuple[Fact[OutboxState], ...]
+    counts: Fact[BookCounts]
+
+
+def probe(look: Look) -> Facts:
+    """Ask for what waits and for what was ever written."""
+    database = look.platform.database
+    return Facts(database.outbox(look.now), database.counts())
+
+
+def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+    """Old events, events given up, and a relay that publishes nothing."""
+    states = [s for s in facts.states if isinstance(s, OutboxState)]
+    unseen = [s for s in facts.states if isinstance(s, Unseen)]
+    memory = _progress(facts.counts, look)
+    findings = [
+        *(f for state in states for f in _judge(state, look.options)),
+        *_stalled(states, facts.counts, memory, look),
+        *blinds(_hidden(unseen, facts.counts, look.options.ignore)),
+    ]
+    return Verdict.of(findings, [m for state in states for m in _metrics(state)]), memory
+
+
+def _judge(state: OutboxState, options: Options) -> Iterator[Finding]:
+    age = state.oldest_age_seconds
+    if state.waiting and age >= options.warn_seconds:
+        status = Status.CRIT if age >= options.crit_seconds else Status.WARN
+        params: Params = {
+            "shard": state.shard,
+            "oldest_age_seconds": round(age, 1),
+            "waiting": state.waiting,
+        }
+        yield Finding("outbox_old", status, state.shard, params, state.oldest)
+    if state.exhausted:
+        given_up: Params = {"shard": state.shard, "exhausted": state.exhausted}
+        yield Finding("outbox_exhausted", Status.CRIT, state.shard, given_up)
+
+
+def _progress(counts: Fact[BookCounts], look: Look) -> Memory:
+    """How many events were ever published and written when publishing was last seen to go on."""
+    if isinstance(counts, Unseen):
+        return look.memory
+    published = counts.outbox_total - counts.outbox_waiting
+    if look.memory.get("published") == published:
+        return look.memory
+    return {
+        "published": published,
+        "written": counts.outbox_total,
+        "progress_at": look.now.isoformat(),
+    }
+
+
+def _stalled(
+    states: list[OutboxState], counts: Fact[BookCounts], memory: Memory, look: Look
+) -> Iterator[Finding]:
+    """Events were written and none published while one waited: the shorter of the two spans."""
+    if isinstance(counts, Unseen) or not states:
+        return
+    quiet = (look.now - datetime.fromisoformat(memory["progress_at"])).total_seconds()
+    waited = max(state.oldest_age_seconds for state in states)
+    stalled_seconds = min(quiet, waited)
+    written = counts.outbox_total - memory["written"]
+    if stalled_seconds < look.options.stalled_warn_seconds or written <= 0:
+        return
+    crit = stalled_seconds >= look.options.stalled_crit_seconds
+    params = {
+        "stalled_seconds": round(stalled_seconds, 1),
+        "waiting": counts.outbox_waiting,
+        "since": memory["progress_at"],
+    }
+    yield Finding("relay_stalled", Status.CRIT if crit else Status.WARN, "", params)
+
+
+def _hidden(
+    unseen: list[Unseen], counts: Fact[BookCounts], ignore: tuple[str, ...]
+) -> list[tuple[Unseen, str]]:
+    hidden = [(one, one.part.partition("/")[2]) for one in unseen if one.part not in ignore]
+    return [*hidden, (counts, "")] if isinstance(counts, Unseen) else hidden
+
+
+def _metrics(state: OutboxState) -> Iterator[Metric]:
+    yield Metric("outbox_oldest_age_seconds", state.oldest_age_seconds, state.shard)
+    yield Metric("outbox_waiting_messages", state.waiting, state.shard)
+
+
+CHECK = Check(name="outbox_age", options=Options, probe=probe, evaluate=evaluate)

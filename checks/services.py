@@ -1,0 +1,71 @@
+"""Is every part of the platform there, and does it answer in good time?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.sources.facts import Fact, Health, Unseen, Why, blinds, cut
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
+
+Healths = Mapping[str, Fact[Health]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`slow_ms`: an answer that takes longer is slow. `ignore`: parts that nobody expects."""
+
+    slow_ms: float = 1000.0
+    ignore: tuple[str, ...] = ()
+
+
+def probe(look: Look) -> Healths:
+    """Ask every part for its health."""
+    healths: Healths = look.platform.services.healths()
+    return healths
+
+
+def evaluate(facts: Healths, look: Look) -> tuple[Verdict, Memory]:
+    """A refusal over a way that works is an outage; anything else unseen is unknown."""
+    options: Options = look.options
+    wanted = {part: fact for part, fact in facts.items() if part not in options.ignore}
+    seen = {part: f for part, f in wanted.items() if isinstance(f, Health)}
+    unseen = {part: f for part, f in wanted.items() if isinstance(f, Unseen)}
+    refused = {part: f for part, f in unseen.items() if f.why is Why.REFUSED}
+    findings = [
+        *(_down(part, _word(fact)) for part, fact in refused.items()),
+        *(_down(part, health.detail) for part, health in seen.items() if not health.up),
+        *_slow(seen, options.slow_ms),
+        *blinds((fact, _hides(part, fact)) for part, fact in unseen.items() if part not in refused),
+    ]
+    metrics = [Metric("response_ms", health.response_ms, part) for part, health in seen.items()]
+    return Verdict.of(findings, metrics), {}
+
+
+def _down(part: str, detail: str) -> Finding:
+    return Finding("service_down", Status.CRIT, part, {"part": part, "detail": cut(detail)})
+
+
+def _word(fact: Unseen) -> str:
+    return str(fact.params.get("got", ""))
+
+
+def _slow(seen: Mapping[str, Health], slow_ms: float) -> list[Finding]:
+    return [
+        Finding(
+            "service_slow",
+            Status.WARN,
+            part,
+            {"part": part, "response_ms": round(health.response_ms, 1), "slow_ms": slow_ms},
+        )
+        for part, health in seen.items()
+        if health.up and health.response_ms > slow_ms
+    ]
+
+
+def _hides(part: str, fact: Unseen) -> str:
+    """What is unseen of one part hides that part; a shard of it stays with the part."""
+    return "" if fact.part in ("gateway", "monitoring") else part
+
+
+CHECK = Check(name="services", options=Options, probe=probe, evaluate=evaluate)

@@ -1,0 +1,120 @@
+"""The platform's databases, read directly: every shard by itself, or all of them summed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any, TypeVar
+
+from checks.sources import database_figures as figures
+from checks.sources.database_books import Window, examine
+from checks.sources.database_shard import Shard, Snapshot
+from checks.sources.facts import (
+    BookCounts,
+    Books,
+    Fact,
+    OutboxState,
+    PaymentStatistics,
+    Unseen,
+    Why,
+    WorkStats,
+)
+
+T = TypeVar("T")
+
+
+class Database:
+    """The shards, by name. Implements DatabaseSource; safe to use from several threads.
+
+    `zone` is where a "today" begins; the retry limits are the platform's own.
+    """
+
+    def __init__(
+        self,
+        urls: Mapping[str, str],
+        *,
+        zone: tzinfo = UTC,
+        outbox_retries_max: int = 5,
+        work_retries_max: int = 10,
+        seconds_max: float = 10.0,
+    ) -> None:
+        """`urls`: shard -> SQLAlchemy URL; `seconds_max` bounds one look at one shard."""
+        if not urls:
+            raise ValueError("no shards are configured")
+        self._shards = tuple(Shard(name, url, seconds_max) for name, url in urls.items())
+        self._zone = zone
+        self._outbox_retries_max = outbox_retries_max
+        self._work_retries_max = work_retries_max
+
+    def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]:
+        """The outbox of each shard."""
+        return self._each(lambda snapshot: figures.outbox(snapshot, now, self._outbox_retries_max))
+
+    def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]:
+        """Payments of all shards in a range: today, last_hour, last_24h or all."""
+        start = range_start(time_range, now, self._zone)
+        read = partial(figures.statistics, time_range=time_range, start=start, now=now)
+        return self._sum(read, figures.add_statistics)
+
+    def counts(self) -> Fact[BookCounts]:
+        """The row counts of all shards."""
+        return self._sum(figures.counts, figures.add_counts)
+
+    def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
+        """What the settlement or the refund worker did on all shards."""
+        read = partial(figures.work, kind=kind, now=now, retries_max=self._work_retries_max)
+        return self._sum(read, figures.add_work)
+
+    def books(
+        self, now: datetime, window: Window, open_ids: Mapping[str, tuple[int, ...]]
+    ) -> tuple[Fact[Books], ...]:
+        """The books of each shard, as far as the window and the open payments reach."""
+        constants = {"retries_max": self._outbox_retries_max}
+        return self._each(
+            lambda snapshot: examine(
+                snapshot, now, window, open_ids.get(snapshot.shard, ()), constants
+            )
+        )
+
+    def _each(self, read: Callable[[Snapshot], Fact[T]]) -> tuple[Fact[T], ...]:
+        return tuple(
+            shard.ask(read) if twin is None else _same(shard.name, twin)
+            for shard, twin in self._with_twins()
+        )
+
+    def _sum(self, read: Callable[[Snapshot], Fact[T]], add: Callable[[Sequence[T]], T]) -> Fact[T]:
+        """A sum over the shards; one that lacks a shard would look like a fall."""
+        parts: list[T] = []
+        for shard, twin in self._with_twins():
+            part = shard.ask(read) if twin is None else _same(shard.name, twin)
+            if isinstance(part, Unseen):
+                return part
+            parts.append(part)
+        return add(parts)
+
+    def _with_twins(self) -> Iterator[tuple[Shard, str | None]]:
+        """Each shard, with the name of the earlier one that reads the same storage, if any."""
+        known: dict[Any, str] = {}
+        for shard in self._shards:
+            identity = shard.identity()
+            yield shard, known.get(identity) if identity else None
+            known.setdefault(identity, shard.name)
+
+
+def _same(shard: str, twin: str) -> Unseen:
+    params = {"shard": shard, "twin": twin}
+    return Unseen(f"database/{shard}", Why.BLIND, "same_shard_twice", params)
+
+
+def range_start(time_range: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """When a named time range begins; None: at the beginning."""
+    spans = {"last_hour": timedelta(hours=1), "last_24h": timedelta(hours=24)}
+    if time_range in spans:
+        return now - spans[time_range]
+    if time_range == "today":
+        local = now.astimezone(zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+    if time_range == "all":
+        return None
+    raise ValueError(f"unknown time range {time_range!r}: today, last_hour, last_24h or all")

@@ -1,0 +1,148 @@
+"""The platform's tables, once, as SQLAlchemy Core. Times inside the database are naive UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    and_,
+    bindparam,
+    literal_column,
+)
+
+METADATA = MetaData()
+_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite clusters only INTEGER keys
+_MONEY = Numeric(15, 2, asdecimal=False)
+
+
+def _text(name: str, size: int) -> Column[str]:
+    return Column(name, String(size))
+
+
+PAYMENT = Table(
+    "payment",
+    METADATA,
+    Column("payment_id", _ID, primary_key=True),
+    _text("merchant_id", 32),
+    Column("amount", BigInteger),
+    _text("currency", 3),
+    _text("status", 50),
+    _text("idempotency_key", 64),
+    Column("requested_at", DateTime),
+    Column("updated_at", DateTime),
+    Index("ix_status_time", "status", "requested_at"),
+)
+LEDGER = Table(
+    "ledger_entry",
+    METADATA,
+    Column("entry_id", _ID, primary_key=True),
+    Column("payment_id", BigInteger),
+    _text("debit_account", 64),
+    _text("credit_account", 64),
+    Column("amount", BigInteger),
+    Column("occurred_at", DateTime),
+    Index("ix_ledger_payment", "payment_id", "occurred_at"),
+)
+OUTBOX = Table(
+    "outbox_event",
+    METADATA,
+    Column("event_id", _ID, primary_key=True),
+    _text("aggregate_type", 32),
+    Column("aggregate_id", BigInteger),
+    _text("event_type", 32),
+    Column("payload", String(4000)),
+    Column("published", SmallInteger),
+    Column("published_at", DateTime),
+    Column("retry_count", Integer),
+    Column("last_retry_at", DateTime),
+    Column("created_at", DateTime),
+    Index("ix_outbox_waiting", "published", "created_at"),
+)
+
+
+def _work_table(kind: str, amount: str) -> Table:
+    return Table(
+        f"{kind}_request",
+        METADATA,
+        Column("id", _ID, primary_key=True),
+        Column("payment_id", BigInteger),
+        Column(amount, _MONEY),
+        _text("status", 20),
+        Column("retry_count", Integer),
+        Column("last_retry_at", DateTime),
+        Column("requested_at", DateTime),
+        Column("completed_at", DateTime),
+    )
+
+
+SETTLEMENT = _work_table("settlement", "request_amount")
+REFUND = _work_table("refund", "refund_amount")
+
+# In these tables the primary key grows with the time beside it: a window starts at a key.
+CLOCKS: dict[str, tuple[ColumnElement[int], ColumnElement[datetime]]] = {
+    "payment": (PAYMENT.c.payment_id, PAYMENT.c.requested_at),
+    "outbox_event": (OUTBOX.c.event_id, OUTBOX.c.created_at),
+    "settlement_request": (SETTLEMENT.c.id, SETTLEMENT.c.requested_at),
+    "refund_request": (REFUND.c.id, REFUND.c.requested_at),
+}
+
+CAPTURED_FAMILY = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED", "REFUNDED")
+OPEN_CAPTURED = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which payments a statement looks at: a window of keys, or the payments named by id.
+
+    Two forms instead of one OR, so that the window always walks an index.
+    """
+
+    by_ids: bool = False
+
+    def __call__(
+        self, payment_id: ColumnElement[Any], key: ColumnElement[Any] | None = None
+    ) -> ColumnElement[bool]:
+        """The condition on a payment id; `key`: the row's own key where no index is on the id."""
+        if self.by_ids:
+            return payment_id.in_(bindparam("ids", expanding=True))
+        window = payment_id >= bindparam("low_payment", type_=BigInteger())
+        if key is None:
+            return window
+        return and_(key >= bindparam(f"low_{_table_of(key)}", type_=BigInteger()), window)
+
+
+def _table_of(key: ColumnElement[Any]) -> str:
+    return next(iter(key.base_columns)).table.name  # type: ignore[no-any-return]
+
+
+BEFORE = bindparam("before", type_=DateTime())  # now less the grace
+ROWS = bindparam("rows", type_=Integer())  # the most rows that a statement may answer
+RETRIES_MAX = bindparam("retries_max", type_=Integer())
+
+
+def words(values: tuple[str, ...]) -> list[ColumnElement[str]]:
+    """Constant words for `in_`, rendered once with the statement (no expanding parameter)."""
+    return [literal_column(f"'{value}'", String()) for value in values]
+
+
+def naive_utc(at: datetime) -> datetime:
+    """An aware time as the database writes it."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware_utc(at: datetime) -> datetime:
+    """A time of the database as an aware one."""
+    return at.replace(tzinfo=UTC)

@@ -1,0 +1,61 @@
+"""The first key of a window of time, found along the primary key (no index is on the time)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Integer, Row, Select, bindparam, func, select
+
+from checks.sources.database_shard import Snapshot
+from checks.sources.database_tables import CLOCKS, ROWS
+
+_STEP = 32  # rows read from where the window began at the last look
+
+
+@lru_cache(maxsize=16)
+def low_statement(table: str) -> Select[int, datetime]:
+    """The key and time of the rows of a table from a key on."""
+    key, at = CLOCKS[table]
+    start = bindparam("key", type_=Integer())
+    return select(key.label("key"), at.label("at")).where(key >= start).order_by(key).limit(ROWS)
+
+
+@lru_cache(maxsize=16)
+def _last_statement(table: str) -> Select[Any]:
+    return select(func.max(CLOCKS[table][0]))
+
+
+def low_key(snapshot: Snapshot, table: str, start: datetime) -> int:
+    """The first key whose row is not before `start` (naive UTC); past the last if none is.
+
+    A window mostly begins a few rows after where it began at the last look.
+    """
+    mark = snapshot.marks.get(table, 0)
+    rows = _rows(snapshot, table, mark, _STEP) if mark else []
+    if not rows or rows[0].at >= start:
+        low = _bisect(snapshot, table, start, 0)
+    else:
+        low = next((row.key for row in rows if row.at >= start), 0)
+        low = low or _bisect(snapshot, table, start, rows[-1].key + 1)
+    snapshot.marks[table] = max(1, low - 1)
+    return low
+
+
+def _bisect(snapshot: Snapshot, table: str, start: datetime, low: int) -> int:
+    last = snapshot.rows(_last_statement(table), {})[0][0] or 0
+    high = last + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = _rows(snapshot, table, middle, 1)
+        if row and row[0].at < start:
+            low = row[0].key + 1
+        else:
+            high = middle
+    return low
+
+
+def _rows(snapshot: Snapshot, table: str, key: int, most: int) -> Sequence[Row[Any]]:
+    return snapshot.rows(low_statement(table), {"key": key, "rows": most})

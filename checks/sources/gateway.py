@@ -1,0 +1,33 @@
+"""The platform as its monitoring-service shows it over HTTP, believed field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checks.sources.facts import Breaker, Fact
+from checks.sources.gateway_ask import Ask
+from checks.sources.gateway_breakers import BreakerReads, breakers_of
+from checks.sources.gateway_database import DatabaseReads
+from checks.sources.gateway_kafka import KafkaReads
+from checks.sources.gateway_load_tests import LoadTestReads
+from checks.sources.gateway_redis import RedisReads
+from checks.sources.http import Wire
+
+
+class Gateway(KafkaReads, RedisReads, DatabaseReads, BreakerReads, LoadTestReads):
+    """Answers as every source of facts.py over one wire (services.py adds the health of each)."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._ask = Ask(wire)
+
+    def __repr__(self) -> str:
+        return f"Gateway({self._wire!r})"
+
+    def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
+        """The one breaker that the platform shows, as that of the instance "ingest"."""
+        return {"ingest": breakers_of(self.breaker())}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()

@@ -1,0 +1,217 @@
+"""The books as the monitoring-service shows them; it looks at shard 1 more than it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from checks.sources.facts import (
+    BookCounts,
+    Books,
+    Fact,
+    OutboxState,
+    PaymentStatistics,
+    StatusCount,
+    Unseen,
+    Why,
+    WorkStats,
+    cut,
+)
+from checks.sources.gateway_ask import Ask, unseen_part
+from checks.sources.gateway_facts import (
+    DatabaseStats,
+    LedgerEntry,
+    PaymentRow,
+    Reconciliation,
+)
+from checks.sources.gateway_fields import Fields
+from checks.sources.gateway_shards import book_counts, shard_facts
+from monitor.domain.check import Params
+
+_OUTBOX_BYTES_MAX = 32_000_000  # the platform sets no limit, and an outage fills the list
+_OLDEST_SHOWN = 5
+
+
+class DatabaseReads:
+    """The paths under /monitoring/database and /stats."""
+
+    _ask: Ask
+
+    def database_stats(self) -> Fact[DatabaseStats]:
+        """The row counts and the shards' states."""
+        return self._ask("database", "/monitoring/database/stats", _database_stats)
+
+    def counts(self) -> Fact[BookCounts]:
+        """The row counts; a shard that is down makes them unseen, as a sum would lack it."""
+        found = self.database_stats()
+        if isinstance(found, Unseen):
+            return found
+        refused = [
+            f for f in found.shards.values() if isinstance(f, Unseen) and f.why is Why.REFUSED
+        ]
+        return refused[0] if refused else found.counts
+
+    def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]:
+        """What waits in the outbox, not told apart by shard; and the shards not looked at."""
+        path = "/monitoring/database/outbox"
+        waiting = self._ask(
+            "database",
+            path,
+            lambda f: _outbox(f, now),
+            {"maxAgeMinutes": 0},
+            bytes_max=_OUTBOX_BYTES_MAX,
+        )
+        if isinstance(waiting, Unseen):
+            return (waiting,)
+        found = self.database_stats()
+        if isinstance(found, Unseen):
+            return waiting, found
+        return waiting, *(f for f in found.shards.values() if isinstance(f, Unseen))
+
+    def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]:
+        """Payments of a time range; whose midnight begins "today", the platform decides."""
+        path = "/monitoring/database/statistics"
+        return self._ask("database", path, _statistics, {"timeRange": time_range})
+
+    def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
+        """What the settlement or refund worker did."""
+        return self._ask("database", f"/stats/{kind}", lambda f: _work(f, kind))
+
+    def books(
+        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]
+    ) -> tuple[Fact[Books], ...]:
+        """Never seen: the platform's reconciliation compares a column with itself."""
+        expected = "the entries and payments themselves (a direct database source)"
+        return (unseen_part("database", "gateway_tautology", expected, ""),)
+
+    def reconciliation(self) -> Fact[Reconciliation]:
+        """The platform's own comparison, for what it is worth."""
+        return self._ask("database", "/monitoring/database/reconciliation", _reconciliation)
+
+    def payments(self, words: str, limit: int = 10) -> Fact[tuple[PaymentRow, ...]]:
+        """Payments by the platform's filter words; unknown words list everything."""
+        path = "/monitoring/database/payments"
+        return self._ask("database", path, _payments, {"filter": words, "limit": limit})
+
+    def ledger(
+        self, payment_id: int | None = None, merchant_id: str | None = None
+    ) -> Fact[tuple[LedgerEntry, ...]]:
+        """The latest 20 entries of a payment or of a merchant."""
+        given = {"paymentId": payment_id, "merchantId": merchant_id}
+        query = {name: value for name, value in given.items() if value is not None}
+        return self._ask("database", "/monitoring/database/ledger", _ledger, query)
+
+
+def _database_stats(fields: Fields) -> DatabaseStats:
+    shards = shard_facts(fields)
+    return DatabaseStats(book_counts(fields, shards), shards)
+
+
+def _outbox(fields: Fields, now: datetime) -> OutboxState:
+    if fields.flag("healthy"):
+        return OutboxState("", 0, 0.0, None)
+    events = fields.rows("events")
+    if len(events) != fields.count("count") or not events:
+        raise fields.misfit("the number of `events` as", "count")
+    timed = sorted(((row.time("created_at"), row) for row in events), key=lambda pair: pair[0])
+    age = (now - timed[0][0]).total_seconds()
+    oldest = tuple(_event(row, at, now) for at, row in timed[:_OLDEST_SHOWN])
+    return OutboxState("", len(events), max(0.0, age), None, oldest)
+
+
+def _event(row: Fields, at: datetime, now: datetime) -> Params:
+    return {
+        "event_id": row.count("event_id"),
+        "payment_id": row.count("aggregate_id"),
+        "event_type": cut(row.text("event_type"), 40),
+        "created_at": at.isoformat(),
+        "age_seconds": max(0.0, (now - at).total_seconds()),
+    }
+
+
+def _statistics(fields: Fields) -> PaymentStatistics:
+    overall = fields.object("overall")
+    return PaymentStatistics(
+        fields.text("timeRange"),
+        overall.count("total_count"),
+        _krw(overall, "total_amount"),
+        tuple(
+            StatusCount(cut(row.text("status"), 50), row.count("count"), _krw(row, "total_amount"))
+            for row in fields.rows("byStatus")
+        ),
+        tuple(_merchant(row) for row in fields.rows("topMerchants")),
+    )
+
+
+def _merchant(row: Fields) -> Params:
+    return {
+        "merchant_id": cut(row.text("merchant_id")),
+        "payments": row.count("transaction_count"),
+        "amount_krw": _krw(row, "total_amount"),
+    }
+
+
+def _krw(row: Fields, name: str) -> int:
+    """An amount; the sum over no rows is null."""
+    return row.integer(name) if row.has(name) else 0
+
+
+def _work(fields: Fields, kind: str) -> WorkStats:
+    delayed = "delayedSettlements" if kind == "settlement" else "delayedRefunds"
+    return WorkStats(
+        kind,
+        fields.count("totalCount"),
+        fields.count("successCount"),
+        fields.count("failedCount"),
+        fields.count("pendingCount"),
+        fields.count("deadLetterCount"),
+        fields.count(delayed),
+        fields.number("totalAmount"),
+    )
+
+
+def _reconciliation(fields: Fields) -> Reconciliation:
+    return Reconciliation(
+        fields.flag("balanced"),
+        fields.integer("totalDebits"),
+        fields.integer("totalCredits"),
+        _accounts(fields, "debitAccounts", "debit_account"),
+        _accounts(fields, "creditAccounts", "credit_account"),
+    )
+
+
+def _accounts(fields: Fields, name: str, key: str) -> dict[str, int]:
+    return {cut(row.text(key)): row.integer("total") for row in fields.rows(name)}
+
+
+def _payments(fields: Fields) -> tuple[PaymentRow, ...]:
+    return tuple(_payment(row) for row in fields.rows("payments"))
+
+
+def _payment(row: Fields) -> PaymentRow:
+    return PaymentRow(
+        row.count("payment_id"),
+        cut(row.text("merchant_id")),
+        row.integer("amount"),
+        cut(row.text("currency"), 10),
+        cut(row.text("status"), 50),
+        cut(row.text("idempotency_key")),
+        row.time("requested_at"),
+        row.time("updated_at"),
+    )
+
+
+def _ledger(fields: Fields) -> tuple[LedgerEntry, ...]:
+    return tuple(_entry(row) for row in fields.rows("entries"))
+
+
+def _entry(row: Fields) -> LedgerEntry:
+    return LedgerEntry(
+        row.count("entry_id"),
+        row.count("payment_id"),
+        cut(row.text("debit_account")),
+        cut(row.text("credit_account")),
+        row.integer("amount"),
+        row.time("occurred_at"),
+    )

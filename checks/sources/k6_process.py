@@ -1,0 +1,160 @@
+"""The process of a k6 run: one at a time, bounded in time and output, never left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.sources import k6_keeper
+
+SUMMARY_BYTES_MAX = 2_000_000
+LOG_BYTES_MAX = 8_000
+GRACE_SECONDS = k6_keeper.STOP_SECONDS + 2.0
+TREND_STATS = "avg,min,med,max,p(90),p(95),p(99),count"
+_PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How k6 ended. `thrown`: iterations that raised; `stopped`: by us, its time was up."""
+
+    exit_code: int
+    stopped: bool
+    took_seconds: float
+    summary: bytes
+    log: str
+    thrown: int
+
+
+@contextmanager
+def alone() -> Iterator[int | None]:
+    """The lock that only one run on this machine holds; None if another one has it.
+
+    The keeper inherits it: it is free again only when the k6 of a killed parent is gone too.
+    """
+    path = Path(tempfile.gettempdir()) / f"paypulse-k6-{os.getuid()}.lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield None
+    else:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def execute(
+    binary: Path, script: Path, variables: Mapping[str, str], limit_seconds: float, lock: int
+) -> Ended:
+    """Run a script; OSError if not even the keeper can be started."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="paypulse-k6-") as name:
+        folder = Path(name)
+        log = Log()
+        with _start(command(binary, script, folder), folder, variables, lock) as process:
+            stopped = _follow(process, log, started + limit_seconds)
+        return Ended(
+            exit_code=process.returncode,
+            stopped=stopped,
+            took_seconds=time.monotonic() - started,
+            summary=_summary(folder),
+            log=log.text,
+            thrown=log.thrown,
+        )
+
+
+def command(binary: Path, script: Path, folder: Path) -> list[str]:
+    """No port of its own, so that two runs never meet; no redirect to a host that nobody named."""
+    flags = ["--quiet", "--no-color", "--address", "", "--max-redirects", "0"]
+    stats = ["--summary-trend-stats", TREND_STATS]
+    export = ["--summary-export", str(folder / "summary.json")]
+    return [str(binary), "run", *flags, *stats, *export, str(script)]
+
+
+def _start(
+    k6: list[str], folder: Path, variables: Mapping[str, str], lock: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-I", k6_keeper.__file__, str(folder), *k6],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=_environment(folder, variables),
+        start_new_session=True,
+        pass_fds=[lock],
+    )
+
+
+def _environment(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of ours that k6 need not know, above all no secrets and no other K6_ settings."""
+    own = {"HOME": str(folder), "K6_NO_USAGE_REPORT": "true"}
+    # k6 must not fetch another binary of itself when a script imports an extension.
+    own |= {"K6_BINARY_PROVISIONING": "false", "K6_AUTO_EXTENSION_RESOLUTION": "false"}
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**variables, **passed_on, **own}
+
+
+def _follow(process: subprocess.Popen[bytes], log: Log, until: float) -> bool:
+    """Read its log until it ends; whether it had to be stopped at its time limit."""
+    assert process.stdin and process.stderr  # noqa: S101
+    stopped = False
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stderr, selectors.EVENT_READ)
+        while True:
+            left = until - time.monotonic()
+            if left > 0:
+                if selector.select(left):
+                    chunk = os.read(process.stderr.fileno(), 65_536)
+                    if not chunk:
+                        return stopped
+                    log.add(chunk)
+            elif stopped:
+                os.killpg(process.pid, signal.SIGKILL)
+                return True
+            else:
+                stopped = True
+                process.stdin.close()
+                until = time.monotonic() + GRACE_SECONDS
+
+
+class Log:
+    """The end of k6's log, and how many iterations it says have raised."""
+
+    def __init__(self) -> None:
+        self.thrown = 0
+        self._kept = b""
+        self._line = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Take in a piece; lines may be torn anywhere."""
+        *lines, rest = (self._line + chunk).split(b"\n")
+        self.thrown += sum(b"source=stacktrace" in line and b"executor=" in line for line in lines)
+        self._line = rest[-LOG_BYTES_MAX:]
+        self._kept = (self._kept + chunk)[-LOG_BYTES_MAX:]
+
+    @property
+    def text(self) -> str:
+        """What is kept of it."""
+        return self._kept.decode("utf-8", "replace").strip()
+
+
+def _summary(folder: Path) -> bytes:
+    """The summary as k6 wrote it; empty if there is none, or more than anybody should read."""
+    try:
+        with (folder / "summary.json").open("rb") as file:
+            text = file.read(SUMMARY_BYTES_MAX + 1)
+    except OSError:
+        return b""
+    return text if len(text) <= SUMMARY_BYTES_MAX else b""

@@ -1,0 +1,183 @@
+"""The health of every part: through the monitoring-service, and from each actuator itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from checks.sources.actuator import Actuator
+from checks.sources.facts import Breaker, Fact, Health, RequestCount, Unseen, Why
+from checks.sources.gateway import Gateway
+from checks.sources.gateway_ask import unseen_part
+from checks.sources.gateway_breakers import breakers_of
+from checks.sources.gateway_facts import DatabaseStats, KafkaHealth
+
+T = TypeVar("T")
+Healths = Mapping[str, Fact[Health]]
+
+
+class Services:
+    """Services, their requests and breakers, from the gateway and from actuators together.
+
+    `direct` is asked for the health of parts that another source sees with its own eyes; its word
+    replaces the gateway's. All of `healths` stays within `budget_seconds`, whatever hangs.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        actuator: Actuator | None = None,
+        *,
+        direct: Callable[[], Healths] = dict,
+        budget_seconds: float = 15.0,
+    ) -> None:
+        self._gateway = gateway
+        self._actuator = actuator or Actuator({})
+        self._direct = direct
+        self._budget_seconds = budget_seconds
+
+    def healths(self) -> Healths:
+        """Every part's health, by part."""
+        ends_at = time.monotonic() + self._budget_seconds
+        actuators = {name: self._own(name, ends_at) for name in self._actuator.services}
+        seen = {**dict(self._behind_gateway(actuators, ends_at)), **self._direct()}
+        judged = _judged(actuators, way_works=any(_answered(fact) for fact in seen.values()))
+        return {**seen, **judged}
+
+    def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]:
+        """The requests that each ingest instance answered (only actuators tell)."""
+        return self._actuator.requests()
+
+    def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
+        """All breakers, each once: the gateway's stands in where no actuator shows it."""
+        found = dict(self._actuator.breakers())
+        shown = {b.name for fact in found.values() if not isinstance(fact, Unseen) for b in fact}
+        complete = found and not any(isinstance(fact, Unseen) for fact in found.values())
+        if complete and "kafka-publisher" in shown:
+            return found
+        other = self._gateway.breaker()
+        if not isinstance(other, Unseen) and other.name in shown:
+            return found
+        return _joined(found, breakers_of(other))
+
+    def _own(self, service: str, ends_at: float) -> Fact[Health]:
+        if time.monotonic() > ends_at:
+            return _out_of_time(service)
+        return self._actuator.health(service)
+
+    def _behind_gateway(
+        self, actuators: Healths, ends_at: float
+    ) -> Iterator[tuple[str, Fact[Health]]]:
+        monitoring = _timed("monitoring", self._gateway.load_test_scenarios, lambda _: "")
+        yield "monitoring", _refused_if_unreachable(monitoring)
+        if isinstance(monitoring, Unseen):
+            yield from ((part, _behind(monitoring)) for part in ("redis", "kafka", "database"))
+            if not _answered(actuators.get("ingest")):
+                yield "ingest", _behind(monitoring)
+            return
+        for part, ask in self._asks(actuators):
+            if time.monotonic() > ends_at:
+                yield part, _out_of_time(part)
+            else:
+                yield from ask()
+
+    def _asks(
+        self, actuators: Healths
+    ) -> Iterator[tuple[str, Callable[[], Iterator[tuple[str, Fact[Health]]]]]]:
+        gateway = self._gateway
+        if not _answered(actuators.get("ingest")):
+            yield "ingest", lambda: _one("ingest", _timed("ingest", gateway.breaker, lambda _: ""))
+        yield "redis", lambda: _one("redis", _timed("redis", gateway.stats, lambda _: ""))
+        yield "kafka", lambda: _one("kafka", _timed("kafka", gateway.kafka_health, _kafka_detail))
+        yield "database", self._database
+
+    def _database(self) -> Iterator[tuple[str, Fact[Health]]]:
+        started = time.perf_counter()
+        found = self._gateway.database_stats()
+        took_ms = (time.perf_counter() - started) * 1000
+        if isinstance(found, Unseen):
+            yield "database", found
+            return
+        yield "database", Health("database", True, took_ms)
+        yield from _shards(found, took_ms)
+
+
+def _one(part: str, fact: Fact[Health]) -> Iterator[tuple[str, Fact[Health]]]:
+    yield part, fact
+
+
+def _timed(part: str, ask: Callable[[], Fact[T]], detail_of: Callable[[T], str]) -> Fact[Health]:
+    """The health behind a question: an answer is UP unless it says what is wrong."""
+    started = time.perf_counter()
+    found = ask()
+    took_ms = (time.perf_counter() - started) * 1000
+    if isinstance(found, Unseen):
+        return found
+    detail = detail_of(found)
+    return Health(part, not detail, took_ms, detail)
+
+
+def _kafka_detail(health: KafkaHealth) -> str:
+    if health.healthy and health.brokers:
+        return ""
+    return health.detail or "no broker answers"
+
+
+def _shards(found: DatabaseStats, took_ms: float) -> Iterator[tuple[str, Fact[Health]]]:
+    for name, state in found.shards.items():
+        part = f"database/{name}"
+        yield part, state if isinstance(state, Unseen) else Health(part, True, took_ms)
+
+
+def _refused_if_unreachable(monitoring: Fact[Health]) -> Fact[Health]:
+    """A gateway that says it reaches no monitoring-service is a way that works."""
+    if isinstance(monitoring, Unseen) and monitoring.reason == "monitoring_unreachable":
+        return replace(monitoring, why=Why.REFUSED)
+    return _behind(monitoring) if isinstance(monitoring, Unseen) else monitoring
+
+
+def _behind(monitoring: Unseen) -> Unseen:
+    """What lies behind a way that fails: seen no more than the way itself.
+
+    The question needs nothing but the monitoring-service: no answer in time is the way's fault.
+    """
+    if monitoring.reason == "timeout":
+        return replace(monitoring, part="gateway", why=Why.WAY)
+    return monitoring
+
+
+def _judged(actuators: Healths, *, way_works: bool) -> dict[str, Fact[Health]]:
+    """A refused connection speaks about its service only if something else could be reached."""
+    reached = way_works or any(_answered(fact) for fact in actuators.values())
+    return {name: _reached(fact, reached) for name, fact in actuators.items()}
+
+
+def _reached(fact: Fact[Health], reached: bool) -> Fact[Health]:
+    if not isinstance(fact, Unseen) or fact.why is not Why.WAY:
+        return fact
+    if not reached:
+        return replace(fact, part="gateway")
+    refused = fact.reason == "connection_refused"
+    return replace(fact, why=Why.REFUSED) if refused else fact
+
+
+def _answered(fact: Fact[Health] | None) -> bool:
+    return isinstance(fact, Health) or (isinstance(fact, Unseen) and fact.why is Why.REFUSED)
+
+
+def _out_of_time(part: str) -> Unseen:
+    return unseen_part(part, "out_of_time", "an answer of the parts before it", "", Why.LIMIT)
+
+
+def _joined(
+    found: dict[str, Fact[tuple[Breaker, ...]]], other: Fact[tuple[Breaker, ...]]
+) -> dict[str, Fact[tuple[Breaker, ...]]]:
+    """The gateway's "ingest" beside the instances; it never replaces what an actuator showed."""
+    own = found.get("ingest")
+    if own is None:
+        return {**found, "ingest": other}
+    if isinstance(own, Unseen):
+        return {**found, "ingest": other if not isinstance(other, Unseen) else own}
+    return {**found, "ingest": own if isinstance(other, Unseen) else (*own, *other)}

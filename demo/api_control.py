@@ -1,0 +1,45 @@
+"""/demo: the stand-in's own switches and its clock; no part of the platform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from demo.platform import StandIn
+from demo.times import instant
+from demo.wire import BadRequestError, Handler, Request, Response, answer, boot_error
+
+
+def faults(standin: StandIn, request: Request) -> Response:
+    """GET /demo/faults."""
+    return answer({"faults": _states(standin)})
+
+
+def switch(standin: StandIn, request: Request) -> Response:
+    """POST /demo/faults/{name}?on=true|false."""
+    wanted = request.text("on").lower()
+    if wanted not in ("true", "false"):
+        raise BadRequestError("on")
+    try:
+        standin.set_fault(request.name, wanted == "true")
+    except KeyError:
+        return boot_error(standin, 404, request.path)
+    return answer({"name": request.name, "on": wanted == "true"})
+
+
+def now(standin: StandIn, request: Request) -> Response:
+    """GET /demo/now."""
+    return answer({"now": instant(standin.now)})
+
+
+def _states(standin: StandIn) -> list[dict[str, Any]]:
+    return [
+        {"name": fault.name, "on": on, "description": fault.description}
+        for fault, on in standin.faults.states()
+    ]
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/demo/faults"): faults,
+    ("POST", "/demo/faults/*"): switch,
+    ("GET", "/demo/now"): now,
+}

@@ -1,0 +1,65 @@
+"""The ledger consumer: books captures and refunds; what it cannot read goes to the DLQ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from demo.broker import LEDGER_GROUP, Record
+from demo.parts import Parts, Span
+from demo.times import instant, row_text
+from demo.workers import consume
+
+_RECEIVABLE, _CASH = "merchant_receivable", "cash"
+_ACCOUNTS = {
+    "payment.captured": (_RECEIVABLE, _CASH),
+    "payment.refunded": (_CASH, _RECEIVABLE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    payment_id: int
+    amount: int
+    occurred_at: str
+
+
+def run(parts: Parts, span: Span) -> None:
+    """Book what has arrived in this tick."""
+    if parts.broker.up and not parts.conditions.consumer_stuck:
+        consume(parts, LEDGER_GROUP, _book, span, (0.03, 0.25))
+
+
+def _book(parts: Parts, record: Record, done: datetime) -> None:
+    try:
+        posting = _read(record)
+    except (ValueError, KeyError, TypeError) as error:
+        parts.broker.append("payment.dlq", None, _dead_letter(record, error, done), done)
+        return
+    debit, credit = _ACCOUNTS[record.topic]
+    parts.shards.of(record.merchant_id or "").execute(
+        "INSERT INTO ledger_entry (payment_id, debit_account, credit_account, amount, occurred_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (posting.payment_id, debit, credit, posting.amount, posting.occurred_at),
+    )
+
+
+def _read(record: Record) -> _Posting:
+    event = json.loads(record.value)
+    at = datetime.fromisoformat(event["occurredAt"])
+    return _Posting(int(event["paymentId"]), int(event["amount"]), row_text(at))
+
+
+def _dead_letter(record: Record, error: Exception, at: datetime) -> str:
+    return json.dumps(
+        {
+            "originalTopic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "payload": record.value,
+            "errorType": type(error).__name__,
+            "errorMessage": str(error),
+            "timestamp": instant(at),
+        }
+    )

@@ -1,0 +1,77 @@
+"""The stand-in platform: all its parts, living by one clock that is handed in."""
+
+from __future__ import annotations
+
+import random
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from demo import ledger, relay, workers
+from demo.faults import Faults
+from demo.parts import Parts, Settings, Span
+from demo.shards import make_shards
+from demo.traffic import Traffic
+
+_FINE = timedelta(seconds=1)
+_COARSE = timedelta(seconds=60)
+_FINE_UNTIL = timedelta(minutes=2)
+
+
+class StandIn:
+    """A payment platform in a folder; `advance` lives until a time, deterministic from the seed.
+
+    Everything that touches it holds `lock`. The folder's shards are made anew.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: int = 1,
+        *,
+        start: datetime,
+        as_original: bool = False,
+        payments_per_minute: float = 0.7,
+        rate_capacity: int = 100,
+        pg_failure_percent: float = 0.0,
+    ) -> None:
+        settings = Settings(rate_capacity=rate_capacity, pg_failure_percent=pg_failure_percent)
+        self.folder = folder
+        self.as_original = as_original
+        self.now = start
+        self.lock = threading.RLock()
+        self.parts = Parts(make_shards(folder), settings, random.Random(f"platform {seed}"))
+        self.traffic = Traffic(seed, payments_per_minute, start)
+        self.faults = Faults(self.parts)
+
+    def advance(self, to: datetime) -> None:
+        """Live all that happens until then; a time that has passed changes nothing."""
+        with self.lock:
+            step = _FINE if to - self.now <= _FINE_UNTIL else _COARSE
+            while self.now < to:
+                until = min(self.now + step, to)
+                self._live(Span(self.now, until))
+                self.now = until
+            self.parts.shards.commit()
+
+    def set_fault(self, name: str, on: bool) -> None:
+        """Switch a fault; KeyError if there is none of that name."""
+        with self.lock:
+            self.faults.switch(name, on, self.now)
+            self.parts.shards.commit()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self.lock:
+            for shard in self.parts.shards.all():
+                shard.close()
+
+    def _live(self, span: Span) -> None:
+        parts = self.parts
+        parts.cache.purge(span.start)
+        self.faults.step(span)
+        self.traffic.run(parts, span)
+        relay.probe(parts.pg, not parts.conditions.pg_refusing, span)
+        relay.run(parts, span)
+        workers.run(parts, span)
+        ledger.run(parts, span)

@@ -1,0 +1,126 @@
+"""The settlement and the refund worker: they call the payment gateway and record its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from demo import broker as topics
+from demo.broker import Record
+from demo.down import PartDownError
+from demo.ingest import outcome_event, set_status
+from demo.parts import Parts, Span
+from demo.shards import Row, Shard
+from demo.times import row_text
+
+Work = Callable[[Parts, Record, datetime], None]
+_BETWEEN = timedelta(milliseconds=20)  # fifty a second
+
+
+def run(parts: Parts, span: Span) -> None:
+    """Settle and refund what is due in this tick."""
+    if not parts.broker.up:
+        return
+    consume(parts, topics.SETTLEMENT_GROUP, settle, span, (0.3, 1.4))
+    consume(parts, topics.REFUND_GROUP, give_back, span, (0.3, 1.4))
+
+
+def consume(parts: Parts, group: str, work: Work, span: Span, seconds: tuple[float, float]) -> None:
+    """Let a group work off its records in order, each taking between so many seconds.
+
+    A record whose shard is down is held until the shard is back; the others go on.
+    """
+    _retry_held(parts, group, work, span)
+    free = span.start
+    for record in parts.broker.unread(group, span.until):
+        done = max(record.at + timedelta(seconds=parts.chance.uniform(*seconds)), free)
+        if done > span.until:
+            return
+        free = done + _BETWEEN
+        _do(parts, group, work, record, done)
+        parts.broker.commit(group, record)
+
+
+def settle(parts: Parts, record: Record, done: datetime) -> None:
+    """Capture a payment at the payment gateway, unless the API has captured it already."""
+    shard, payment = _look_up(parts, record)
+    if payment is None or payment["status"] != "CAPTURE_REQUESTED":
+        return
+    paid = _pg_agrees(parts)
+    shard.execute(
+        "INSERT INTO settlement_request (payment_id, request_amount, status, pg_transaction_id,"
+        " pg_response_code, pg_response_message, requested_at, completed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (payment["payment_id"], payment["amount"], *_outcome(parts, "STL", paid, record, done)),
+    )
+    _finish(parts, shard, payment, done, "CAPTURED" if paid else "CAPTURE_FAILED")
+
+
+def give_back(parts: Parts, record: Record, done: datetime) -> None:
+    """Cancel a captured payment at the payment gateway."""
+    shard, payment = _look_up(parts, record)
+    if payment is None or payment["status"] != "REFUND_REQUESTED":
+        return
+    paid = _pg_agrees(parts)
+    reason = json.loads(record.value).get("reason")
+    shard.execute(
+        "INSERT INTO refund_request (payment_id, refund_amount, refund_reason, status,"
+        " pg_cancel_transaction_id, pg_response_code, pg_response_message, requested_at,"
+        " completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            payment["payment_id"],
+            payment["amount"],
+            reason,
+            *_outcome(parts, "RFD", paid, record, done),
+        ),
+    )
+    _finish(parts, shard, payment, done, "REFUNDED" if paid else "REFUND_FAILED")
+
+
+def _retry_held(parts: Parts, group: str, work: Work, span: Span) -> None:
+    for waiting in [held for held in parts.held if held[0] == group]:
+        if parts.shards.of(waiting[1].merchant_id or "").up:
+            parts.held.remove(waiting)
+            work(parts, waiting[1], span.until)
+
+
+def _do(parts: Parts, group: str, work: Work, record: Record, done: datetime) -> None:
+    try:
+        work(parts, record, done)
+    except PartDownError:
+        parts.held.append((group, record))
+
+
+def _look_up(parts: Parts, record: Record) -> tuple[Shard, Row | None]:
+    shard = parts.shards.of(record.merchant_id or "")
+    payment_id = json.loads(record.value)["paymentId"]
+    return shard, shard.one(
+        "SELECT payment_id, merchant_id, amount, status FROM payment WHERE payment_id = ?",
+        (payment_id,),
+    )
+
+
+def _pg_agrees(parts: Parts) -> bool:
+    return parts.chance.random() * 100 >= parts.settings.pg_failure_percent
+
+
+def _outcome(
+    parts: Parts, prefix: str, paid: bool, record: Record, done: datetime
+) -> tuple[str | None, ...]:
+    """Status, transaction, code, message and both times of a request's row."""
+    requested = row_text(record.at)
+    if not paid:
+        return ("FAILED", None, "9999", "PG refused", requested, None)
+    transaction = f"{prefix}_{parts.chance.getrandbits(32):08X}"
+    return ("SUCCESS", transaction, "0000", "OK", requested, row_text(done))
+
+
+def _finish(parts: Parts, shard: Shard, payment: Row, done: datetime, status: str) -> None:
+    payment_id = payment["payment_id"]
+    set_status(shard, payment_id, status, done)
+    if status in ("CAPTURED", "REFUNDED"):
+        event = outcome_event(payment_id, status, payment["amount"], done)
+        topic = f"payment.{status.lower()}"
+        merchant = payment["merchant_id"]
+        parts.broker.append(topic, str(payment_id), json.dumps(event), done, merchant_id=merchant)

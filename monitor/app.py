@@ -1,0 +1,220 @@
+"""The composition root: the one place that builds everything from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from checks.causes import CAUSES
+from checks.invariants.catalogue import implied_causes
+from checks.sources.connect import Address, connect
+from checks.sources.facts import Platform
+from monitor import outbox, plugins
+from monitor.config import Config, ConfigError
+from monitor.domain.check import Sighting
+from monitor.domain.delivery import Notifier, Sender
+from monitor.plan import options_of, plan
+from monitor.record import Recorder
+from monitor.regressions import Baselines
+from monitor.render import renderer
+from monitor.report_job import owe_report
+from monitor.run_check import Observed, Planned, Runner
+from monitor.schedule import Calendar, Clock, Job, utc_now
+from monitor.store import reads_history, reads_metrics
+from monitor.store.database import Store, migrate, open_store
+from monitor.store.prune import prune
+from monitor.timetable import Timetable
+from monitor.words import Words
+
+CAUSES_ALL = (*CAUSES, *implied_causes())
+DELIVER_EVERY = timedelta(seconds=2)
+PRUNE_EVERY = timedelta(hours=1)
+PRUNE_BUDGET = timedelta(seconds=20)
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that a configuration stands for, built once and handed around."""
+
+    config: Config
+    store: Store
+    clock: Clock
+    checks: Mapping[str, Planned]
+    runner: Runner
+    calendar: Calendar
+    senders: Mapping[str, Sender]
+    words: Words
+
+    def jobs(self) -> list[Job]:
+        """All that the calendar wakes: checks, delivery, reports, pruning."""
+        return [*self._check_jobs(), *self._report_jobs(), *self._house_jobs()]
+
+    def live(self, names: Iterable[str] | None = None) -> dict[str, Observed]:
+        """The checks as they stand right now: looked and judged, nothing recorded."""
+        wanted = list(self.checks if names is None else names)
+        now = self.clock()
+        seen = {n: self._observe(n, now, ()) for n in wanted if not self._explains(n)}
+        sightings = tuple(s for each in seen.values() for s in _sightings(each))
+        return seen | {n: self._observe(n, now, sightings) for n in wanted if self._explains(n)}
+
+    def deliver(self) -> int:
+        """Send what is due; how many messages went out."""
+        return outbox.deliver(self.store, self.senders, self.clock)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.store.close()
+
+    def _explains(self, name: str) -> bool:
+        return self.checks[name].check.explains
+
+    def _observe(self, name: str, now: datetime, sightings: tuple[Sighting, ...]) -> Observed:
+        memory = self.runner.recorder.memory(name)
+        return self.runner.observe(self.checks[name], memory, now, lambda: sightings)
+
+    def _check_jobs(self) -> list[Job]:
+        return [self._check_job(name, planned) for name, planned in self.checks.items()]
+
+    def _check_job(self, name: str, planned: Planned) -> Job:
+        timetable = Timetable(planned.every, planned.cron, self.config.timezone)
+
+        def run(slot_at: datetime, now: datetime, missed: int) -> None:
+            self.runner.run(planned, slot_at, now, missed)
+
+        late_max = timedelta(hours=1) if planned.cron else None
+        return Job(f"check:{name}", timetable, run, late_max, records=True)
+
+    def _report_jobs(self) -> list[Job]:
+        late_max = timedelta(hours=self.config.report.late_hours_max)
+        jobs = []
+        for kind in ("daily", "weekly"):
+            cron = self.config.report.cron(kind)
+            if cron:
+                timetable = Timetable(cron=cron, zone=self.config.timezone)
+                jobs.append(Job(f"report:{kind}", timetable, self._reporter(kind), late_max, True))
+        return jobs
+
+    def _reporter(self, kind: str) -> Any:
+        def run(slot_at: datetime, now: datetime, missed: int) -> None:
+            owe_report(self.store, self.config, kind, slot_at, now, list(self.senders))
+
+        return run
+
+    def _house_jobs(self) -> list[Job]:
+        def deliver(slot_at: datetime, now: datetime, missed: int) -> None:
+            self.deliver()
+
+        def clean(slot_at: datetime, now: datetime, missed: int) -> None:
+            kept = self.config.retention
+            prune(
+                self.store,
+                now,
+                raw_days=kept.raw_days,
+                history_years=kept.history_years,
+                budget=PRUNE_BUDGET,
+            )
+
+        return [
+            Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
+            Job("deliver", Timetable(DELIVER_EVERY), deliver, records=True),
+        ]
+
+
+def build(
+    config: Config,
+    *,
+    clock: Clock = utc_now,
+    store: Store | None = None,
+    transport: httpx.BaseTransport | None = None,
+    senders: Mapping[str, Sender] | None = None,
+    is_simulated: bool = False,
+    is_durable: bool = True,
+) -> App:
+    """Everything behind a configuration. What is given takes the place of the real thing."""
+    checks = plan(config)
+    if store is None:
+        migrate(config.database)
+        store = open_store(config.database, durable=is_durable)
+    senders = receivers(config) if senders is None else senders
+    names = list(senders)
+    recorder = Recorder(store, CAUSES_ALL, lambda: names, is_simulated)
+    runner = Runner(
+        platform=platform_of(config, transport),
+        recorder=recorder,
+        baselines=_baselines(config, store),
+        sightings=lambda: _latest(store),
+    )
+    words = Words(config.language, config.zone)
+    return App(config, store, clock, checks, runner, Calendar(store), senders, words)
+
+
+def platform_of(config: Config, transport: httpx.BaseTransport | None = None) -> Platform:
+    """The platform's sources, as configured."""
+    section = config.platform
+    address = Address(
+        base_url=section.base_url,
+        timeout_seconds=section.timeout_seconds,
+        token=section.token,
+        actuators=section.actuators,
+        shards=section.database.urls if section.database.via == "direct" else {},
+        zone=config.zone,
+    )
+    return connect(address, transport)
+
+
+def receivers(config: Config) -> dict[str, Sender]:
+    """The configured receivers; the console where none is."""
+    sections = {name: (s.kind, s.options) for name, s in config.receivers.items()}
+    if not sections:
+        sections = {"console": ("console", {})}
+    known = plugins.names("monitor.notifiers")
+    senders = {}
+    for name, (kind, options) in sections.items():
+        if kind not in known:
+            raise ConfigError(
+                f"receivers.{name}.kind: no such receiver {kind!r}; known are {', '.join(known)}"
+            )
+        notifier: Notifier = plugins.load("monitor.notifiers", "NOTIFIER", [kind])[kind]
+        senders[name] = _sender(notifier, name, options, config)
+    return senders
+
+
+def _sender(notifier: Notifier, name: str, options: Mapping[str, Any], config: Config) -> Sender:
+    settings = options_of(notifier.options, options, f"receivers.{name}.")
+    try:
+        return notifier.build(settings, renderer(config.language, config.timezone))
+    except ValueError as error:
+        raise ConfigError(f"receivers.{name}: {error}") from None
+
+
+def _baselines(config: Config, store: Store) -> Baselines | None:
+    if not config.baseline.enabled:
+        return None
+
+    def medians(check: str, series: Sequence[str], hours: Sequence[datetime]) -> Any:
+        with store.read() as tx:
+            return reads_metrics.hour_medians(tx, check, series, hours)
+
+    def recent(check: str, series: Sequence[str], since: datetime) -> Any:
+        with store.read() as tx:
+            return reads_metrics.recent_values(tx, check, series, since)
+
+    return Baselines(config.baseline.limits(), config.baseline.days, medians, recent)
+
+
+def _latest(store: Store) -> tuple[Sighting, ...]:
+    with store.read() as tx:
+        return reads_history.latest_sightings(tx)
+
+
+def _sightings(seen: Observed) -> list[Sighting]:
+    """A live pass as the check that explains others sees it."""
+    status = seen.verdict.status
+    found = seen.verdict.findings
+    if not found:
+        return [Sighting(seen.name, status, seen.at)]
+    return [Sighting(seen.name, status, seen.at, finding, seen.at) for finding in found]

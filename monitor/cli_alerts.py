@@ -1,0 +1,96 @@
+"""Commands on alerts: what is wrong, who takes care of it, what is to stay quiet."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from monitor.cli_common import ConfigOption, caller, fail, opened
+
+commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes care of it.")
+
+
+@commands.command("list")
+def list_(
+    hours: Annotated[float, typer.Option(help="Also what ended within so many hours.")] = 24,
+    config: ConfigOption = None,
+) -> None:
+    """The incidents that are open, and those of the last hours."""
+    from monitor.show import delivery_lines, incident_lines, silence_lines
+    from monitor.store import notes, notifications, reads_alerts
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        now = datetime.now(UTC)
+        words = Words(settings.language, settings.zone)
+        with store.read() as tx:
+            since = now - timedelta(hours=hours)
+            stories = reads_alerts.incidents_between(tx, since, now + timedelta(seconds=1))
+            silences = notes.silences(tx, now)
+            owed = notifications.waiting_and_dead(tx)
+    lines = [*incident_lines(stories, words, now), *silence_lines(silences, words)]
+    typer.echo("\n".join([*lines, *delivery_lines(owed, words)]))
+
+
+@commands.command()
+def ack(incident: int, config: ConfigOption = None) -> None:
+    """Take care of an incident: its reminders stop, its end is still told."""
+    from monitor.store.incidents import acknowledge
+
+    with opened(config) as (_, store):
+        if not acknowledge(store, incident, caller()):
+            fail(f"no open incident {incident}; `paypulse alerts list` shows them")
+    typer.echo(f"incident {incident}: acknowledged by {caller()}")
+
+
+@commands.command()
+def silence(
+    pattern: Annotated[str, typer.Argument(help="check/code:subject, with * [redis_health/*]")],
+    duration: Annotated[str, typer.Option("--for", help="30m, 4h, 2d")] = "1h",
+    comment: str = "",
+    config: ConfigOption = None,
+) -> None:
+    """Keep quiet about matching alerts for a while; afterwards what changed is told."""
+    from monitor.store.notes import add_silence
+
+    until = datetime.now(UTC) + span_of(duration)
+    with opened(config) as (settings, store):
+        number = add_silence(store, pattern, until, datetime.now(UTC), caller(), comment)
+    local = until.astimezone(settings.zone)
+    typer.echo(f"silence {number}: {pattern} until {local:%Y-%m-%d %H:%M %Z}")
+
+
+@commands.command()
+def unsilence(number: int, config: ConfigOption = None) -> None:
+    """End a silence."""
+    from monitor.store.notes import end_silence
+
+    with opened(config) as (_, store):
+        if not end_silence(store, number, datetime.now(UTC)):
+            fail(f"no silence {number} holds now; `paypulse alerts list` shows them")
+    typer.echo(f"silence {number}: ended")
+
+
+@commands.command()
+def retry(message: int, config: ConfigOption = None) -> None:
+    """Send a dead message again."""
+    from monitor.store.notifications import revive
+
+    with opened(config) as (_, store):
+        if not revive(store, message, datetime.now(UTC)):
+            fail(f"no dead message {message}; `paypulse alerts list` shows them")
+    typer.echo(f"message {message}: will be sent again")
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def span_of(text: str) -> timedelta:
+    """The length of time behind 30m, 4h or 2d."""
+    match = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if match is None or not int(match[1]):
+        fail(f"--for {text!r}: a number and m, h or d is expected, such as 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -1,0 +1,69 @@
+"""What the commands share: the configuration option, and a clear word when things fail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from monitor import config as configuration
+from monitor.config import Config, ConfigError
+
+if TYPE_CHECKING:
+    from monitor.app import App
+    from monitor.store.database import Store
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The configuration file [default: ./paypulse.toml]."),
+]
+
+
+def fail(text: str, code: int = 3) -> NoReturn:
+    """Say what went wrong and end."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def load(path: Path | None) -> Config:
+    """The configuration, or a clear word and exit code 3."""
+    try:
+        return configuration.load(path)
+    except ConfigError as error:
+        fail(str(error))
+
+
+def build(config: Config, **given: Any) -> App:
+    """The app behind a configuration, or a clear word and exit code 3."""
+    from monitor import app
+    from monitor.store.database import StoreError
+
+    try:
+        return app.build(config, **given)
+    except (ConfigError, StoreError) as error:
+        fail(str(error))
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[tuple[Config, Store]]:
+    """The configuration and its database, for commands that need nothing else."""
+    from monitor.store.database import StoreError, open_store
+
+    config = load(path)
+    try:
+        store = open_store(config.database)
+        try:
+            yield config, store
+        finally:
+            store.close()
+    except StoreError as error:
+        fail(str(error))
+
+
+def caller() -> str:
+    """Who gives the command."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "somebody"

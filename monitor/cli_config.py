@@ -1,0 +1,34 @@
+"""Commands on the configuration."""
+
+from __future__ import annotations
+
+import typer
+
+from monitor.cli_common import ConfigOption, load
+
+commands = typer.Typer(no_args_is_help=True, help="The configuration.")
+
+
+@commands.command()
+def example() -> None:
+    """Print a commented configuration with every default."""
+    from monitor.config_example import example_text
+
+    typer.echo(example_text())
+
+
+@commands.command()
+def check(config: ConfigOption = None) -> None:
+    """Validate the configuration, every check and receiver of it included."""
+    from monitor.app import receivers
+    from monitor.cli_common import fail
+    from monitor.config import ConfigError
+    from monitor.plan import plan
+
+    settings = load(config)
+    try:
+        planned = plan(settings)
+        names = receivers(settings)
+    except ConfigError as error:
+        fail(str(error))
+    typer.echo(f"well: {len(planned)} checks, receivers: {', '.join(names)}")

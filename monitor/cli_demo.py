@@ -1,0 +1,103 @@
+"""The demo: a fortnight of simulated life, then real time with a script of faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli_common import fail
+
+commands = typer.Typer(help="The whole product at work against an embedded payment platform.")
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", help="Where the demo lives [a temporary folder].")
+]
+
+
+@commands.callback(invoke_without_command=True)
+def demo(
+    context: typer.Context,
+    minutes: Annotated[float, typer.Option(help="How long it goes on in real time.")] = 5,
+    days: Annotated[int, typer.Option(min=0, max=60, help="Days of history to live first.")] = 14,
+    folder: FolderOption = None,
+    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    seed: int = 1,
+    language: Annotated[str, typer.Option(help="en or ko")] = "en",
+    load_tests: Annotated[bool, typer.Option(help="Run k6 in the history.")] = True,
+) -> None:
+    """Live a fortnight in seconds, then go on in real time while faults come and go."""
+    if context.invoked_subcommand is not None:
+        return
+    from monitor.cli_demo_run import Plan, run_demo
+    from monitor.lock import LockedError
+
+    if language not in ("en", "ko"):
+        fail(f"--language {language!r}: en or ko is expected")
+    plan = Plan(minutes, days, folder or default_folder(), port, seed, language, load_tests)
+    try:
+        run_demo(plan)
+    except LockedError as error:
+        fail(f"a demo runs already: {error}")
+    except OSError as error:
+        fail(f"the demo cannot start: {error}")
+
+
+@commands.command()
+def fault(
+    name: Annotated[str, typer.Argument(help="A fault; `list` shows all.")],
+    state: Annotated[str, typer.Argument(help="on or off")] = "",
+    url: Annotated[str, typer.Option(help="The stand-in [that of the running demo].")] = "",
+    folder: FolderOption = None,
+) -> None:
+    """Switch a fault of the running stand-in on or off, or `paypulse demo fault list`."""
+    import httpx
+
+    base = url or _running(folder or default_folder())
+    try:
+        if name == "list":
+            for each in httpx.get(f"{base}/demo/faults").json()["faults"]:
+                typer.echo(
+                    f"{'on ' if each['on'] else 'off'} {each['name']}: {each['description']}"
+                )
+            return
+        if state not in ("on", "off"):
+            fail(f"{state!r}: on or off is expected, as in `paypulse demo fault {name} on`")
+        on = {"on": str(state == "on").lower()}
+        response = httpx.post(f"{base}/demo/faults/{name}", params=on)
+    except httpx.HTTPError as error:
+        fail(f"no stand-in answers on {base}: {error}")
+    if response.status_code != 200:
+        fail(f"no fault {name!r}; `paypulse demo fault list` shows all")
+    typer.echo(f"{name}: {state}")
+
+
+@commands.command()
+def platform(
+    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    folder: FolderOption = None,
+    seed: int = 1,
+    as_original: Annotated[
+        bool, typer.Option("--as-original", help="Answer with the original's defects.")
+    ] = False,
+    payments_per_minute: float = 6.0,
+) -> None:
+    """Only the stand-in platform, in real time, until Ctrl-C."""
+    from monitor.cli_demo_run import run_platform
+
+    run_platform(folder or default_folder(), port, seed, as_original, payments_per_minute)
+
+
+def default_folder() -> Path:
+    """The demo's folder of this user: always the same, so that other terminals find it."""
+    import os
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / f"paypulse-demo-{os.getuid()}"
+
+
+def _running(folder: Path) -> str:
+    file = folder / "url"
+    if not file.is_file():
+        fail(f"no demo runs in {folder}; start one with `paypulse demo`, or name its --url")
+    return file.read_text(encoding="utf-8").strip()

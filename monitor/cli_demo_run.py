@@ -1,0 +1,295 @@
+"""How the demo goes: history first, then the script in real time, said step by step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from checks.sources.k6 import find_binary
+from demo.platform import StandIn
+from demo.server import Running, Ticker, serve
+from monitor import app as application
+from monitor.app import App
+from monitor.cli_demo_config import history_toml, real_toml
+from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
+from monitor.config import Config, parse
+from monitor.lock import only_scheduler
+from monitor.report_command import print_report
+from monitor.schedule import Scheduler
+from monitor.words import Words
+
+PASS_SECONDS = 5
+REAL_PAYMENTS_PER_MINUTE = 30.0
+# In the fortnight: what goes wrong, after how many hours, and for how many.
+HISTORY = {
+    "broker_down": (100.2, 1.1),
+    "redis_down": (211.4, 0.8),
+    "ledger_wrong_amount": (286.1, 1.6),
+}
+# In real time: what goes wrong, when (seconds after the first pass), and until when.
+SCRIPT = (("broker_down", 15, 75), ("ledger_wrong_amount", 150, 210))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the demo was asked for."""
+
+    minutes: float
+    days: int
+    folder: Path
+    port: int
+    seed: int
+    language: str
+    load_tests: bool
+
+
+def run_demo(plan: Plan) -> None:
+    """All of it, from the start to the last word."""
+    started = monotonic()
+    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = plan.folder / "paypulse.db"
+    with only_scheduler(database), _interruptible() as ended:
+        _sweep(plan.folder)
+        now = datetime.now(UTC)
+        standin = StandIn(
+            plan.folder / "platform", plan.seed, start=now - timedelta(days=plan.days)
+        )
+        server = serve(standin, port=_free(plan.port))
+        (plan.folder / "url").write_text(server.url, encoding="utf-8")
+        words = _introduce(plan, server)
+        _live_history(plan, standin, server, words, ended)
+        if not ended.is_set():
+            _go_on(plan, standin, server, words, ended, started)
+        server.stop()
+        (plan.folder / "url").unlink(missing_ok=True)
+        typer.echo(f"\n{words.say('demo.goodbye', folder=plan.folder)}")
+
+
+def run_platform(
+    folder: Path, port: int, seed: int, as_original: bool, payments_per_minute: float
+) -> None:
+    """The stand-in alone, until it is interrupted."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _interruptible() as ended:
+        standin = StandIn(
+            folder / "platform",
+            seed,
+            start=datetime.now(UTC),
+            as_original=as_original,
+            payments_per_minute=payments_per_minute,
+        )
+        server, ticker = serve(standin, port=port), Ticker(standin)
+        ticker.start()
+        (folder / "url").write_text(server.url, encoding="utf-8")
+        typer.echo(f"{server.url}; shards in {folder / 'platform'}; Ctrl-C ends it")
+        ended.wait()
+        ticker.stop()
+        server.stop()
+        (folder / "url").unlink(missing_ok=True)
+
+
+def _introduce(plan: Plan, server: Running) -> Words:
+    config = _config(plan, server, real_toml)
+    (plan.folder / "paypulse.toml").write_text(_toml(plan, server, real_toml), encoding="utf-8")
+    words = Words(config.language, config.zone)
+    typer.echo(words.say("demo.intro", url=server.url))
+    typer.echo(words.say("demo.folder", folder=plan.folder))
+    if plan.load_tests and find_binary("") is None:
+        typer.echo(words.say("demo.no_k6"))
+    channel = _slack_channel()
+    typer.echo(words.say("demo.slack", channel=channel) if channel else words.say("demo.console"))
+    return words
+
+
+def _live_history(
+    plan: Plan, standin: StandIn, server: Running, words: Words, ended: threading.Event
+) -> None:
+    """The fortnight, ending at the real now; its messages are kept and sent nowhere."""
+    began = monotonic()
+    clock, kept = SimulatedClock(standin.now), Kept()
+    app = application.build(
+        _config(plan, server, history_toml),
+        clock=clock,
+        transport=InProcess(standin),
+        senders={"history": kept},
+        is_simulated=True,
+        is_durable=False,
+    )
+    life = Life(standin, app, clock, switch_times(standin.now, _faults_within(plan.days)))
+    total = plan.days * 24 * 3600
+    start = standin.now
+    with _bar(words.say("demo.history"), total) as advance:
+        while (now := datetime.now(UTC)) - clock() > timedelta(seconds=1) and not ended.is_set():
+            until = min(now, clock() + timedelta(hours=6))
+            life.live(until)
+            advance((until - start).total_seconds())
+    app.close()
+    typer.echo(words.say("demo.lived", seconds=round(monotonic() - began, 1), **_lived(app)))
+
+
+def _lived(app: App) -> dict[str, Any]:
+    """What the history holds, counted in the database."""
+    with application.open_store(app.config.database).read() as tx:
+        count = {
+            name: tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+            for name, table in (
+                ("passes", "snapshots"),
+                ("incidents", "incidents WHERE told IS NOT NULL"),
+                ("load_tests", "load_tests"),
+            )
+        }
+    counts = app.runner.platform.database.counts()
+    return {**count, "payments": getattr(counts, "payments", 0)}
+
+
+def _go_on(
+    plan: Plan,
+    standin: StandIn,
+    server: Running,
+    words: Words,
+    ended: threading.Event,
+    started: float,
+) -> None:
+    """Real time: the scheduler, the script, and at the end the morning report."""
+    standin.traffic.payments_per_minute = REAL_PAYMENTS_PER_MINUTE
+    ticker = Ticker(standin, period_seconds=0.5)
+    ticker.start()
+    app = application.build(_config(plan, server, real_toml))
+    scheduler = Scheduler(app.calendar, app.jobs())
+    say = words.say
+    rate = round(REAL_PAYMENTS_PER_MINUTE)
+    typer.echo(f"\n{say('demo.real', every=PASS_SECONDS, rate=rate)} {say('demo.until')}")
+    _where_to_look(plan.folder, words)
+    began = datetime.now(UTC)
+    scheduler.start()
+    _await_pass(app, began, ended)
+    typer.echo(say("demo.first", seconds=round(monotonic() - started)) + "\n")
+    _play(plan, standin, words, ended)
+    scheduler.stop()
+    ticker.stop()
+    app.deliver()
+    typer.echo(f"\n{say('demo.report')}\n")
+    typer.echo(print_report(app, "daily", "", "text"))
+    app.close()
+
+
+def _play(plan: Plan, standin: StandIn, words: Words, ended: threading.Event) -> None:
+    """The script of faults, each step said."""
+    began = monotonic()
+    descriptions = {f.name: f.description for f, _ in standin.faults.states()}
+    steps = sorted(
+        [(on, name, True) for name, on, _ in SCRIPT]
+        + [(off, name, False) for name, _, off in SCRIPT]
+    )
+    for at, name, on in steps:
+        if ended.wait(max(0.0, min(at, plan.minutes * 60) - (monotonic() - began))):
+            return
+        if at >= plan.minutes * 60:
+            break
+        standin.set_fault(name, on)
+        key = "fault_on" if on else "fault_off"
+        _step(words.say(f"demo.{key}", name=name, description=descriptions[name]))
+        _step(words.say("demo.watch", what=words.say(f"demo.{name}{'' if on else '_end'}")))
+    for name, _, _ in SCRIPT:
+        standin.set_fault(name, False)
+    _step(words.say("demo.quiet"))
+    ended.wait(max(0.0, plan.minutes * 60 - (monotonic() - began)))
+
+
+def _step(text: str) -> None:
+    typer.secho(f"▶ {text}", bold=True)
+
+
+def _where_to_look(folder: Path, words: Words) -> None:
+    typer.echo(words.say("demo.look"))
+    config = folder / "paypulse.toml"
+    command = shutil.which("paypulse") or "paypulse"
+    for line in (
+        f"{command} alerts list -c {config}",
+        f"{command} check -c {config}",
+        f"{command} report daily -c {config}",
+        f"{command} demo fault list",
+        f"{command} mcp -c {config}",
+    ):
+        typer.echo(f"  {line}")
+
+
+def _await_pass(app: App, began: datetime, ended: threading.Event) -> None:
+    """Until the store holds a snapshot of real time."""
+    while not ended.wait(0.1):
+        with app.store.read() as tx:
+            row = tx.exec_driver_sql("SELECT max(at) FROM snapshots").scalar_one()
+        if row is not None and row >= began.timestamp() * 1_000_000:
+            return
+
+
+def _faults_within(days: int) -> dict[str, tuple[float, float]]:
+    return {n: (at, lasts) for n, (at, lasts) in HISTORY.items() if at + lasts + 3 < days * 24}
+
+
+def _toml(plan: Plan, server: Running, make: Any) -> str:
+    load_tests = plan.load_tests and find_binary("") is not None
+    text: str = make(plan.folder, server.url, plan.language, load_tests, _slack_channel())
+    return text
+
+
+def _config(plan: Plan, server: Running, make: Any) -> Config:
+    return parse(_toml(plan, server, make), {}, "the demo's configuration")
+
+
+def _slack_channel() -> str:
+    return os.environ.get("SLACK_CHANNEL", "") if os.environ.get("SLACK_BOT_TOKEN") else ""
+
+
+def _sweep(folder: Path) -> None:
+    """The demo's own leftovers of an earlier run, and nothing else."""
+    for name in ("paypulse.db", "paypulse.db-wal", "paypulse.db-shm", "url"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "platform", ignore_errors=True)
+
+
+def _free(port: int) -> int:
+    """The port if it is free, else 0: any."""
+    import socket
+
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set."""
+    ended = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bar(title: str, total: float) -> Iterator[Any]:
+    columns = (TextColumn(title), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)

@@ -1,0 +1,115 @@
+"""The doctor: tries the configuration and every connection, and says what to do about each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.sources.facts import Unseen
+from checks.sources.k6 import find_binary
+from monitor.app import platform_of, receivers
+from monitor.config import Config, ConfigError
+from monitor.lock import holder
+from monitor.plan import plan
+from monitor.run_check import Planned
+from monitor.show import SYMBOLS
+from monitor.store.database import StoreError, open_store
+from monitor.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried: a status and a key of [doctor] with its parameters."""
+
+    status: str
+    key: str
+    params: dict[str, object]
+
+
+def examine(config: Config) -> tuple[list[str], bool]:
+    """A line per thing that was tried; False if one of them is broken."""
+    words = Words(config.language, config.zone)
+    findings = list(_examine(config, words))
+    lines = [f"{SYMBOLS[f.status]} {words.say(f'doctor.{f.key}', **f.params)}" for f in findings]
+    return lines, all(f.status in ("ok", "warn") for f in findings)
+
+
+def _examine(config: Config, words: Words) -> Iterator[Finding]:
+    try:
+        planned = plan(config)
+    except ConfigError as error:
+        yield Finding("crit", "checks_broken", {"error": str(error)})
+        return
+    off = sorted(set(_all_checks()) - planned.keys())
+    yield Finding("ok", "checks", {"count": len(planned), "off": ", ".join(off)})
+    yield _database(config)
+    yield _scheduler(config)
+    yield from _receivers(config)
+    yield from _platform(config, words)
+    yield from _blind_spots(config, planned)
+
+
+def _all_checks() -> list[str]:
+    from monitor import plugins
+
+    return list(plugins.load("checks", "CHECK"))
+
+
+def _database(config: Config) -> Finding:
+    folder = config.database.resolve().parent
+    if not config.database.is_file():
+        writable = os.access(folder, os.W_OK)
+        status = "warn" if writable else "crit"
+        return Finding(status, "database_missing", {"path": str(config.database)})
+    try:
+        open_store(config.database).close()
+    except StoreError as error:
+        return Finding("crit", "database_broken", {"error": str(error)})
+    free = shutil.disk_usage(folder).free // 2**20
+    status = "ok" if free > 500 else "warn"
+    return Finding(status, "database", {"path": str(config.database), "free_mib": free})
+
+
+def _scheduler(config: Config) -> Finding:
+    who = holder(config.database) if config.database.parent.is_dir() else None
+    if who is None:
+        return Finding("warn", "scheduler_off", {})
+    return Finding("ok", "scheduler", {"pid": who.get("pid"), "since": who.get("started_at")})
+
+
+def _receivers(config: Config) -> Iterator[Finding]:
+    try:
+        names = receivers(config)
+    except ConfigError as error:
+        yield Finding("crit", "receivers_broken", {"error": str(error)})
+        return
+    if not config.receivers:
+        yield Finding("warn", "console_only", {})
+        return
+    yield Finding("ok", "receivers", {"names": ", ".join(names)})
+
+
+def _platform(config: Config, words: Words) -> Iterator[Finding]:
+    base = {"url": config.platform.base_url}
+    platform = platform_of(config)
+    for part, fact in platform.services.healths().items():
+        if isinstance(fact, Unseen):
+            reason = words.say(f"reason.{fact.reason}.text", part=fact.part, **fact.params)
+            yield Finding("crit", "part_unseen", {"part": part, "reason": reason, **base})
+        elif not fact.up:
+            yield Finding("crit", "part_down", {"part": part, "detail": fact.detail})
+        else:
+            yield Finding("ok", "part", {"part": part, "ms": round(fact.response_ms)})
+
+
+def _blind_spots(config: Config, planned: dict[str, Planned]) -> Iterator[Finding]:
+    """What no check can see as things are configured."""
+    if config.platform.database.via == "gateway" and "reconciliation" in planned:
+        yield Finding("warn", "reconciliation_blind", {})
+    if not any(name.startswith("ingest") for name in config.platform.actuators):
+        yield Finding("warn", "no_actuator", {})
+    load_test = planned.get("load_test")
+    if load_test is not None and find_binary(load_test.options.k6_binary) is None:
+        yield Finding("warn", "no_k6", {})

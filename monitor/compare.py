@@ -1,0 +1,223 @@
+"""One period against another: every metric then and now, and what happened in both."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+
+from sqlalchemy import Connection
+
+from monitor.domain.baseline import (
+    SKETCH_RELATIVE_ERROR,
+    Comparison,
+    Judgement,
+    Limits,
+    Summary,
+)
+from monitor.domain.baseline import compare as judge_periods
+from monitor.domain.load_test import LoadTestRun
+from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
+from monitor.periods import Span
+from monitor.store.database import Store
+from monitor.store.notes import Note, notes
+from monitor.store.reads_alerts import IncidentStory, incidents_between
+from monitor.store.reads_history import PassCounts, load_tests, pass_counts
+from monitor.store.reads_mcp import Known, known_stretches
+from monitor.store.summaries import summaries
+
+EVENTS_MAX = 100
+_HOUR = timedelta(hours=1)
+_NOTHING = Summary(0, 0.0, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a period a check saw.
+
+    `seen` (0 to 1): the passes that ran among those that were due, over the part of the period
+    in which the check is on record at all. `unknown` of its `passes` could not look.
+    """
+
+    seen: float
+    passes: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One series in one period. `per_hour` is the rate of a counter, None for a gauge."""
+
+    summary: Summary
+    coverage: Coverage
+    per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One series in both periods, with the verdict. Changes are relative; None: no past."""
+
+    check: str
+    series: str
+    spec: MetricSpec
+    now: Figures
+    before: Figures
+    word: Comparison
+    change: float | None
+    p95_change: float | None
+
+    @property
+    def size(self) -> float:
+        """How far it moved, by its median or its p95; infinite if it came from nothing."""
+        if self.word is Comparison.NOT_ENOUGH_HISTORY:
+            return 0.0
+        return max(_size(self.change, self.now), _size(self.p95_change, self.now))
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What happened in a period, each kind newest first."""
+
+    incidents: tuple[IncidentStory, ...]
+    load_tests: tuple[LoadTestRun, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodComparison:
+    """Two periods side by side; the series most worth a look come first."""
+
+    now: Span
+    before: Span
+    series: tuple[Compared, ...]
+    events_now: Events
+    events_before: Events
+    quantile_error_percent: float = 100 * SKETCH_RELATIVE_ERROR
+
+
+def compare(
+    store: Store,
+    now: Span,
+    before: Span,
+    limits: Limits,
+    metrics: Collection[str] = (),
+) -> PeriodComparison:
+    """Every series (or those of some metrics) in both periods, and the events of both."""
+    with store.read() as tx:
+        here, there = _Period.read(tx, now), _Period.read(tx, before)
+        events_now, events_before = events(tx, now), events(tx, before)
+    keys = sorted(here.summaries.keys() | there.summaries.keys())
+    wanted = [k for k in keys if not metrics or metric_of(k[1]) in metrics]
+    series = [_compared(key, here, there, limits) for key in wanted]
+    return PeriodComparison(
+        now=now,
+        before=before,
+        series=tuple(sorted(series, key=_importance)),
+        events_now=events_now,
+        events_before=events_before,
+    )
+
+
+def events(tx: Connection, span: Span) -> Events:
+    """What happened in a span."""
+    return Events(
+        incidents=tuple(incidents_between(tx, span.start, span.end, EVENTS_MAX)),
+        load_tests=tuple(load_tests(tx, span.start, span.end, limit=EVENTS_MAX)),
+        notes=tuple(reversed(notes(tx, span.start, span.end, EVENTS_MAX))),
+    )
+
+
+def metric_of(series: str) -> str:
+    """The metric of a series name."""
+    return series.partition("{")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """All that is on record about one period."""
+
+    span: Span
+    summaries: Mapping[tuple[str, str], Summary]
+    counts: Mapping[str, PassCounts]
+    known: Mapping[str, Known]
+
+    @classmethod
+    def read(cls, tx: Connection, span: Span) -> _Period:
+        found = summaries(tx, span.start, span.end)
+        counts = pass_counts(tx, span.start, span.end)
+        known = known_stretches(tx, {check for check, _ in found} | counts.keys())
+        return cls(span, found, counts, known)
+
+    def figures(self, key: tuple[str, str], spec: MetricSpec) -> Figures:
+        summary = self.summaries.get(key, _NOTHING)
+        coverage = self._coverage(key[0])
+        if spec.kind is Kind.GAUGE:
+            return Figures(summary, coverage)
+        hours = self.span.length / _HOUR * self._known_share(key[0])
+        return Figures(summary, coverage, summary.total / hours if hours else None)
+
+    def _coverage(self, check: str) -> Coverage:
+        counts = self.counts.get(check)
+        if counts is None or not counts.passes:
+            return Coverage(0.0, 0, 0)
+        ran = counts.passes / (counts.passes + counts.missed)
+        return Coverage(ran * self._known_share(check), counts.passes, counts.unknown)
+
+    def _known_share(self, check: str) -> float:
+        """The part of the period in which the check is on record (to the hour)."""
+        known = self.known.get(check)
+        if known is None:
+            return 0.0
+        start, end = max(self.span.start, known.start), min(self.span.end, known.end)
+        return max((end - start) / self.span.length, 0.0)
+
+
+def _compared(key: tuple[str, str], here: _Period, there: _Period, limits: Limits) -> Compared:
+    spec = METRICS.get(metric_of(key[1]), MetricSpec(metric_of(key[1]), "", Worse.NEITHER))
+    now, before = here.figures(key, spec), there.figures(key, spec)
+    judgement = _judge(now, before, spec, limits)
+    return Compared(
+        *key,
+        spec=spec,
+        now=now,
+        before=before,
+        word=judgement.word,
+        change=judgement.change,
+        p95_change=relative(now.summary.p95, before.summary.p95),
+    )
+
+
+def _judge(now: Figures, before: Figures, spec: MetricSpec, limits: Limits) -> Judgement:
+    """Gauges by their readings; counters by their rates, however often they were read."""
+    if spec.kind is Kind.GAUGE:
+        return judge_periods(now.summary, before.summary, spec, limits)
+    return judge_periods(_as_rate(now), _as_rate(before), spec, limits)
+
+
+def _as_rate(figures: Figures) -> Summary:
+    summary = figures.summary
+    return Summary(summary.count, summary.total, figures.per_hour, figures.per_hour)
+
+
+def relative(now: float | None, before: float | None) -> float | None:
+    """The relative change; None where one of them does not exist, or the past is zero."""
+    return None if now is None or not before else (now - before) / abs(before)
+
+
+_ORDER = (
+    Comparison.REGRESSION,
+    Comparison.IMPROVEMENT,
+    Comparison.SAME,
+    Comparison.NOT_ENOUGH_HISTORY,
+)
+
+
+def _importance(item: Compared) -> tuple[int, float, str, str]:
+    return _ORDER.index(item.word), -item.size, item.check, item.series
+
+
+def _size(change: float | None, now: Figures) -> float:
+    if change is not None:
+        return abs(change)
+    return inf if now.summary.total else 0.0

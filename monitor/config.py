@@ -1,0 +1,278 @@
+"""The configuration: one TOML file plus environment, validated whole before the first job."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from monitor.domain.alert import Rule
+from monitor.domain.baseline import Limits
+from monitor.domain.incident import Policy
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the key and what would be right."""
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, available_timezones(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ", such as 'Asia/Seoul'"
+        raise ValueError(f"no time zone {name!r}{hint}")
+    return name
+
+
+Seconds = Annotated[float, Field(gt=0)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSection(Section):
+    """How the shards are reached: through the gateway, or directly by URL."""
+
+    via: Literal["gateway", "direct"] = "gateway"
+    urls: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _direct_needs_urls(self) -> DatabaseSection:
+        if self.via == "direct" and not self.urls:
+            raise ValueError(
+                'via = "direct" needs urls, such as { shard1 = "sqlite:///shard1.db" }'
+            )
+        if self.via == "gateway" and self.urls:
+            raise ValueError('urls are used only with via = "direct"')
+        return self
+
+
+class PlatformSection(Section):
+    """Where the platform is."""
+
+    base_url: str = "http://localhost:8082"
+    timeout_seconds: Seconds = 5.0
+    token: str = Field(default="", repr=False)
+    actuators: dict[str, str] = Field(default_factory=dict)
+    database: DatabaseSection = DatabaseSection()
+
+
+class AlertSection(Section):
+    """When something is said; the same keys under `checks.<name>.alert` hold for one check."""
+
+    fire: Annotated[int, Field(ge=1, le=30)] = 2
+    within: Annotated[int, Field(ge=1, le=30)] = 3
+    resolve: Annotated[int, Field(ge=1, le=30)] = 2
+    blind_after_seconds: Seconds = 600
+    wait_seconds: Annotated[float, Field(ge=0)] = 30
+    wait_seconds_max: Seconds = 180
+    update_seconds: Seconds = 300
+    remind_crit_seconds: Seconds = 4 * 3600
+    remind_warn_seconds: Seconds = 24 * 3600
+
+    def rule(self) -> Rule:
+        """How often a finding must be seen, and be gone."""
+        blind_after = timedelta(seconds=self.blind_after_seconds)
+        return Rule(self.fire, max(self.within, self.fire), self.resolve, blind_after)
+
+    def policy(self) -> Policy:
+        """When an incident speaks."""
+        return Policy(
+            wait=timedelta(seconds=self.wait_seconds),
+            wait_max=timedelta(seconds=self.wait_seconds_max),
+            update_every=timedelta(seconds=self.update_seconds),
+            remind_crit=timedelta(seconds=self.remind_crit_seconds),
+            remind_warn=timedelta(seconds=self.remind_warn_seconds),
+        )
+
+
+class BaselineSection(Section):
+    """When a metric counts as worse than its own past."""
+
+    enabled: bool = True
+    days: Annotated[int, Field(ge=1, le=60)] = 14
+    history_min: Annotated[int, Field(ge=3)] = 24
+    recent_min: Annotated[int, Field(ge=1)] = 3
+    change_min: Annotated[float, Field(gt=0)] = 0.25
+    deviations_min: Annotated[float, Field(gt=0)] = 4.0
+
+    def limits(self) -> Limits:
+        """The limits of the comparison."""
+        return Limits(self.history_min, self.recent_min, self.change_min, self.deviations_min)
+
+
+class ReportSection(Section):
+    """When the reports are sent, in the configured zone; an empty string sends none."""
+
+    daily: str = "08:30"
+    weekly: str = ""
+    weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    late_hours_max: Annotated[float, Field(gt=0, le=24)] = 3.5
+
+    @field_validator("daily", "weekly")
+    @classmethod
+    def _is_a_time(cls, text: str) -> str:
+        try:
+            return text and time.fromisoformat(text).strftime("%H:%M")
+        except ValueError:
+            raise ValueError(f"{text!r} is no time of day, such as '08:30'") from None
+
+    def cron(self, kind: str) -> str:
+        """The cron line of a report ("" if it is not sent)."""
+        text = self.daily if kind == "daily" else self.weekly
+        if not text:
+            return ""
+        at = time.fromisoformat(text)
+        day = "*" if kind == "daily" else self.weekday
+        return f"{at.minute} {at.hour} * * {day}"
+
+
+class RetentionSection(Section):
+    """How long history is kept."""
+
+    raw_days: Annotated[int, Field(ge=1)] = 30
+    history_years: Annotated[int, Field(ge=1)] = 5
+
+
+class CheckSection(BaseModel):
+    """A check: its schedule and alert rule here, its own options beside them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    enabled: bool | None = None
+    every_seconds: Annotated[float, Field(ge=1)] | None = None
+    cron: str | None = None
+    timeout_seconds: Seconds | None = None
+    alert: AlertSection | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the check itself must know."""
+        return dict(self.model_extra or {})
+
+
+class ReceiverSection(BaseModel):
+    """A receiver of messages: its kind here, its own options beside it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the notifier itself must know."""
+        return dict(self.model_extra or {})
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    language: Literal["en", "ko"] = "en"
+    timezone: Zone = "Asia/Seoul"
+    database: Path = Path("paypulse.db")
+    platform: PlatformSection = PlatformSection()
+    alerts: AlertSection = AlertSection()
+    baseline: BaselineSection = BaselineSection()
+    report: ReportSection = ReportSection()
+    retention: RetentionSection = RetentionSection()
+    receivers: dict[str, ReceiverSection] = Field(default_factory=dict)
+    checks: dict[str, CheckSection] = Field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the calendar and of every time that a person reads."""
+        return ZoneInfo(self.timezone)
+
+    def check(self, name: str) -> CheckSection:
+        """The section of a check; an empty one if the file has none."""
+        return self.checks.get(name, CheckSection())
+
+
+DEFAULT_FILE = Path("paypulse.toml")
+
+
+def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
+    """The configuration of a file (PAYPULSE_CONFIG, else ./paypulse.toml, else the defaults)."""
+    named = path or (Path(env["PAYPULSE_CONFIG"]) if env.get("PAYPULSE_CONFIG") else None)
+    source = named or DEFAULT_FILE
+    if named is not None and not source.is_file():
+        raise ConfigError(f"no configuration file {source}; `paypulse config example` prints one")
+    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    return parse(text, env, str(source))
+
+
+def parse(text: str, env: Mapping[str, str], name: str = "configuration") -> Config:
+    """A configuration from TOML; `${NAME}` in a string is taken from the environment."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name} is not TOML: {error}") from None
+    data = _fill(data, env, name)
+    if env.get("API_BASE_URL"):
+        data.setdefault("platform", {})["base_url"] = env["API_BASE_URL"]
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain(error, name, Config)) from None
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def _fill(value: Any, env: Mapping[str, str], name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(item, env, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, env, name) for item in value]
+    if not isinstance(value, str):
+        return value
+    missing = [v for v in _VARIABLE.findall(value) if v not in env]
+    if missing:
+        raise ConfigError(f"{name} asks for the environment variable {missing[0]}: it is not set")
+    return _VARIABLE.sub(lambda match: env[match[1]], value)
+
+
+def explain(error: ValidationError, name: str, model: Any, prefix: str = "") -> str:
+    """What is wrong, key by key, and what would be right; never a value that was given."""
+    lines = [f"{name}:"]
+    for item in error.errors(include_input=False, include_url=False):
+        path = ".".join(str(part) for part in item["loc"])
+        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = _known(model, item["loc"][:-1])
+            lines.append(f"  {prefix}{path}: no such key{_near(str(item['loc'][-1]), known)}")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            lines.append(f"  {prefix}{path}: {message[0].lower()}{message[1:]}")
+    return "\n".join(lines)
+
+
+def _known(model: Any, path: tuple[Any, ...]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else model
+    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", {})
+    return sorted(fields)
+
+
+def _near(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are {', '.join(known)}" if known else ""

@@ -1,0 +1,89 @@
+"""What the outbox, the notifiers and the rendering agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+Reference = Mapping[str, Any]  # what a receiver gave back: for Slack {"channel": …, "ts": …}
+
+
+class Undelivered(Exception):  # noqa: N818 (a state of a message, told apart by its children)
+    """A message was not delivered; `reason` is plain text without secrets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Temporary(Undelivered):
+    """Worth another attempt, after `retry_after` seconds if the receiver named them."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Permanent(Undelivered):
+    """No attempt will ever succeed as things are: a wrong token, an unknown channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A claimed notification; `attempts` counts the claims, this one included.
+
+    `kind` says what the payload is: `incident` (domain.message) or `report` (monitor.report).
+    `thread` is empty, or names the conversation that it belongs to.
+    """
+
+    id: int
+    key: str
+    receiver: str
+    kind: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+    thread: str = ""
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SlackContent:
+    """A message as Slack takes it: text for notifications and screen readers, and blocks."""
+
+    text: str
+    blocks: tuple[Mapping[str, Any], ...]
+
+
+class Renderer(Protocol):
+    """Turns messages into words, in the language and zone of one receiver."""
+
+    def text(self, message: Message) -> str:
+        """Plain text, several lines."""
+        ...
+
+    def slack(self, message: Message) -> SlackContent:
+        """Block Kit blocks, within Slack's limits whatever the content."""
+        ...
+
+
+class Sender(Protocol):
+    """A receiver that is ready to be sent to."""
+
+    def send(self, message: Message, thread: Reference | None) -> Reference:
+        """Deliver, or raise Temporary or Permanent; `thread`: the first message's reference."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """A kind of receiver: the constant NOTIFIER at the end of a file of monitor/notifiers.
+
+    `options` is a frozen dataclass of settings with defaults; `build(options, renderer)` raises
+    ValueError, naming the option, for settings that cannot work.
+    """
+
+    name: str
+    options: type
+    build: Callable[[Any, Renderer], Sender]

@@ -1,0 +1,79 @@
+"""From the configuration to planned checks: schedules, options and alert rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+from pydantic import TypeAdapter, ValidationError
+
+from monitor import plugins
+from monitor.config import CheckSection, Config, ConfigError, explain
+from monitor.domain.check import Check
+from monitor.run_check import Planned
+
+
+def plan(config: Config) -> dict[str, Planned]:
+    """The enabled checks of a configuration, by name; a wrong section is a ConfigError."""
+    found: dict[str, Check] = plugins.load("checks", "CHECK")
+    for name in config.checks:
+        if name not in found:
+            raise ConfigError(f"checks.{name}: no such check; known are {', '.join(found)}")
+    planned = {name: _plan(check, config) for name, check in found.items()}
+    return {name: p for name, p in planned.items() if p is not None}
+
+
+def _plan(check: Check, config: Config) -> Planned | None:
+    section = config.check(check.name)
+    options = options_of(check.options, section.options, f"checks.{check.name}.")
+    enabled = check.enabled if section.enabled is None else section.enabled
+    alert = section.alert or config.alerts
+    planned = Planned(
+        check=check,
+        options=options,
+        every=_every(check, section),
+        cron=_cron(check, section),
+        timeout=_seconds(section.timeout_seconds, check.timeout),
+        rule=alert.rule(),
+        policy=config.alerts.policy(),
+    )
+    return planned if enabled else None
+
+
+def options_of(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
+    """A plug-in's options from the keys of its section; an unknown key is an error."""
+    known = [f.name for f in fields(kind)]
+    for key in values:
+        if key not in known:
+            listed = ", ".join(known) or "none"
+            raise ConfigError(f"{prefix}{key}: no such key; known are {listed}")
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(dict(values))
+    except ValidationError as error:
+        raise ConfigError(explain(error, "configuration", kind, prefix)) from None
+
+
+def _every(check: Check, section: CheckSection) -> timedelta:
+    return _seconds(section.every_seconds, check.every)
+
+
+def _cron(check: Check, section: CheckSection) -> str:
+    if section.every_seconds is not None and section.cron is None:
+        return ""
+    cron = check.cron if section.cron is None else section.cron
+    if cron:
+        try:
+            CronSim(cron, datetime.now(UTC))
+        except CronSimError as error:
+            raise ConfigError(
+                f"checks.{check.name}.cron: {error}; five fields are expected, such as '0 4 * * 0'"
+            ) from None
+    return cron
+
+
+def _seconds(value: float | None, default: timedelta) -> timedelta:
+    return default if value is None else timedelta(seconds=value)

@@ -1,0 +1,113 @@
+"""What a pass leaves behind: snapshot, alerts, incidents and notifications in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from monitor.domain import alert as alerts
+from monitor.domain import incident as incidents
+from monitor.domain.alert import Alert
+from monitor.domain.check import Memory
+from monitor.domain.incident import Cause, Change
+from monitor.domain.message import incident_message
+from monitor.store import alerts as alert_rows
+from monitor.store import incidents as incident_rows
+from monitor.store import writes
+from monitor.store.database import Store
+from monitor.store.job_runs import JobRun, record_run
+from monitor.store.notifications import Message, add_notifications
+
+if TYPE_CHECKING:
+    from monitor.run_check import Observed, Planned
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes passes. Only the scheduler's process records, so check memories are kept at hand."""
+
+    store: Store
+    causes: Sequence[Cause]
+    receivers: Callable[[], Sequence[str]]
+    is_simulated: bool = False
+    _memories: dict[str, Memory] = field(default_factory=dict)
+
+    def memory(self, check: str) -> Memory:
+        """What a check remembers."""
+        if check not in self._memories:
+            with self.store.read() as tx:
+                self._memories[check] = writes.memory_of(tx, check)
+        return self._memories[check]
+
+    def record(self, planned: Planned, seen: Observed, slot_at: datetime, missed: int) -> None:
+        """All that one pass changes, or none of it."""
+        with self.store.write() as tx:
+            record_run(tx, _run(seen, slot_at, missed))
+            snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))
+            if not planned.check.explains:
+                self._alert(tx, planned, seen, snapshot_id)
+            self._tell(tx, planned, seen.at)
+        self._memories[seen.name] = seen.memory
+
+    def _alert(self, tx: Connection, planned: Planned, seen: Observed, snapshot_id: int) -> None:
+        live = alert_rows.live_alerts(tx, seen.name)
+        if not live and not seen.verdict.findings:
+            return
+        changed, transitions = alerts.advance_all(
+            seen.name, live, seen.verdict, planned.rule, seen.at
+        )
+        alert_rows.save_alerts(tx, changed)
+        alert_rows.save_transitions(tx, transitions, snapshot_id)
+
+    def _tell(self, tx: Connection, planned: Planned, now: datetime) -> None:
+        """The incidents as they stand after this pass, and what must be said about them."""
+        opened = incident_rows.open_incidents(tx)
+        known = alert_rows.all_live_alerts(tx)
+        if not known and not opened:
+            return
+        known |= alert_rows.alerts_by_id(tx, {m for i in opened for m in i.members} - known.keys())
+        silences = incident_rows.active_silences(tx, now)
+        changes = incidents.advance(opened, known, self.causes, planned.policy, silences, now)
+        saved = incident_rows.save_incidents(tx, changes, now)
+        for change, incident in zip(changes, saved, strict=True):
+            self._owe(tx, replace(change, incident=incident), known, now)
+
+    def _owe(
+        self, tx: Connection, change: Change, known: Mapping[int, Alert], now: datetime
+    ) -> None:
+        """The messages about a notice, one for each receiver, in the transaction of the pass."""
+        incident, notice = change.incident, change.notice
+        if notice is None:
+            return
+        members = [known[m] for m in incident.members if m in known]
+        sequence = incident_rows.notices_told(tx, incident)
+        payload = incident_message(
+            incident, members, notice, now, sequence=sequence, simulated=self.is_simulated
+        )
+        thread = f"incident:{incident.id}"
+        key = f"{thread}:{notice.kind}:{sequence}"
+        add_notifications(
+            tx,
+            [Message(key, r, "incident", payload, now, now, thread) for r in self.receivers()],
+        )
+
+
+def _record(seen: Observed, slot_at: datetime, missed: int) -> writes.PassRecord:
+    return writes.PassRecord(
+        check=seen.name,
+        slot_at=slot_at,
+        at=seen.at,
+        took_ms=seen.took_ms,
+        verdict=seen.verdict,
+        memory=seen.memory,
+        missed=missed,
+    )
+
+
+def _run(seen: Observed, slot_at: datetime, missed: int) -> JobRun:
+    ended_at = seen.at + timedelta(milliseconds=seen.took_ms)
+    return JobRun(f"check:{seen.name}", slot_at, seen.at, ended_at, "done", missed)

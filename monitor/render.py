@@ -1,0 +1,66 @@
+"""The renderer of one receiver: messages as text, Slack blocks or HTML, in its language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from monitor import resources
+from monitor.domain.delivery import Message, SlackContent
+from monitor.render_incident import incident_view
+from monitor.render_report import report_view
+from monitor.render_slack import blocks, quiet
+from monitor.words import Words
+
+__all__ = ["MessageRenderer", "Words", "render", "renderer"]
+
+
+def renderer(language: str, timezone: str) -> MessageRenderer:
+    """The renderer of a language, with times in the zone of that name."""
+    return MessageRenderer(Words(language, ZoneInfo(timezone)))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRenderer:
+    """Implements domain.delivery.Renderer with one language's words."""
+
+    words: Words
+
+    def text(self, message: Message) -> str:
+        """The whole message as plain text."""
+        return render(f"text/{message.kind}.txt.j2", view=self._view(message))
+
+    def slack(self, message: Message) -> SlackContent:
+        """The message as Slack takes it."""
+        view = self._view(message)
+        return SlackContent(quiet(view.summary), blocks(message.kind, view=view))
+
+    def html(self, message: Message) -> str:
+        """The message as a page that needs nothing else; reports only."""
+        return render(f"html/{message.kind}.html.j2", view=self._view(message))
+
+    def _view(self, message: Message) -> Any:
+        return _VIEWS[message.kind](message.payload, self.words)
+
+
+_VIEWS = {"incident": incident_view, "report": report_view}
+
+
+def render(template: str, **values: Any) -> str:
+    """A layout of templates/ filled with values; escaped if it makes HTML."""
+    return _environment().get_template(template).render(values)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(resources.folder("templates")),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(("html.j2", "html")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,143 @@
+"""Figures in words: rows of the table with their changes, sparklines, the last load test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.domain.metrics import METRICS, Worse
+from monitor.domain.report import Figure, LoadTest
+from monitor.render_filters import metric_value, percent
+from monitor.words import Words
+
+TONES = {"regression": "warn", "improvement": "ok"}
+_WIDTH, _HEIGHT = 96, 22
+_TEST_FIGURES = {  # figure of a run -> metric that names it and gives its unit
+    "p95_ms": "load_test_p95_ms",
+    "median_ms": "load_test_median_ms",
+    "requests_per_second": "load_test_requests_per_second",
+    "failed_percent": "load_test_failed_percent",
+}
+_STATES = {"passed": "ok", "failed": "crit", "invalid": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A row of key figures; `sparks` are the point lists of an SVG polyline, broken at gaps."""
+
+    label: str
+    now: str
+    before: str
+    change: str
+    tone: str
+    earlier: str
+    change_earlier: str
+    tone_earlier: str
+    sparks: tuple[str, ...]
+    line: str
+
+
+def figure_rows(figures: Sequence[Figure], words: Words) -> tuple[FigureRow, ...]:
+    """The rows of the table; what did not exist stays blank."""
+    return tuple(_row(figure, words) for figure in figures)
+
+
+def _row(figure: Figure, words: Words) -> FigureRow:
+    label = words.series(figure.series)
+    if figure.statistic in ("p95", "mean"):
+        label = words.say(f"report.statistic_{figure.statistic}", label=label)
+    now, before, earlier = (
+        "" if value is None else metric_value(value, figure.unit, words.language)
+        for value in (figure.now, figure.before, figure.earlier)
+    )
+    change, change_earlier = (
+        change_text(value, words) for value in (figure.change, figure.change_earlier)
+    )
+    return FigureRow(
+        label=label,
+        now=now,
+        before=before,
+        change=change,
+        tone=TONES.get(figure.word, ""),
+        earlier=earlier,
+        change_earlier=change_earlier,
+        tone_earlier=TONES.get(figure.word_earlier, ""),
+        sparks=tuple(_sparks(figure.trend)),
+        line=_line(label, now, (before, change), (earlier, change_earlier), words),
+    )
+
+
+def _line(
+    label: str, now: str, before: tuple[str, str], earlier: tuple[str, str], words: Words
+) -> str:
+    """A row as one line of text, for where there are no tables."""
+    return words.say(
+        "report.figure_line",
+        label=label,
+        now=now,
+        before=before[0],
+        change=before[1],
+        earlier=earlier[0],
+        change_earlier=earlier[1],
+    )
+
+
+def change_text(change: float | None, words: Words) -> str:
+    """A relative change as `+12.3 %`; blank where there is none to tell."""
+    if change is None:
+        return ""
+    if abs(change) < 0.0005:
+        return words.say("report.unchanged")
+    if abs(change) >= 10:
+        return f"×{1 + change:,.0f}" if change > 0 else percent(100 * change, words.language)
+    return percent(100 * change, words.language, signed=True)
+
+
+def _sparks(trend: Sequence[float | None]) -> Iterator[str]:
+    known = [value for value in trend if value is not None]
+    if len(known) < 2:
+        return
+    low, span = min(known), max(known) - min(known)
+    step = _WIDTH / max(len(trend) - 1, 1)
+    points: list[str] = []
+    for index, value in enumerate((*trend, None)):
+        if value is not None:
+            height = (value - low) / span if span else 0.5
+            points.append(f"{index * step + 1:.1f},{_HEIGHT - 1 - height * (_HEIGHT - 2):.1f}")
+        elif points:
+            yield " ".join(points)
+            points = []
+
+
+def load_test_lines(run: LoadTest, now: datetime, words: Words) -> list[tuple[str, str]]:
+    """The last load test: its outcome, and each figure beside that of the run before."""
+    said = words.say(
+        "report.load_test_run",
+        scenario=words.name("scenario", run.scenario),
+        state=words.name("load_state", run.state),
+        at=run.started_at,
+        target=run.target,
+        before_at=run.before_at,
+        _now=now,
+    )
+    lines = [(said, _STATES.get(run.state, ""))]
+    if run.state != "invalid":
+        lines += [_test_figure(name, run, words) for name in _TEST_FIGURES if name in run.figures]
+    return lines
+
+
+def _test_figure(name: str, run: LoadTest, words: Words) -> tuple[str, str]:
+    spec = METRICS[_TEST_FIGURES[name]]
+    now, before = run.figures[name], run.before.get(name)
+    change = (now - before) / abs(before) if before else None
+    said = words.say(
+        "report.load_test_figure",
+        label=words.series(spec.name),
+        now=metric_value(now, spec.unit, words.language),
+        before="" if before is None else metric_value(before, spec.unit, words.language),
+        change=change_text(change, words),
+    )
+    grew = change is not None and abs(change) > 0.1
+    worse = grew and ((change or 0) > 0) == (spec.worse is Worse.HIGHER)
+    return said, "warn" if worse else ""

@@ -1,0 +1,159 @@
+"""The report model out of the store's reads: figures and codes, no words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from sqlalchemy import Connection
+
+from monitor.domain.alert import Alert
+from monitor.domain.check import Status, worst
+from monitor.domain.load_test import LoadTestRun
+from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
+from monitor.report_figures import Spans, drifts, figures, midnight
+from monitor.store.database import Store
+from monitor.store.notifications import notifications
+from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
+from monitor.store.reads_history import load_tests, pass_counts
+
+DAYS = {"daily": 1, "weekly": 7}
+_ROWS_MAX = 10_000
+_INCIDENTS_MAX = 500
+_EVIDENCE_MAX = 20
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def build(
+    store: Store,
+    kind: str,
+    day: date,
+    zone: tzinfo,
+    now: datetime,
+    *,
+    skipped: Sequence[date] = (),
+    simulated: bool = False,
+) -> Report:
+    """The report to be read on a local day: on the day before it, or on the seven before it."""
+    start, end = midnight(day - timedelta(days=DAYS[kind]), zone), midnight(day, zone)
+    as_of = min(now, midnight(day + timedelta(days=1), zone))
+    with store.read() as tx:
+        stories = incidents_between(tx, start, as_of, _INCIDENTS_MAX)
+        troubles = [_trouble(story, as_of) for story in stories if _fired(story)]
+        coverage = _coverage(tx, start, as_of)
+        seen = [t for t in troubles if t.code != "blind"]
+        unseen = [t for t in troubles if t.code == "blind"]
+        spans = Spans(tx)
+        return Report(
+            kind=kind,
+            day=day,
+            start=start,
+            end=end,
+            as_of=as_of,
+            status=_status(troubles, coverage),
+            wrong=_worst_first(t for t in seen if t.ended_at is None),
+            recovered=_longest_first(t for t in seen if t.ended_at is not None),
+            unseen=_worst_first(unseen),
+            alerts=_alert_counts(tx, start, as_of),
+            figures=figures(spans, kind, day, zone),
+            drifts=drifts(spans, day, zone),
+            load_test=_load_test(tx, as_of),
+            coverage=coverage,
+            skipped=tuple(skipped),
+            simulated=simulated,
+        )
+
+
+def _fired(story: IncidentStory) -> bool:
+    return any(alert.fired_at is not None for alert in story.alerts)
+
+
+def _trouble(story: IncidentStory, as_of: datetime) -> Trouble:
+    """An incident as it stood at that time, told by the alert that is its cause."""
+    alerts = [a for a in story.alerts if a.fired_at is not None and a.since <= as_of]
+    alerts = alerts or list(story.alerts)
+    root = next((a for a in alerts if a.key == story.incident.root), alerts[0])
+    ended_at = story.incident.ended_at
+    over = ended_at is not None and ended_at <= as_of
+    live = [a for a in alerts if a.ended_at is None or a.ended_at > as_of]
+    return Trouble(
+        check=root.check,
+        code=root.code,
+        subject=root.subject,
+        status=worst(a.status for a in (alerts if over else live or alerts)),
+        since=min(a.since for a in alerts),
+        ended_at=ended_at if over else None,
+        params=dict(root.params),
+        evidence=_rows(root),
+        consequences=len({a.key for a in alerts} - {root.key}),
+    )
+
+
+def _rows(alert: Alert) -> tuple[dict[str, object], ...]:
+    return tuple(dict(row) for row in alert.evidence[:_EVIDENCE_MAX])
+
+
+def _status(troubles: Sequence[Trouble], coverage: Sequence[CheckCoverage]) -> Status:
+    """The verdict on now; without a single pass there is nothing to judge by."""
+    if not any(item.ran for item in coverage):
+        return Status.UNKNOWN
+    return worst(t.status for t in troubles if t.ended_at is None)
+
+
+_SEVERITY = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
+
+
+def _worst_first(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    return tuple(sorted(troubles, key=lambda t: (_SEVERITY.index(t.status), t.since)))
+
+
+def _longest_first(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    return tuple(sorted(troubles, key=lambda t: t.since - (t.ended_at or t.since)))
+
+
+def _alert_counts(tx: Connection, start: datetime, end: datetime) -> AlertCounts:
+    alerts = alerts_between(tx, start, end, limit=_ROWS_MAX)
+    owed = [m.state for m in notifications(tx, start, end, limit=_ROWS_MAX) if m.kind == "incident"]
+    return AlertCounts(
+        fired=sum(a.fired_at is not None and a.fired_at >= start for a in alerts),
+        resolved=sum(_ended_by(a, end) for a in alerts),
+        firing=sum(not _ended_by(a, end) for a in alerts),
+        messages_sent=owed.count("sent"),
+        messages_waiting=owed.count("waiting"),
+        messages_dead=owed.count("dead"),
+    )
+
+
+def _ended_by(alert: Alert, at: datetime) -> bool:
+    return alert.ended_at is not None and alert.ended_at <= at
+
+
+def _coverage(tx: Connection, start: datetime, end: datetime) -> tuple[CheckCoverage, ...]:
+    counts = pass_counts(tx, start, end)
+    return tuple(
+        CheckCoverage(check, count.passes, count.missed, count.unknown)
+        for check, count in sorted(counts.items())
+    )
+
+
+def _load_test(tx: Connection, as_of: datetime) -> LoadTest | None:
+    runs = [run for run in load_tests(tx, _LONG_AGO, as_of, limit=50) if run.state != "running"]
+    if not runs:
+        return None
+    last = runs[0]
+    before = next((run for run in runs[1:] if _is_comparable(run, last)), None)
+    return LoadTest(
+        scenario=last.scenario,
+        target=last.target,
+        state=last.state,
+        started_at=last.started_at,
+        reason=last.reason,
+        figures=dict(last.figures),
+        before_at=before.started_at if before else None,
+        before=dict(before.figures) if before else {},
+    )
+
+
+def _is_comparable(run: LoadTestRun, last: LoadTestRun) -> bool:
+    same = (run.scenario, run.target) == (last.scenario, last.target)
+    return same and run.state in ("passed", "failed")

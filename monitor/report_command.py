@@ -1,0 +1,47 @@
+"""The report on demand: printed in any form, or owed to the receivers at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from monitor.app import App
+from monitor.domain.delivery import Message as Delivered
+from monitor.render import renderer
+from monitor.report_job import report_messages
+from monitor.store.notifications import Message, add_notifications
+
+
+def print_report(app: App, kind: str, day: str, form: str) -> str:
+    """The report in the asked form: text, html or slack (JSON)."""
+    [message] = _messages(app, kind, day, ["print"])
+    delivered = Delivered(0, message.key, "print", "report", message.payload, message.created_at)
+    made = renderer(app.config.language, app.config.timezone)
+    if form == "text":
+        return made.text(delivered)
+    if form == "html":
+        return made.html(delivered)
+    if form == "slack":
+        content = made.slack(delivered)
+        blocks = {"text": content.text, "blocks": list(content.blocks)}
+        return json.dumps(blocks, ensure_ascii=False, indent=2)
+    raise ValueError(f"no format {form!r}; there are text, html and slack")
+
+
+def send_report(app: App, kind: str, day: str, form: str) -> str:
+    """Owe the report to every receiver, and deliver; a day's report is sent once to each."""
+    messages = _messages(app, kind, day, list(app.senders))
+    with app.store.write() as tx:
+        owed = add_notifications(tx, messages)
+    sent = app.deliver()
+    names = ", ".join(app.senders)
+    return f"{messages[0].key}: {owed} new for {names}; {sent} messages delivered"
+
+
+def _messages(app: App, kind: str, day: str, receivers: list[str]) -> list[Message]:
+    now = app.clock()
+    try:
+        local = date.fromisoformat(day) if day else now.astimezone(app.config.zone).date()
+    except ValueError:
+        raise ValueError(f"--date {day!r}: a day such as 2026-11-22 is expected") from None
+    return report_messages(app.store, app.config, kind, local, now, receivers)

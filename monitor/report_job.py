@@ -1,0 +1,51 @@
+"""The report's job: a report is owed once per local date and receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from monitor import report
+from monitor.config import Config
+from monitor.store.database import Store
+from monitor.store.job_runs import JobRun, record_run, runs
+from monitor.store.notifications import Message, add_notifications
+
+
+def owe_report(
+    store: Store,
+    config: Config,
+    kind: str,
+    slot_at: datetime,
+    now: datetime,
+    receivers: Sequence[str],
+) -> None:
+    """Build the report of a slot's local day and owe it, and the slot is done: all at once."""
+    day = slot_at.astimezone(config.zone).date()
+    messages = report_messages(store, config, kind, day, now, receivers)
+    with store.write() as tx:
+        if record_run(tx, JobRun(f"report:{kind}", slot_at, now, now, "done", 0)):
+            add_notifications(tx, messages)
+
+
+def report_messages(
+    store: Store, config: Config, kind: str, day: date, now: datetime, receivers: Sequence[str]
+) -> list[Message]:
+    """The report of a day as one message for each receiver, unique by kind, day and receiver."""
+    built = report.build(
+        store, kind, day, config.zone, now, skipped=_skipped(store, config, kind, now)
+    ).to_dict()
+    key = f"report:{kind}:{day.isoformat()}"
+    return [Message(key, name, "report", built, now, now) for name in receivers]
+
+
+def _skipped(store: Store, config: Config, kind: str, now: datetime) -> list[date]:
+    """The days since the last report whose own report came too late to be of use."""
+    with store.read() as tx:
+        found = runs(tx, f"report:{kind}", now - timedelta(days=31), now)
+    done = [run.slot_at for run in found if run.state == "done"]
+    since = max(done, default=None)
+    if since is None:
+        return []
+    late = [run.slot_at for run in found if run.state == "skipped" and run.slot_at > since]
+    return [slot.astimezone(config.zone).date() for slot in late]

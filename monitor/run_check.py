@@ -1,0 +1,131 @@
+"""One pass of one check, end to end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+from monitor.bounded import Lane, Overran, Raised
+from monitor.domain.alert import Rule
+from monitor.domain.check import Check, Finding, Look, Memory, Params, Sighting, Status, Verdict
+from monitor.domain.incident import Policy
+from monitor.record import Recorder
+from monitor.regressions import Baselines
+
+log = logging.getLogger(__name__)
+
+FINDINGS_MAX = 50
+EVIDENCE_MAX = 10
+TEXT_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A check as it is configured."""
+
+    check: Check
+    options: Any
+    every: timedelta
+    cron: str
+    timeout: timedelta
+    rule: Rule
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a pass came to before it is recorded."""
+
+    name: str
+    at: datetime
+    took_ms: float
+    verdict: Verdict
+    memory: Memory
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs passes: each check in a lane of its own, so that one that hangs hinders no other."""
+
+    platform: Any
+    recorder: Recorder
+    baselines: Baselines | None
+    sightings: Callable[[], tuple[Sighting, ...]]
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+
+    def run(self, planned: Planned, slot_at: datetime, now: datetime, missed: int = 0) -> Observed:
+        """One pass: look, judge, compare with the past, and record all of it at once."""
+        name = planned.check.name
+        seen = self.observe(planned, self.recorder.memory(name), now, self.sightings)
+        regressions = self._regressions(name, seen.verdict, now)
+        findings = bound((*seen.verdict.findings, *regressions))
+        verdict = replace(
+            seen.verdict,
+            status=Verdict.of(findings).status,
+            findings=findings,
+        )
+        seen = replace(seen, verdict=verdict)
+        self.recorder.record(planned, seen, slot_at, missed)
+        return seen
+
+    def observe(
+        self,
+        planned: Planned,
+        memory: Memory,
+        now: datetime,
+        sightings: Callable[[], tuple[Sighting, ...]],
+    ) -> Observed:
+        """Look and judge, and record nothing: what a person or a model asks for live."""
+        look = Look(self.platform, planned.options, memory, now, sightings)
+        lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
+        started = perf_counter()
+        result = lane.run(lambda: _look(planned.check, look), planned.timeout)
+        took_ms = (perf_counter() - started) * 1000
+        verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
+        return Observed(planned.check.name, now, took_ms, verdict, after)
+
+    def _regressions(self, name: str, verdict: Verdict, now: datetime) -> list[Finding]:
+        return self.baselines.regressions(name, verdict, now) if self.baselines else []
+
+
+def _look(check: Check, look: Look) -> tuple[Verdict, Memory]:
+    return check.evaluate(check.probe(look), look)
+
+
+def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
+    """A pass that came to nothing: it could not look."""
+    name = planned.check.name
+    seconds = planned.timeout.total_seconds()
+    if isinstance(result, Raised):
+        log.error("check %s raised", name, exc_info=result.error)
+        reason, params = "check_raised", {"error": type(result.error).__name__}
+    else:
+        reason = "check_still_running" if result.still else "check_timeout"
+        params = {"timeout_seconds": seconds}  # type: ignore[dict-item]
+    about: Params = {"part": f"check/{name}", "why": "limit", "reason": reason, **params}
+    return Verdict.of([Finding("blind", Status.UNKNOWN, f"check/{name}", about)])
+
+
+def bound(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings within limits whatever a platform's data says: the worst of them, cut to length."""
+    unique = list({finding.key: finding for finding in findings}.values())
+    order = {Status.UNKNOWN: 0, Status.CRIT: 1, Status.WARN: 2, Status.OK: 3}
+    kept = sorted(unique, key=lambda f: order[f.status])[:FINDINGS_MAX]
+    return tuple(_cut(finding) for finding in kept)
+
+
+def _cut(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        subject=finding.subject[:TEXT_MAX],
+        params=_cut_row(finding.params),
+        evidence=tuple(_cut_row(row) for row in finding.evidence[:EVIDENCE_MAX]),
+    )
+
+
+def _cut_row(row: Params) -> Mapping[str, Any]:
+    return {k: v[:TEXT_MAX] if isinstance(v, str) else v for k, v in row.items()}

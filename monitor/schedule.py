@@ -1,0 +1,162 @@
+"""The calendar of jobs: APScheduler wakes them, `job_runs` decides what is owed."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from monitor.store import job_runs
+from monitor.store.database import Store
+from monitor.store.job_runs import JobRun
+from monitor.timetable import Timetable, due
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The real time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done by the calendar: `run(slot_at, now, missed)`.
+
+    `late_max`: a slot older than this is skipped, and recorded as such (None: never too late).
+    `records` says that `run` itself writes its slot down, in its own transaction.
+    """
+
+    name: str
+    timetable: Timetable
+    run: Callable[[datetime, datetime, int], Any]
+    late_max: timedelta | None = None
+    records: bool = False
+    jitter_seconds: int = 0
+
+
+class SlotTrigger(BaseTrigger):  # type: ignore[misc]
+    """Wakes at the slots of a timetable, so that both clocks, real and simulated, see the same."""
+
+    def __init__(self, timetable: Timetable, jitter_seconds: int = 0) -> None:
+        self._timetable = timetable
+        self._jitter = jitter_seconds or None
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """The first slot after the last one, or after now."""
+        at = self._timetable.next((previous or now).astimezone(UTC))
+        return at if self._jitter is None else self._apply_jitter(at, self._jitter, now)
+
+
+class Calendar:
+    """Which slot each job is done with; asked of the store once, then kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last: dict[str, datetime | None] = {}
+
+    def wake(self, job: Job, now: datetime) -> bool:
+        """Do what a job owes at this moment; False if it owes nothing."""
+        owed = due(job.timetable, self._last_slot(job, now), job.late_max, now)
+        for slot in owed.skipped:
+            self._skip(job, slot, now, owed.missed)
+        if owed.slot is None:
+            return False
+        self._last[job.name] = owed.slot
+        if job.records:
+            job.run(owed.slot, now, owed.missed)
+            return True
+        return self._run(job, owed.slot, now, owed.missed)
+
+    def _last_slot(self, job: Job, now: datetime) -> datetime | None:
+        if job.name not in self._last:
+            self._last[job.name] = job_runs.last_slot(self._store, job.name)
+            if self._last[job.name] is None and job.late_max is not None:
+                self._skip(job, job.timetable.latest(now), now, 0)  # it waits for its next slot
+        return self._last[job.name]
+
+    def _skip(self, job: Job, slot: datetime, now: datetime, missed: int) -> None:
+        self._last[job.name] = slot
+        with self._store.write() as tx:
+            job_runs.record_run(tx, JobRun(job.name, slot, now, now, "skipped", missed))
+
+    def _run(self, job: Job, slot: datetime, now: datetime, missed: int) -> bool:
+        if not job_runs.start_run(self._store, job.name, slot, now, missed):
+            return False
+        try:
+            job.run(slot, now, missed)
+        except Exception:
+            log.exception("job %s failed", job.name)
+            job_runs.finish_run(self._store, job.name, slot, now, "failed")
+            return True
+        job_runs.finish_run(self._store, job.name, slot, now, "done")
+        return True
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """The real-time side: every job woken at its slots, until it is stopped."""
+
+    calendar: Calendar
+    jobs: Sequence[Job]
+    clock: Clock = utc_now
+    _scheduler: Any = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Wake every job once for what it already owes, then at its slots."""
+        workers = len(self.jobs) + 2
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(workers)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+        for job in self.jobs:
+            trigger = SlotTrigger(job.timetable, job.jitter_seconds)
+            self._scheduler.add_job(
+                self._wake, trigger, args=[job], id=job.name, next_run_time=self.clock()
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Let the passes that run come to their end, and wake no more."""
+        self._stopping.set()
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+
+    def _wake(self, job: Job) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self.calendar.wake(job, self.clock())
+        except Exception:
+            log.exception("job %s could not be run or recorded", job.name)
+
+
+def simulate(
+    calendar: Calendar, jobs: Iterable[Job], start: datetime, end: datetime
+) -> Iterable[tuple[datetime, Job, Callable[[], bool]]]:
+    """The same triggers and jobs on a simulated clock: each wake in its order, to be called.
+
+    The caller moves the world to the moment first, then calls the wake.
+    """
+    order = count()
+    triggers = {job.name: SlotTrigger(job.timetable) for job in jobs}
+    heap = [(start, next(order), job) for job in jobs]
+    heapq.heapify(heap)
+    while heap and heap[0][0] <= end:
+        at, _, job = heapq.heappop(heap)
+        yield at, job, lambda job=job, at=at: calendar.wake(job, at)  # type: ignore[misc]
+        following = triggers[job.name].get_next_fire_time(at, at)
+        heapq.heappush(heap, (following, next(order), job))

@@ -1,0 +1,126 @@
+"""What the commands print: passes, incidents, silences and undelivered messages, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from monitor.domain.alert import Phase
+from monitor.domain.check import Finding
+from monitor.render_filters import clean
+from monitor.run_check import Observed
+from monitor.store.notes import SilenceEntry
+from monitor.store.notifications import Message
+from monitor.store.reads_alerts import IncidentStory
+from monitor.words import Words
+
+SYMBOLS = {"ok": "🟢", "warn": "🟠", "crit": "🔴", "unknown": "⚪"}
+
+
+def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
+    """Every pass in a line, its findings below it."""
+    lines = []
+    for name, each in seen.items():
+        status = each.verdict.status
+        label, verdict = words.name("check", name), words.name("verdict", status)
+        lines.append(f"{SYMBOLS[status]} {label} ({name}): {verdict}  [{each.took_ms:.0f} ms]")
+        for finding in each.verdict.findings:
+            lines += finding_lines(finding, words, each.at)
+    return lines
+
+
+def finding_lines(finding: Finding, words: Words, now: datetime) -> list[str]:
+    """A finding: its title, what it means, what to do."""
+    sentence = words.finding(finding, now)
+    lines = [f"   {SYMBOLS[finding.status]} {sentence.title}", f"      {sentence.text}"]
+    return [*lines, f"      → {sentence.action}"] if sentence.action else lines
+
+
+def observed_json(seen: Mapping[str, Observed], words: Words) -> dict[str, Any]:
+    """Every pass as plain data, with the sentences beside it."""
+    return {name: _observed(each, words) for name, each in seen.items()}
+
+
+def _observed(each: Observed, words: Words) -> dict[str, Any]:
+    verdict = each.verdict
+    return {
+        "status": verdict.status.value,
+        "measured_at": each.at.isoformat(),
+        "took_ms": round(each.took_ms, 1),
+        "findings": [
+            {
+                "code": f.code,
+                "subject": f.subject,
+                "status": f.status.value,
+                "title": words.finding(f, each.at).title,
+                "params": dict(f.params),
+                "evidence": [dict(row) for row in f.evidence],
+            }
+            for f in verdict.findings
+        ],
+        "metrics": {m.series: m.value for m in verdict.metrics},
+    }
+
+
+def incident_lines(stories: Sequence[IncidentStory], words: Words, now: datetime) -> list[str]:
+    """The incidents, newest first, each with its cause and its consequences."""
+    if not stories:
+        return [f"{SYMBOLS['ok']} {words.say('show.no_incidents')}"]
+    return [line for story in stories for line in _incident(story, words, now)]
+
+
+def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
+    incident = story.incident
+    root = next((a for a in story.alerts if a.key == incident.root), None)
+    root = root or (story.alerts[0] if story.alerts else None)
+    if root is None:
+        return []
+    over = incident.ended_at is not None
+    symbol = SYMBOLS["ok" if over else incident.status]
+    lines = [f"{symbol} #{incident.id} {words.finding(root, now).title}"]
+    since = min(a.since for a in story.alerts)
+    end = incident.ended_at or now
+    span = words.say("message.lasted" if over else "message.since", **_span(since, end))
+    owner = words.say("message.acked", name=clean(incident.acked_by)) if incident.acked_by else ""
+    lines.append(f"   {span} {owner}".rstrip())
+    told = {root.key}
+    for alert in story.alerts:
+        if alert.key not in told and alert.phase is not Phase.PENDING:
+            told.add(alert.key)
+            lines.append(f"   └ {words.finding(alert, now).title}")
+    return lines
+
+
+def _span(since: datetime, end: datetime) -> dict[str, Any]:
+    return {"since": since, "until": end, "seconds": (end - since).total_seconds(), "_now": end}
+
+
+def silence_lines(silences: Sequence[SilenceEntry], words: Words) -> list[str]:
+    """The silences that hold."""
+    return [
+        words.say(
+            "show.silence",
+            number=s.id,
+            pattern=clean(s.pattern),
+            until=s.until,
+            author=clean(s.author),
+            comment=clean(s.comment),
+        )
+        for s in silences
+    ]
+
+
+def delivery_lines(owed: Sequence[Message], words: Words) -> list[str]:
+    """The messages that wait or are dead."""
+    return [
+        words.say(
+            f"show.message_{message.state}",
+            number=message.id,
+            key=message.key,
+            receiver=message.receiver,
+            attempts=message.attempts,
+            error=clean(message.error),
+        )
+        for message in owed
+    ]

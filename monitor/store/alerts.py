@@ -1,0 +1,139 @@
+"""Alerts and their transitions, as the engine reads and writes them at every pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.domain.alert import Alert, Phase, Transition
+from monitor.domain.check import Status
+from monitor.store.tables import from_micros, to_micros
+from monitor.store.writes import to_json
+
+ALERT_COLUMNS = (
+    'id, "check", code, subject, phase, status, since, last_seen_at,'
+    " params, evidence, passes, fired_at, ended_at"
+)
+_LIVE = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE ended_at IS NULL"
+_BY_ID = (
+    f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+)
+_INSERT = (
+    'INSERT INTO alerts ("check", code, subject, phase, status, since, last_seen_at, params,'
+    " evidence, passes, fired_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = (
+    "UPDATE alerts SET phase = ?, status = ?, last_seen_at = ?, params = ?, evidence = ?,"
+    " passes = ?, fired_at = ?, ended_at = ? WHERE id = ?"
+)
+_TRANSITION = (
+    "INSERT INTO transitions (at, kind, reason, alert_id, snapshot_id) VALUES (?, ?, ?, ?, ?)"
+)
+_LIVE_ID = (
+    'SELECT max(id) FROM alerts WHERE "check" = ? AND ended_at IS NULL AND code = ? AND subject = ?'
+)
+
+
+def live_alerts(tx: Connection, check: str) -> dict[str, Alert]:
+    """The pending and firing alerts of one check, by their key."""
+    rows = tx.exec_driver_sql(f'{_LIVE} AND "check" = ? ORDER BY id', (check,))
+    return {alert.key: alert for alert in map(alert_of, rows)}
+
+
+def all_live_alerts(tx: Connection) -> dict[int, Alert]:
+    """All pending and firing alerts, by id."""
+    return {row[0]: alert_of(row) for row in tx.exec_driver_sql(f"{_LIVE} ORDER BY id")}
+
+
+def alerts_by_id(tx: Connection, ids: Iterable[int]) -> dict[int, Alert]:
+    """These alerts, live or ended; those that are gone are left out."""
+    rows = tx.exec_driver_sql(_BY_ID, (to_json(sorted(ids)),))
+    return {row[0]: alert_of(row) for row in rows}
+
+
+def save_alerts(tx: Connection, alerts: Iterable[Alert]) -> list[Alert]:
+    """Store changed alerts and give them back, in the same order, with their ids.
+
+    What cleared before it fired leaves no trace.
+    """
+    changed = list(alerts)
+    cleared = [(a.id,) for a in changed if a.phase is Phase.CLEARED and a.id is not None]
+    if cleared:
+        tx.exec_driver_sql("DELETE FROM transitions WHERE alert_id = ?", cleared)
+        tx.exec_driver_sql("DELETE FROM alerts WHERE id = ?", cleared)
+    kept = [a for a in changed if a.phase is not Phase.CLEARED and a.id is not None]
+    if kept:
+        tx.exec_driver_sql(_UPDATE, [(*_state(a), a.id) for a in kept])
+    is_new = [a.phase is not Phase.CLEARED and a.id is None for a in changed]
+    return [_insert(tx, a) if new else a for a, new in zip(changed, is_new, strict=True)]
+
+
+def save_transitions(
+    tx: Connection, transitions: Iterable[Transition], snapshot_id: int | None
+) -> None:
+    """Write changes of alerts (saved before) into the journal; what cleared is left out."""
+    rows = [
+        (to_micros(t.at), t.kind, t.reason, _id_of(tx, t.alert), snapshot_id)
+        for t in transitions
+        if t.alert.phase is not Phase.CLEARED
+    ]
+    if rows:
+        tx.exec_driver_sql(_TRANSITION, rows)
+
+
+def alert_of(row: Sequence[Any]) -> Alert:
+    """The alert behind a row of ALERT_COLUMNS."""
+    return Alert(
+        id=row[0],
+        check=row[1],
+        code=row[2],
+        subject=row[3],
+        phase=Phase(row[4]),
+        status=Status(row[5]),
+        since=from_micros(row[6]),
+        last_seen_at=from_micros(row[7]),
+        params=json.loads(row[8]),
+        evidence=tuple(json.loads(row[9])),
+        passes=row[10],
+        fired_at=time_of(row[11]),
+        ended_at=time_of(row[12]),
+    )
+
+
+def time_of(micros: int | None) -> datetime | None:
+    """A stored time that may be missing."""
+    return None if micros is None else from_micros(micros)
+
+
+def micros_of(at: datetime | None) -> int | None:
+    """How a time that may be missing is stored."""
+    return None if at is None else to_micros(at)
+
+
+def _insert(tx: Connection, alert: Alert) -> Alert:
+    phase, status, last_seen_at, *rest = _state(alert)
+    row = (alert.check, alert.code, alert.subject, phase, status, to_micros(alert.since))
+    return replace(alert, id=tx.exec_driver_sql(_INSERT, (*row, last_seen_at, *rest)).lastrowid)
+
+
+def _state(alert: Alert) -> tuple[Any, ...]:
+    """The columns that change during an episode."""
+    return (
+        *(alert.phase.value, alert.status.value, to_micros(alert.last_seen_at)),
+        to_json(dict(alert.params)),
+        to_json([dict(row) for row in alert.evidence]),
+        *(alert.passes, micros_of(alert.fired_at), micros_of(alert.ended_at)),
+    )
+
+
+def _id_of(tx: Connection, alert: Alert) -> int | None:
+    if alert.id is not None:
+        return alert.id
+    row = (alert.check, alert.code, alert.subject)
+    found: int | None = tx.exec_driver_sql(_LIVE_ID, row).scalar_one()
+    return found

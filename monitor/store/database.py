@@ -1,0 +1,181 @@
+"""The monitor's own database: one SQLite file, one writer at a time, consistent reads."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from monitor.resources import folder
+from monitor.store.rollup import merge
+
+_APPLICATION_ID = 0x70617970  # "payp", in the header of the file
+_BUSY_SECONDS = 10
+_REVISION = "SELECT version_num FROM alembic_version"
+_TABLES = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """Owns the connections to one database file."""
+
+    def __init__(self, path: Path, durable: bool) -> None:
+        self.path = path
+        self._reader = _engine(path, durable)
+        self._writer = self._reader.execution_options(immediate=True)
+        self._turn = threading.Lock()  # SQLite's own waiting is neither fair nor prompt
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent look at everything; what others write meanwhile stays unseen."""
+        with _translated(self.path), self._reader.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it is stored when the block ends, nothing if it raises."""
+        if not self._turn.acquire(timeout=_BUSY_SECONDS):
+            raise StoreError(f"{self.path}: another thread has been writing for too long")
+        try:
+            with _translated(self.path), self._writer.begin() as tx:
+                yield tx
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Give the connections back; the last one folds the write-ahead log into the file."""
+        self._reader.dispose()
+
+
+def open_store(path: Path, *, durable: bool = True) -> Store:
+    """The store in that file, which must be at this version's schema (see migrate).
+
+    Not durable: faster, and the last moments can be lost when the machine (not the process) dies.
+    """
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path}: create it with `paypulse db migrate`")
+    store = Store(path, durable)
+    try:
+        _require_current(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def migrate(path: Path) -> None:
+    """Bring the file to this version's schema, creating it if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = Store(path, durable=True)
+    try:
+        revision = _known_revision(store)
+        if revision != head():
+            _upgrade(store)
+    finally:
+        store.close()
+
+
+def head() -> str:
+    """The newest revision that this version knows: the number of its file's name."""
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    names = (folder("alembic") / "versions").glob("[0-9]*_*.py")
+    return {name.name.partition("_")[0] for name in names}
+
+
+def _require_current(store: Store) -> None:
+    revision = _known_revision(store)
+    if revision != head():
+        raise StoreError(
+            f"{store.path} has schema {revision or 'none'} and this version needs {head()}: "
+            "run `paypulse db migrate` (after `paypulse db backup FILE`, if it holds anything)"
+        )
+
+
+def _known_revision(store: Store) -> str | None:
+    """The schema of the file, None if it is empty; an error if it cannot become ours."""
+    with store.read() as tx:
+        tables = tx.exec_driver_sql(_TABLES).scalar_one()
+        owner = tx.exec_driver_sql("PRAGMA application_id").scalar_one()
+        if not tables:
+            return None
+        if owner != _APPLICATION_ID:
+            raise StoreError(f"{store.path} belongs to another program: choose another file")
+        revision = str(tx.exec_driver_sql(_REVISION).scalar_one())
+    if revision not in _revisions():
+        raise StoreError(
+            f"{store.path} has schema {revision}, which this version (schema {head()}) does not "
+            "know: use the newer paypulse that wrote it, or a backup from before"
+        )
+    return revision
+
+
+def _upgrade(store: Store) -> None:
+    from alembic import command  # noqa: PLC0415  (slow to import, rarely needed)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(folder("alembic")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with store.write() as tx:
+        tx.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+        config.attributes["connection"] = tx
+        command.upgrade(config, "head")
+
+
+def _engine(path: Path, durable: bool) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_SECONDS},
+        pool_use_lifo=True,
+        pool_size=8,
+        max_overflow=32,
+    )
+    event.listen(engine, "connect", _prepare(durable))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(durable: bool) -> Callable[[sqlite3.Connection, Any], None]:
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun in _begin
+        connection.create_function("merge_buckets", 2, merge, deterministic=True)
+        for pragma in (
+            "auto_vacuum = INCREMENTAL",  # counts only before the first table
+            "journal_mode = WAL",
+            f"synchronous = {'FULL' if durable else 'OFF'}",
+            "foreign_keys = ON",
+            "cache_size = -16000",
+            "journal_size_limit = 67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return prepare
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes its lock first: a reader that turns writer could not wait for its turn.
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if type(original) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
+            raise
+        raise StoreError(f"{path}: {original}") from error

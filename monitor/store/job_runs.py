@@ -1,0 +1,103 @@
+"""The calendar's memory: which slots of which job were run, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.store.alerts import micros_of, time_of
+from monitor.store.database import Store
+from monitor.store.tables import from_micros, to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """A run of a job for one slot. state: running, done, failed, skipped."""
+
+    job: str
+    slot_at: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    state: str
+    missed: int
+
+
+_COLUMNS = "job, slot_at, started_at, ended_at, state, missed"
+_START = (
+    f"INSERT INTO job_runs ({_COLUMNS}) VALUES (?, ?, ?, NULL, 'running', ?) ON CONFLICT DO NOTHING"
+)
+_RECORD = f"INSERT INTO job_runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_RESUME = (
+    "UPDATE job_runs SET started_at = ? WHERE job = ? AND slot_at = ? AND state = 'running'"
+    " AND started_at = ?"
+)
+_FINISH = "UPDATE job_runs SET ended_at = ?, state = ? WHERE job = ? AND slot_at = ?"
+_LAST = "SELECT max(slot_at) FROM job_runs WHERE job = ?"
+_RUNNING = f"SELECT {_COLUMNS} FROM job_runs WHERE state = 'running' ORDER BY slot_at, job"
+_RUNS = (
+    f"SELECT {_COLUMNS} FROM job_runs WHERE job = ? AND slot_at >= ? AND slot_at < ?"
+    " ORDER BY slot_at"
+)
+
+
+def start_run(store: Store, job: str, slot_at: datetime, now: datetime, missed: int = 0) -> bool:
+    """Take a slot of a job; False if it was taken before, whatever became of it."""
+    with store.write() as tx:
+        row = (job, to_micros(slot_at), to_micros(now), missed)
+        return tx.exec_driver_sql(_START, row).rowcount == 1
+
+
+def record_run(tx: Connection, run: JobRun) -> bool:
+    """Note a run within the transaction that stores its result; False if the slot was taken."""
+    times = to_micros(run.slot_at), to_micros(run.started_at), micros_of(run.ended_at)
+    row = (run.job, *times, run.state, run.missed)
+    return tx.exec_driver_sql(_RECORD, row).rowcount == 1
+
+
+def finish_run(
+    store: Store, job: str, slot_at: datetime, now: datetime, state: str = "done"
+) -> None:
+    """Note what became of a run: done, failed or skipped."""
+    with store.write() as tx:
+        end_run(tx, job, slot_at, now, state)
+
+
+def end_run(
+    tx: Connection, job: str, slot_at: datetime, now: datetime, state: str = "done"
+) -> None:
+    """finish_run within the transaction that stores the run's result."""
+    tx.exec_driver_sql(_FINISH, (to_micros(now), state, job, to_micros(slot_at)))
+
+
+def last_slot(store: Store, job: str) -> datetime | None:
+    """The latest slot of a job that was taken; None if none ever was."""
+    with store.read() as tx:
+        return time_of(tx.exec_driver_sql(_LAST, (job,)).scalar_one())
+
+
+def interrupted_runs(store: Store) -> list[JobRun]:
+    """Runs that are still called running: at start-up, those that a crash left behind."""
+    with store.read() as tx:
+        return [_run_of(row) for row in tx.exec_driver_sql(_RUNNING)]
+
+
+def resume_run(store: Store, run: JobRun, now: datetime) -> bool:
+    """Take over an interrupted run; False if it was finished or taken over meanwhile."""
+    with store.write() as tx:
+        row = (to_micros(now), run.job, to_micros(run.slot_at), to_micros(run.started_at))
+        return tx.exec_driver_sql(_RESUME, row).rowcount == 1
+
+
+def runs(tx: Connection, job: str, start: datetime, end: datetime) -> list[JobRun]:
+    """The runs of a job whose slots lie in a span."""
+    rows = tx.exec_driver_sql(_RUNS, (job, to_micros(start), to_micros(end)))
+    return [_run_of(row) for row in rows]
+
+
+def _run_of(row: Sequence[Any]) -> JobRun:
+    slot_at, started_at = from_micros(row[1]), from_micros(row[2])
+    return JobRun(row[0], slot_at, started_at, time_of(row[3]), row[4], row[5])

@@ -1,0 +1,87 @@
+"""What people add to the history: silences and notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from monitor.store.database import Store
+from monitor.store.tables import from_micros, to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to see in the history. kind: deployment, operation, monitor, demo."""
+
+    at: datetime
+    kind: str
+    text: str
+    author: str = ""
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceEntry:
+    """A silence with who made it and why."""
+
+    id: int
+    pattern: str
+    until: datetime
+    created_at: datetime
+    author: str
+    comment: str
+
+
+_SILENCE = (
+    "INSERT INTO silences (pattern, until, created_at, author, comment) VALUES (?, ?, ?, ?, ?)"
+)
+_UNSILENCE = "UPDATE silences SET until = ? WHERE id = ? AND until > ?"
+_SILENCES = (
+    "SELECT id, pattern, until, created_at, author, comment FROM silences"
+    " WHERE until > ? ORDER BY until, id"
+)
+_NOTE = "INSERT INTO notes (at, kind, text, author) VALUES (?, ?, ?, ?)"
+_NOTES = (
+    "SELECT at, kind, text, author, id FROM notes WHERE at >= ? AND at < ? ORDER BY at, id LIMIT ?"
+)
+
+
+def add_silence(
+    store: Store, pattern: str, until: datetime, now: datetime, author: str = "", comment: str = ""
+) -> int:
+    """Keep quiet about alerts whose `check/code:subject` matches; gives back its id."""
+    row = (pattern, to_micros(until), to_micros(now), author, comment)
+    with store.write() as tx:
+        return int(tx.exec_driver_sql(_SILENCE, row).lastrowid)
+
+
+def end_silence(store: Store, silence_id: int, now: datetime) -> bool:
+    """Speak again from now on; False if it does not hold any more."""
+    with store.write() as tx:
+        row = (to_micros(now), silence_id, to_micros(now))
+        return tx.exec_driver_sql(_UNSILENCE, row).rowcount == 1
+
+
+def silences(tx: Connection, now: datetime) -> list[SilenceEntry]:
+    """The silences that hold now, the first to end first."""
+    return [
+        SilenceEntry(i, pattern, from_micros(until), from_micros(created_at), author, comment)
+        for i, pattern, until, created_at, author, comment in tx.exec_driver_sql(
+            _SILENCES, (to_micros(now),)
+        )
+    ]
+
+
+def add_note(store: Store, note: Note) -> int:
+    """Write something into the history; gives back its id."""
+    with store.write() as tx:
+        row = (to_micros(note.at), note.kind, note.text, note.author)
+        return int(tx.exec_driver_sql(_NOTE, row).lastrowid)
+
+
+def notes(tx: Connection, start: datetime, end: datetime, limit: int = 1000) -> list[Note]:
+    """The notes of a span, oldest first."""
+    rows = tx.exec_driver_sql(_NOTES, (to_micros(start), to_micros(end), limit))
+    return [Note(from_micros(at), *rest) for at, *rest in rows]

@@ -1,0 +1,192 @@
+"""The outbox: messages owed to receivers, claimed with a lease and marked after they are sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.store.alerts import micros_of, time_of
+from monitor.store.database import Store
+from monitor.store.tables import from_micros, to_micros
+from monitor.store.writes import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message owed to one receiver; `key` and `receiver` together make it unique.
+
+    state: waiting, sent or dead. `attempts` counts how often it was claimed. Messages of one
+    thread and receiver go out in order; "" is no thread.
+    """
+
+    key: str
+    receiver: str
+    kind: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+    due_at: datetime
+    thread: str = ""
+    state: str = "waiting"
+    attempts: int = 0
+    error: str = ""
+    lease_until: datetime | None = None
+    sent_at: datetime | None = None
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    id: int | None = None
+
+
+_COLUMNS = (
+    "id, key, receiver, kind, thread, payload, state, created_at, due_at, lease_until, attempts,"
+    " error, sent_at, reference"
+)
+_ADD = (
+    "INSERT INTO notifications (key, receiver, kind, thread, payload, state, created_at, due_at,"
+    " lease_until, attempts, error, sent_at, reference)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_DUE = (
+    f"SELECT {_COLUMNS} FROM notifications AS n WHERE state = 'waiting' AND due_at <= ?"
+    " AND (lease_until IS NULL OR lease_until <= ?) AND (thread = '' OR NOT EXISTS ("
+    " SELECT 1 FROM notifications AS e WHERE e.thread = n.thread AND e.receiver = n.receiver"
+    " AND e.state = 'waiting' AND e.id < n.id)) ORDER BY id LIMIT ?"
+)
+_LEASE = "UPDATE notifications SET lease_until = ?, attempts = attempts + 1 WHERE id = ?"
+_SENT = (
+    "UPDATE notifications SET state = 'sent', sent_at = ?, reference = ?, error = '',"
+    " lease_until = NULL WHERE id = ?"
+)
+_RETRY = (
+    "UPDATE notifications SET due_at = ?, error = ?, lease_until = NULL"
+    " WHERE id = ? AND state = 'waiting'"
+)
+_DEAD = (
+    "UPDATE notifications SET state = 'dead', error = ?, lease_until = NULL"
+    " WHERE id = ? AND state = 'waiting'"
+)
+_REVIVE = (
+    "UPDATE notifications SET state = 'waiting', due_at = ?, attempts = 0"
+    " WHERE id = ? AND state = 'dead'"
+)
+_REFERENCE = (
+    "SELECT reference FROM notifications WHERE thread = ? AND receiver = ? AND state = 'sent'"
+    " AND reference <> '{}' ORDER BY id LIMIT 1"
+)
+_NEXT = "SELECT min(max(due_at, coalesce(lease_until, 0))) FROM notifications WHERE state='waiting'"
+
+
+def add_notifications(tx: Connection, messages: Iterable[Message]) -> int:
+    """Owe these messages; what is owed already stays as it is. Gives back how many were new."""
+    rows = [_row(message) for message in messages]
+    return tx.exec_driver_sql(_ADD, rows).rowcount if rows else 0
+
+
+def claim(store: Store, now: datetime, lease: timedelta, limit: int) -> list[Message]:
+    """Take due messages, oldest first, for as long as the lease; of a thread only the next one.
+
+    Whoever dies while holding them loses them to the next claim after the lease.
+    """
+    micros = to_micros(now)
+    with store.read() as tx:  # mostly nothing is due, and then no writer is held up
+        if not tx.exec_driver_sql(_DUE, (micros, micros, 1)).all():
+            return []
+    with store.write() as tx:
+        due = [message_of(row) for row in tx.exec_driver_sql(_DUE, (micros, micros, limit))]
+        if due:
+            tx.exec_driver_sql(_LEASE, [(to_micros(now + lease), m.id) for m in due])
+    return [replace(m, attempts=m.attempts + 1, lease_until=now + lease) for m in due]
+
+
+def mark_sent(
+    store: Store, message_id: int, now: datetime, reference: Mapping[str, Any] | None = None
+) -> None:
+    """It arrived; `reference` is what the receiver gave back."""
+    _mark(store, _SENT, (to_micros(now), to_json(dict(reference or {})), message_id))
+
+
+def mark_retry(store: Store, message_id: int, due_at: datetime, error: str) -> None:
+    """It did not arrive, and is due again later."""
+    _mark(store, _RETRY, (to_micros(due_at), error, message_id))
+
+
+def mark_dead(store: Store, message_id: int, error: str) -> None:
+    """It will never arrive; it stays visible, and holds up its thread no longer."""
+    _mark(store, _DEAD, (error, message_id))
+
+
+def revive(store: Store, message_id: int, now: datetime) -> bool:
+    """Owe a dead message again; False if it is not dead."""
+    with store.write() as tx:
+        return tx.exec_driver_sql(_REVIVE, (to_micros(now), message_id)).rowcount == 1
+
+
+def thread_reference(store: Store, thread: str, receiver: str) -> Mapping[str, Any] | None:
+    """What the receiver gave back for the first message of a thread; None if none arrived."""
+    with store.read() as tx:
+        row = tx.exec_driver_sql(_REFERENCE, (thread, receiver)).first()
+    return None if row is None else json.loads(row[0])
+
+
+def next_due_at(tx: Connection) -> datetime | None:
+    """When the next waiting message can be claimed; None if none waits."""
+    return time_of(tx.exec_driver_sql(_NEXT).scalar_one())
+
+
+def notifications(
+    tx: Connection, start: datetime, end: datetime, state: str = "", limit: int = 1000
+) -> list[Message]:
+    """The journal of delivery: messages created in a span, newest first, of one state or all."""
+    rows = tx.exec_driver_sql(
+        f"SELECT {_COLUMNS} FROM notifications WHERE created_at >= ? AND created_at < ?"
+        " AND (? = '' OR state = ?) ORDER BY id DESC LIMIT ?",
+        (to_micros(start), to_micros(end), state, state, limit),
+    )
+    return [message_of(row) for row in rows]
+
+
+def waiting_and_dead(tx: Connection, limit: int = 1000) -> list[Message]:
+    """All messages that have not arrived, oldest first."""
+    rows = tx.exec_driver_sql(
+        f"SELECT {_COLUMNS} FROM notifications WHERE state IN ('waiting', 'dead')"
+        " ORDER BY id LIMIT ?",
+        (limit,),
+    )
+    return [message_of(row) for row in rows]
+
+
+def message_of(row: Sequence[Any]) -> Message:
+    """The message behind a row."""
+    return Message(
+        id=row[0],
+        key=row[1],
+        receiver=row[2],
+        kind=row[3],
+        thread=row[4],
+        payload=json.loads(row[5]),
+        state=row[6],
+        created_at=from_micros(row[7]),
+        due_at=from_micros(row[8]),
+        lease_until=time_of(row[9]),
+        attempts=row[10],
+        error=row[11],
+        sent_at=time_of(row[12]),
+        reference=json.loads(row[13]),
+    )
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    return (
+        *(message.key, message.receiver, message.kind, message.thread),
+        *(to_json(dict(message.payload)), message.state, to_micros(message.created_at)),
+        *(to_micros(message.due_at), micros_of(message.lease_until), message.attempts),
+        *(message.error, micros_of(message.sent_at), to_json(dict(message.reference))),
+    )
+
+
+def _mark(store: Store, statement: str, row: tuple[Any, ...]) -> None:
+    with store.write() as tx:
+        tx.exec_driver_sql(statement, row)

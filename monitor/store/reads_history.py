@@ -1,0 +1,180 @@
+"""Reads of what was seen: snapshots with their findings, pass counts, load tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.domain.alert import Alert
+from monitor.domain.check import Finding, Sighting, Status
+from monitor.domain.load_test import LoadTestRun
+from monitor.store.alerts import all_live_alerts, time_of
+from monitor.store.rollup import HOUR
+from monitor.store.tables import from_micros, to_micros
+from monitor.store.writes import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One pass of one check, as it was stored."""
+
+    id: int
+    check: str
+    at: datetime
+    slot_at: datetime
+    took_ms: float
+    status: Status
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassCounts:
+    """How the passes of a check ended; `missed` are slots that passed unused."""
+
+    ok: int
+    warn: int
+    crit: int
+    unknown: int
+    missed: int
+
+    @property
+    def passes(self) -> int:
+        """How many passes there were, however they ended."""
+        return self.ok + self.warn + self.crit + self.unknown
+
+
+_COLUMNS = 'id, "check", at, slot_at, took_ms, status'
+_HISTORY = (
+    f"SELECT {_COLUMNS} FROM snapshots WHERE at >= ? AND at < ? AND status IN"
+    " (SELECT value FROM json_each(?)) ORDER BY at DESC, id DESC LIMIT ?"
+)
+_CHECK_HISTORY = _HISTORY.replace("WHERE", 'WHERE "check" = ? AND')
+_LATEST = (  # steps from check to check through the index, however many passes there are
+    'WITH RECURSIVE checks(name) AS (SELECT min("check") FROM snapshots UNION ALL'
+    ' SELECT (SELECT min("check") FROM snapshots WHERE "check" > name) FROM checks'
+    " WHERE name IS NOT NULL)"
+    f" SELECT {_COLUMNS} FROM checks CROSS JOIN snapshots ON id = (SELECT id FROM snapshots"
+    ' WHERE "check" = name ORDER BY at DESC, id DESC LIMIT 1) WHERE name IS NOT NULL'
+)
+_CHANGES = (
+    f'SELECT {_COLUMNS} FROM (SELECT {_COLUMNS}, lag(status) OVER (PARTITION BY "check"'
+    " ORDER BY at, id) AS before FROM snapshots WHERE at >= ? AND at < ?)"
+    " WHERE before IS NULL OR before <> status ORDER BY at, id LIMIT ?"
+)
+_FINDINGS = (
+    "SELECT snapshot_id, code, status, subject, params, evidence FROM findings"
+    " WHERE snapshot_id IN (SELECT value FROM json_each(?)) ORDER BY snapshot_id, code, subject"
+)
+_COUNTS = (
+    'SELECT "check", sum(ok), sum(warn), sum(crit), sum(unknown), sum(missed) FROM pass_counts'
+    ' WHERE start >= ? AND start < ? GROUP BY "check"'
+)
+_LOAD_TESTS = (
+    "SELECT scenario, target, started_at, ended_at, state, exit_code, reason, figures, summary"
+    " FROM load_tests WHERE started_at >= ? AND started_at < ? AND (? = '' OR scenario = ?)"
+    " ORDER BY started_at DESC, id DESC LIMIT ?"
+)
+
+
+def snapshots(
+    tx: Connection,
+    start: datetime,
+    end: datetime,
+    check: str = "",
+    statuses: Iterable[Status] = tuple(Status),
+    limit: int = 100,
+) -> list[Snapshot]:
+    """The passes of a span, newest first, with their findings."""
+    span = (to_micros(start), to_micros(end), to_json([s.value for s in statuses]), limit)
+    if check:
+        return _with_findings(tx, tx.exec_driver_sql(_CHECK_HISTORY, (check, *span)))
+    return _with_findings(tx, tx.exec_driver_sql(_HISTORY, span))
+
+
+def latest_snapshots(tx: Connection) -> dict[str, Snapshot]:
+    """The latest pass of every check that ever ran, with its findings."""
+    return {s.check: s for s in _with_findings(tx, tx.exec_driver_sql(_LATEST))}
+
+
+def status_changes(
+    tx: Connection, start: datetime, end: datetime, limit: int = 1000
+) -> list[Snapshot]:
+    """The first pass of each check in a span, and those whose status was another than before."""
+    rows = tx.exec_driver_sql(_CHANGES, (to_micros(start), to_micros(end), limit))
+    return _with_findings(tx, rows)
+
+
+def latest_sightings(tx: Connection) -> tuple[Sighting, ...]:
+    """What every check last saw, and since when: its alert's beginning, else this pass."""
+    alerts = {alert.identity: alert for alert in all_live_alerts(tx).values()}
+    return tuple(
+        sighting
+        for snapshot in latest_snapshots(tx).values()
+        for sighting in _sightings(snapshot, alerts)
+    )
+
+
+def pass_counts(tx: Connection, start: datetime, end: datetime) -> dict[str, PassCounts]:
+    """By check, the passes whose slot lies in the whole hours that begin in a span."""
+    hours = (_next_hour(start), _next_hour(end))
+    return {check: PassCounts(*counts) for check, *counts in tx.exec_driver_sql(_COUNTS, hours)}
+
+
+def load_tests(
+    tx: Connection, start: datetime, end: datetime, scenario: str = "", limit: int = 10
+) -> list[LoadTestRun]:
+    """The runs that started in a span, newest first, of one scenario or all."""
+    row = (to_micros(start), to_micros(end), scenario, scenario, limit)
+    return [_load_test_of(found) for found in tx.exec_driver_sql(_LOAD_TESTS, row)]
+
+
+def _with_findings(tx: Connection, rows: Iterable[Sequence[Any]]) -> list[Snapshot]:
+    found = [tuple(row) for row in rows]
+    findings: dict[int, list[Finding]] = {}
+    for row in tx.exec_driver_sql(_FINDINGS, (to_json([row[0] for row in found]),)):
+        findings.setdefault(row[0], []).append(_finding_of(row))
+    return [_snapshot_of(row, tuple(findings.get(row[0], ()))) for row in found]
+
+
+def _finding_of(row: Sequence[Any]) -> Finding:
+    _, code, status, subject, params, evidence = row
+    rows = tuple(json.loads(evidence))
+    return Finding(code, Status(status), subject, json.loads(params), rows)
+
+
+def _snapshot_of(row: Sequence[Any], findings: tuple[Finding, ...]) -> Snapshot:
+    snapshot_id, check, at, slot_at, took_ms, status = row
+    times = (from_micros(at), from_micros(slot_at))
+    return Snapshot(snapshot_id, check, *times, took_ms, Status(status), findings)
+
+
+def _sightings(snapshot: Snapshot, alerts: dict[tuple[str, str], Alert]) -> Iterable[Sighting]:
+    if not snapshot.findings:
+        yield Sighting(snapshot.check, snapshot.status, snapshot.at)
+    for finding in snapshot.findings:
+        alert = alerts.get((snapshot.check, finding.key))
+        since = alert.since if alert else snapshot.at
+        yield Sighting(snapshot.check, finding.status, snapshot.at, finding, since)
+
+
+def _next_hour(at: datetime) -> int:
+    return -(-to_micros(at) // (HOUR * 1_000_000)) * HOUR
+
+
+def _load_test_of(row: Sequence[Any]) -> LoadTestRun:
+    return LoadTestRun(
+        scenario=row[0],
+        target=row[1],
+        started_at=from_micros(row[2]),
+        ended_at=time_of(row[3]),
+        state=row[4],
+        exit_code=row[5],
+        reason=row[6],
+        figures=json.loads(row[7]),
+        summary=json.loads(row[8]),
+    )

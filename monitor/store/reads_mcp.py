@@ -1,0 +1,72 @@
+"""Reads for answers about history: how long checks are known, and a series in few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from sqlalchemy import Connection
+
+from monitor.domain.baseline import quantile
+from monitor.store.reads_metrics import History, Point, metric_history
+from monitor.store.rollup import DAY, HOUR, merge_all
+from monitor.store.writes import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The stretch over which passes of a check are on record, in whole hours."""
+
+    start: datetime
+    end: datetime
+
+
+_KNOWN = (
+    'SELECT value, (SELECT min(start) FROM pass_counts WHERE "check" = value),'
+    ' (SELECT max(start) FROM pass_counts WHERE "check" = value) FROM json_each(?)'
+)
+_DAYS = (
+    "SELECT h.start, h.count, h.total, h.buckets FROM series AS s CROSS JOIN histograms AS h"
+    f" ON h.series_id = s.id AND h.span = {DAY} AND h.start >= ? AND h.start < ?"
+    ' WHERE s."check" = ? AND s.name = ? ORDER BY h.start'
+)
+
+
+def known_stretches(tx: Connection, checks: Iterable[str]) -> dict[str, Known]:
+    """From when to when passes of these checks are on record; none: left out."""
+    rows = tx.exec_driver_sql(_KNOWN, (to_json(list(checks)),))
+    hour = timedelta(seconds=HOUR)
+    return {
+        check: Known(_instant(first), _instant(last) + hour)
+        for check, first, last in rows
+        if first is not None
+    }
+
+
+def stepped_history(
+    tx: Connection, check: str, name: str, start: datetime, end: datetime, points_max: int
+) -> History:
+    """A series in at most so many points: readings, hours, days, or several days each."""
+    history = metric_history(tx, check, name, start, end, points_max)
+    if len(history.points) <= points_max:
+        return history
+    each = ceil(len(history.points) / points_max)
+    low = int(start.timestamp()) // DAY * DAY
+    rows = tx.exec_driver_sql(_DAYS, (low, int(end.timestamp()), check, name)).all()
+    groups = [rows[i : i + each] for i in range(0, len(rows), each)]
+    return History(each * DAY, tuple(_merged(group) for group in groups))
+
+
+def _merged(rows: Sequence[Sequence[object]]) -> Point:
+    buckets: dict[int, int] = {}
+    merge_all(buckets, (row[3] for row in rows))  # type: ignore[misc]
+    count = sum(row[1] for row in rows)  # type: ignore[misc]
+    total = sum(row[2] for row in rows)  # type: ignore[misc]
+    median, p95 = (quantile(buckets, share) or 0.0 for share in (0.5, 0.95))
+    return Point(_instant(rows[0][0]), median, p95, total / count, count)
+
+
+def _instant(seconds: object) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)  # type: ignore[call-overload]

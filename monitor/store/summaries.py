@@ -1,0 +1,119 @@
+"""Any stretch of all series in figures: whole days and hours from histograms, edges from readings.
+
+What is read depends on the length of the stretch, never on how much is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from monitor.domain.baseline import Summary, quantile
+from monitor.store.rollup import DAY, HOUR, bucket, merge_all
+from monitor.store.tables import to_micros
+
+_HOUR_US, _DAY_US = HOUR * 1_000_000, DAY * 1_000_000
+_HISTOGRAMS = (
+    "SELECT h.series_id, h.count, h.total, h.buckets FROM series AS s CROSS JOIN histograms AS h"
+    " ON h.series_id = s.id AND h.span = ? AND h.start >= ? AND h.start < ?"
+)
+_VALUES = (
+    "SELECT v.series_id, v.value FROM series AS s CROSS JOIN metric_values AS v"
+    " ON v.series_id = s.id AND v.at >= ? AND v.at < ?"
+)
+_OLDEST = (
+    "SELECT min((SELECT v.at FROM metric_values AS v WHERE v.series_id = s.id"
+    " ORDER BY v.at LIMIT 1)) FROM series AS s"
+)
+_NAMES = 'SELECT id, "check", name FROM series'
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A stretch cut along whole hours and whole UTC days; all in microseconds."""
+
+    values: tuple[tuple[int, int], ...]
+    hours: tuple[tuple[int, int], ...]
+    days: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class _Heap:
+    count: int = 0
+    total: float = 0.0
+    packed: list[bytes] = field(default_factory=list)
+    buckets: dict[int, int] = field(default_factory=dict)
+
+
+def summaries(tx: Connection, start: datetime, end: datetime) -> dict[tuple[str, str], Summary]:
+    """Count, sum, median and p95 of every series from start to before end, by check and series.
+
+    Exact at any boundary; where the readings were pruned, a boundary moves to the nearest hour.
+    """
+    oldest = tx.exec_driver_sql(_OLDEST).scalar_one()
+    parts = _cut(*(_snapped(to_micros(edge), oldest) for edge in (start, end)))
+    heaps: dict[int, _Heap] = {}
+    for span, stretches in ((DAY, parts.days), (HOUR, parts.hours)):
+        for low, high in stretches:
+            bounds = (span, low // 1_000_000, high // 1_000_000)
+            _add_histograms(heaps, tx.exec_driver_sql(_HISTOGRAMS, bounds))
+    for stretch in parts.values:
+        _add_values(heaps, tx.exec_driver_sql(_VALUES, stretch))
+    names = {i: (check, name) for i, check, name in tx.exec_driver_sql(_NAMES)}
+    return {names[i]: _summary(heap) for i, heap in heaps.items()}
+
+
+def _snapped(edge: int, oldest: int | None) -> int:
+    """An edge in an hour whose readings are gone moves to the nearest full hour."""
+    if oldest is not None and edge >= oldest // _HOUR_US * _HOUR_US:
+        return edge
+    return (edge + _HOUR_US // 2) // _HOUR_US * _HOUR_US
+
+
+def _cut(start: int, end: int) -> _Parts:
+    values, hours = _within(start, end, _HOUR_US)
+    if hours is None:
+        return _Parts(values, (), ())
+    edges, days = _within(*hours, _DAY_US)
+    return _Parts(values, edges, () if days is None else (days,))
+
+
+def _within(
+    start: int, end: int, unit: int
+) -> tuple[tuple[tuple[int, int], ...], tuple[int, int] | None]:
+    """The edges of a stretch, and what lies between them in whole units."""
+    low, high = -(-start // unit) * unit, end // unit * unit
+    if low >= high:
+        return ((start, end),) if start < end else (), None
+    edges = ((start, low), (high, end))
+    return tuple(edge for edge in edges if edge[0] < edge[1]), (low, high)
+
+
+def _add_histograms(heaps: dict[int, _Heap], rows: Iterable[tuple[int, int, float, bytes]]) -> None:
+    for series_id, count, total, packed in rows:
+        heap = heaps.get(series_id)
+        if heap is None:
+            heap = heaps[series_id] = _Heap()
+        heap.count += count
+        heap.total += total
+        heap.packed.append(packed)
+
+
+def _add_values(heaps: dict[int, _Heap], rows: Iterable[tuple[int, float]]) -> None:
+    for series_id, value in rows:
+        heap = heaps.get(series_id)
+        if heap is None:
+            heap = heaps[series_id] = _Heap()
+        heap.count += 1
+        heap.total += value
+        key = bucket(value)
+        heap.buckets[key] = heap.buckets.get(key, 0) + 1
+
+
+def _summary(heap: _Heap) -> Summary:
+    merge_all(heap.buckets, heap.packed)
+    median, p95 = (quantile(heap.buckets, share) for share in (0.5, 0.95))
+    return Summary(heap.count, heap.total, median, p95)

@@ -1,0 +1,99 @@
+"""Looking after the file: how large it is and of what, and a copy of it while it is in use."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from monitor.store.alerts import time_of
+from monitor.store.database import Store, StoreError
+
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+)
+_BYTES = (
+    "SELECT m.tbl_name, sum(d.pgsize) FROM dbstat AS d JOIN sqlite_master AS m ON m.name = d.name"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableStats:
+    """A table in figures; `bytes` with its indexes, None where SQLite cannot tell."""
+
+    rows: int
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The database in figures; the file's bytes include those of the write-ahead log."""
+
+    path: Path
+    file_bytes: int
+    free_bytes: int
+    tables: Mapping[str, TableStats]
+    oldest_at: datetime | None
+    newest_at: datetime | None
+
+
+def stats(store: Store) -> Stats:
+    """Rows and bytes of every table, and the span that the snapshots cover. Reads everything."""
+    with store.read() as tx:
+        names = [name for (name,) in tx.exec_driver_sql(_TABLES)]
+        sizes = _sizes(store.path)
+        rows = {n: tx.exec_driver_sql(f'SELECT count(*) FROM "{n}"').scalar_one() for n in names}
+        oldest, newest = tx.exec_driver_sql("SELECT min(at), max(at) FROM snapshots").one()
+        free = tx.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+        page = tx.exec_driver_sql("PRAGMA page_size").scalar_one()
+    tables = {name: TableStats(rows[name], sizes.get(name)) for name in names}
+    times = (time_of(oldest), time_of(newest))
+    return Stats(store.path, _file_bytes(store.path), free * page, tables, *times)
+
+
+def backup(path: Path, target: Path) -> int:
+    """Copy the database as it is at one moment, while others read and write; gives back bytes.
+
+    The target must not exist; it appears whole or not at all.
+    """
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path}")
+    if target.exists():
+        raise StoreError(f"{target} exists already: choose another name for the backup")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        _copy(path, partial)
+        partial.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"the backup to {target} failed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _copy(path: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(path, timeout=10)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)  # in one go: in steps, each write of another process restarts it
+        copy.execute("PRAGMA journal_mode = DELETE")
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        try:
+            return dict(connection.execute(f"{_BYTES} GROUP BY m.tbl_name").fetchall())
+        except sqlite3.OperationalError:  # SQLite was built without dbstat
+            return {}
+
+
+def _file_bytes(path: Path) -> int:
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())

@@ -1,0 +1,183 @@
+"""One pass of one check, stored: snapshot, findings, readings, histograms, memory.
+
+This runs at every pass, so its statements are constant SQL text, and histograms are merged
+inside SQLite (merge_buckets of rollup.py) without being read first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitor.domain.check import Memory, Verdict
+from monitor.domain.load_test import LoadTestRun
+from monitor.domain.metrics import Kind, increase, spec_of
+from monitor.store.rollup import DAY, HOUR, one
+from monitor.store.tables import to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """What a pass leaves behind. `missed` counts the slots that passed unused before it."""
+
+    check: str
+    slot_at: datetime
+    at: datetime
+    took_ms: float
+    verdict: Verdict
+    memory: Memory
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    series_id: int
+    value: float
+
+
+_SEEN = 'SELECT 1 FROM snapshots WHERE "check" = ? AND at = ?'
+_SNAPSHOT = 'INSERT INTO snapshots ("check", at, slot_at, took_ms, status) VALUES (?, ?, ?, ?, ?)'
+_FINDING = (
+    "INSERT INTO findings (snapshot_id, code, subject, status, params, evidence)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_MEMORY = (
+    'INSERT INTO check_memory ("check", memory) VALUES (?, ?) ON CONFLICT DO UPDATE'
+    " SET memory = excluded.memory WHERE memory <> excluded.memory"
+)
+_COUNT = {
+    status: 'INSERT INTO pass_counts ("check", start, ok, warn, crit, unknown, missed)'
+    f" VALUES (?, ?, {', '.join(str(int(status == each)) for each in order)}, ?)"
+    f" ON CONFLICT DO UPDATE SET {status} = {status} + 1, missed = missed + excluded.missed"
+    for order in [("ok", "warn", "crit", "unknown")]
+    for status in order
+}
+_SERIES = (
+    "SELECT s.name, s.id, s.counter_last FROM json_each(?) AS wanted"
+    ' CROSS JOIN series AS s ON s."check" = ? AND s.name = wanted.value'
+)
+_NEW_SERIES = 'INSERT INTO series ("check", name) VALUES (?, ?)'
+_COUNTER = "UPDATE series SET counter_last = ? WHERE id = ?"
+_VALUE = "INSERT INTO metric_values (series_id, at, value) VALUES (?, ?, ?)"
+_HISTOGRAM = (
+    "INSERT INTO histograms (series_id, span, start, count, total, buckets)"
+    " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1,"
+    " total = total + excluded.total, buckets = merge_buckets(buckets, excluded.buckets)"
+)
+_LOAD_TEST = (
+    "INSERT INTO load_tests (scenario, target, started_at, ended_at, state, exit_code, reason,"
+    " figures, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def record_pass(tx: Connection, record: PassRecord) -> int:
+    """Store one pass and give back the id of its snapshot.
+
+    Readings of a moment that this check has recorded before are left out, so that no histogram
+    counts them twice.
+    """
+    at = to_micros(record.at)
+    is_repeated = tx.exec_driver_sql(_SEEN, (record.check, at)).first() is not None
+    snapshot_id = _snapshot(tx, record, at)
+    _findings(tx, record.verdict, snapshot_id)
+    if record.verdict.metrics and not is_repeated:
+        _readings(tx, record, at)
+    _count(tx, record)
+    remember(tx, record.check, record.memory)
+    if record.verdict.load_test is not None:
+        _load_test(tx, record.verdict.load_test)
+    return snapshot_id
+
+
+def remember(tx: Connection, check: str, memory: Memory) -> None:
+    """Store a check's memory, if it changed."""
+    tx.exec_driver_sql(_MEMORY, (check, to_json(dict(memory), sort=True)))
+
+
+def memory_of(tx: Connection, check: str) -> Memory:
+    """What the check left to be found again; empty at its first pass."""
+    row = tx.exec_driver_sql('SELECT memory FROM check_memory WHERE "check" = ?', (check,)).first()
+    return {} if row is None else json.loads(row[0])
+
+
+def to_json(value: Any, sort: bool = False) -> str:
+    """Plain data as the text of a JSON column."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort)
+
+
+def _snapshot(tx: Connection, record: PassRecord, at: int) -> int:
+    row = (record.check, at, to_micros(record.slot_at), record.took_ms, record.verdict.status.value)
+    return int(tx.exec_driver_sql(_SNAPSHOT, row).lastrowid)
+
+
+def _findings(tx: Connection, verdict: Verdict, snapshot_id: int) -> None:
+    rows = [
+        (
+            *(snapshot_id, finding.code, finding.subject, finding.status.value),
+            to_json(dict(finding.params)),
+            to_json([dict(row) for row in finding.evidence]),
+        )
+        for finding in {finding.key: finding for finding in verdict.findings}.values()
+    ]
+    if rows:
+        tx.exec_driver_sql(_FINDING, rows)
+
+
+def _count(tx: Connection, record: PassRecord) -> None:
+    hour = int(record.slot_at.timestamp()) // HOUR * HOUR
+    row = (record.check, hour, record.missed)
+    tx.exec_driver_sql(_COUNT[record.verdict.status.value], row)
+
+
+def _readings(tx: Connection, record: PassRecord, at: int) -> None:
+    found = {m.series: float(m.value) for m in record.verdict.metrics if math.isfinite(m.value)}
+    if not found:
+        return
+    readings = _to_store(tx, record.check, found)
+    if not readings:
+        return
+    tx.exec_driver_sql(_VALUE, [(r.series_id, at, r.value) for r in readings])
+    hour, day = at // (HOUR * 1_000_000) * HOUR, at // (DAY * 1_000_000) * DAY
+    rows = [(r.series_id, r.value, one(r.value)) for r in readings]
+    tx.exec_driver_sql(
+        _HISTOGRAM,
+        [(i, HOUR, hour, value, packed) for i, value, packed in rows]
+        + [(i, DAY, day, value, packed) for i, value, packed in rows],
+    )
+
+
+def _to_store(tx: Connection, check: str, found: dict[str, float]) -> list[_Reading]:
+    """The readings with their series; of counters the increase, and nothing at first sight."""
+    known = _series(tx, check, found)
+    counters = [name for name in found if spec_of(name).kind is Kind.COUNTER]
+    if counters:
+        tx.exec_driver_sql(_COUNTER, [(found[name], known[name][0]) for name in counters])
+    grown = {name: increase(known[name][1], found[name]) for name in counters}
+    values = {**found, **grown}
+    return [_Reading(known[n][0], value) for n, value in values.items() if value is not None]
+
+
+def _series(
+    tx: Connection, check: str, found: dict[str, float]
+) -> dict[str, tuple[int, float | None]]:
+    rows = tx.exec_driver_sql(_SERIES, (to_json(list(found)), check))
+    known = {name: (series_id, last) for name, series_id, last in rows}
+    for name in found.keys() - known.keys():
+        known[name] = (int(tx.exec_driver_sql(_NEW_SERIES, (check, name)).lastrowid), None)
+    return known
+
+
+def _load_test(tx: Connection, run: LoadTestRun) -> None:
+    ended_at = None if run.ended_at is None else to_micros(run.ended_at)
+    tx.exec_driver_sql(
+        _LOAD_TEST,
+        (
+            *(run.scenario, run.target, to_micros(run.started_at), ended_at, run.state),
+            *(run.exit_code, run.reason, to_json(dict(run.figures)), to_json(dict(run.summary))),
+        ),
+    )

@@ -1,0 +1,233 @@
+"""Words: the sentences of templates/<language>/, filled with a finding's parameters."""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
+
+from monitor import resources
+from monitor.domain.check import Params, Status
+from monitor.render_filters import clean, filters, metric_value
+
+log = logging.getLogger(__name__)
+
+
+class WordsError(Exception):
+    """A word is missing, stands twice, or does not fit its parameters."""
+
+
+class FindingLike(Protocol):
+    """A finding, an alert, or an alert as it was told."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def params(self) -> Params: ...
+    @property
+    def evidence(self) -> tuple[Params, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A finding in words: one line, what it means, what to do next."""
+
+    title: str
+    text: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A finding told inside another one's evidence."""
+
+    code: str
+    subject: str
+    status: Status
+    params: Params
+    evidence: tuple[Params, ...] = ()
+
+
+class Words:
+    """The sentences of one language with times in one zone.
+
+    `strict` raises WordsError for what it cannot say; otherwise the code and the parameters
+    stand in for the sentence, so that no alert is lost for a word.
+    """
+
+    def __init__(self, language: str, zone: tzinfo, *, strict: bool = False) -> None:
+        self.language = language
+        self.zone = zone
+        self.strict = strict
+        self._compiled: dict[str, Template] = {}
+
+    @cached_property
+    def sentences(self) -> Mapping[str, str]:
+        """Every sentence by its dotted key, such as `finding.service_down.title`."""
+        return load(self.language)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        # Plain sentences: each output (Slack, HTML) escapes at its own boundary.
+        made = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+        made.filters.update(filters(self.language, self.zone))
+        return made
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a sentence."""
+        return key in self.sentences
+
+    def say(self, key: str, /, **params: Any) -> str:
+        """A sentence of our own by its key."""
+        try:
+            return self._fill(key, params)
+        except WordsError:
+            if self.strict:
+                raise
+            log.warning("no words for %s in %s", key, self.language)
+            return f"{key.removesuffix('.text').rpartition('.')[2]} {_listed(params)}".strip()
+
+    def name(self, table: str, code: str) -> str:
+        """The name of a check, a status or a metric; the code itself if it has none."""
+        key = f"{table}.{code}"
+        return self.say(key) if self.has(key) else code
+
+    def finding(self, finding: FindingLike, now: datetime | None = None) -> Sentence:
+        """A finding in words; times on the local day of `now` are told without their date."""
+        try:
+            params = self._params(finding, now)
+            parts = [
+                self._fill(f"finding.{finding.code}.{part}", params)
+                for part in ("title", "text", "action")
+            ]
+        except WordsError as error:
+            if self.strict:
+                raise
+            log.warning("no words for a finding: %s", error)
+            return _bare(finding)
+        return Sentence(*parts)
+
+    def series(self, name: str) -> str:
+        """A series in words: the metric's name and what it is about."""
+        metric, _, subject = name.partition("{")
+        label = self.name("metric", metric)
+        return f"{label} ({clean(subject.rstrip('}'))})" if subject else label
+
+    def _fill(self, key: str, params: Mapping[str, Any]) -> str:
+        try:
+            template = self._compiled.get(key)
+            if template is None:
+                template = self._environment.from_string(self.sentences[key])
+                self._compiled[key] = template
+            return " ".join(template.render(params).split())
+        except KeyError:
+            raise WordsError(f"{self.language}: no sentence {key}") from None
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+            raise WordsError(f"{self.language}: {key}: {error}") from error
+
+    def _params(self, finding: FindingLike, now: datetime | None) -> dict[str, Any]:
+        params = {key: clean(value) for key, value in finding.params.items()}
+        params |= {"subject": clean(finding.subject), "status": finding.status.value, "_now": now}
+        derive = _DERIVED.get(finding.code)
+        return {**params, **derive(self, finding, params)} if derive else params
+
+
+def _blind(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"reason_text": words.say(f"reason.{params.get('reason')}.text", **params)}
+
+
+def _books_broken(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"invariant_text": words.say(f"invariant.{params.get('invariant')}.text", **params)}
+
+
+def _regression(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
+    unit = str(params.get("unit", ""))
+    return {
+        "metric_text": words.series(str(params.get("series", finding.subject))),
+        "now_text": metric_value(params.get("now"), unit, words.language),
+        "before_text": metric_value(params.get("before"), unit, words.language),
+    }
+
+
+def _diagnosis(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The cause and its consequences in the words of their own findings."""
+    rows = [_row(row) for row in finding.evidence]
+    cause = (params.get("cause_code"), params.get("cause_subject"))
+    root = next((row for row in rows if (row.code, row.subject) == cause), None)
+    if root is None:
+        own = {k: v for k, v in finding.params.items() if k not in ("cause_code", "cause_subject")}
+        root = _Row(str(cause[0] or ""), str(cause[1] or ""), finding.status, own)
+    titles = [words.finding(row, params["_now"]).title for row in rows if row is not root]
+    return {
+        "cause_title": words.finding(root, params["_now"]).title,
+        "consequences_text": "; ".join(titles),
+    }
+
+
+def _row(row: Params) -> _Row:
+    told = {key: value for key, value in row.items() if key not in ("code", "subject", "status")}
+    status = Status(str(row.get("status", Status.WARN)))
+    return _Row(str(row.get("code", "")), str(row.get("subject", "")), status, told)
+
+
+_DERIVED = {
+    "blind": _blind,
+    "books_broken": _books_broken,
+    "regression": _regression,
+    "diagnosis": _diagnosis,
+}
+
+
+def _bare(finding: FindingLike) -> Sentence:
+    title = f"{finding.code} {clean(finding.subject)}".strip()
+    return Sentence(title, _listed(finding.params), "")
+
+
+def _listed(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={clean(value)}" for key, value in params.items())
+
+
+def languages() -> tuple[str, ...]:
+    """The languages there are words for."""
+    folders = (path for path in resources.folder("templates").iterdir() if path.is_dir())
+    return tuple(sorted(path.name for path in folders if any(path.glob("*.toml"))))
+
+
+def load(language: str) -> dict[str, str]:
+    """All sentences of a language by dotted key; WordsError if one stands twice."""
+    folder = resources.folder("templates") / language
+    if language not in languages():
+        raise WordsError(f"no words in {language!r}; there are: {', '.join(languages())}")
+    merged: dict[str, str] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for key, text in _flat(_parsed(path)):
+            if key in merged:
+                raise WordsError(f"{path.name} in {language}: {key} stands in another file as well")
+            merged[key] = text
+    return merged
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise WordsError(f"{path.name} in {path.parent.name}: {error}") from error
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, str(value)

@@ -1,0 +1,54 @@
+"""Stores for tests: migrated once, copied for each test."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from monitor.domain.check import Finding, Memory, Metric, Status, Verdict
+from monitor.store.database import Store, migrate, open_store
+from monitor.store.writes import PassRecord, record_pass
+
+T0 = datetime(2026, 11, 1, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        migrate(path)
+        return path.read_bytes()
+
+
+def fresh_store(folder: Path) -> Store:
+    """A new, empty store in a folder."""
+    path = folder / "paypulse.db"
+    path.write_bytes(_migrated())
+    return open_store(path, durable=False)
+
+
+def record(
+    store: Store,
+    at: datetime,
+    *metrics: Metric,
+    check: str = "outbox_age",
+    findings: tuple[Finding, ...] = (),
+    status: Status | None = None,
+    memory: Memory | None = None,
+    missed: int = 0,
+) -> int:
+    """Record a pass as the engine would, in a transaction of its own."""
+    verdict = Verdict.of(findings, metrics)
+    if status is not None:
+        verdict = Verdict(status, findings, metrics)
+    with store.write() as tx:
+        return record_pass(tx, PassRecord(check, at, at, 5.0, verdict, memory or {}, missed))
+
+
+def rows(store: Store, sql: str, *params: object) -> list[tuple[object, ...]]:
+    """What a plain SQL query over the store answers."""
+    with store.read() as tx:
+        return [tuple(row) for row in tx.exec_driver_sql(sql, params)]

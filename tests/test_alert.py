@@ -1,0 +1,130 @@
+"""The alert's state machine, pass by pass."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.domain.alert import Alert, Phase, Rule, advance_all
+from monitor.domain.check import Finding, Metric, Status, Verdict
+
+START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+BAD = Finding("outbox_old", Status.CRIT, "shard1")
+WARN = Finding("outbox_old", Status.WARN, "shard1")
+BLIND = Finding("blind", Status.UNKNOWN, "database", {"why": "refused"})
+BLIND_SHARD2 = Finding("blind", Status.UNKNOWN, "database/shard2", hides="shard2")
+WAY = Finding("blind", Status.UNKNOWN, "gateway", {"why": "way"})
+
+
+def live(passes, rule=None, every=timedelta(minutes=1)):
+    """Run passes (each a list of findings) and give the transitions' kinds per pass and the end."""
+    alerts: dict[str, Alert] = {}
+    kinds = []
+    for index, findings in enumerate(passes):
+        now = START + index * every
+        changed, transitions = advance_all(
+            "outbox_age", alerts, Verdict.of(findings), rule or Rule(), now
+        )
+        alerts.update({alert.key: alert for alert in changed})
+        alerts = {k: a for k, a in alerts.items() if a.phase in (Phase.PENDING, Phase.FIRING)}
+        kinds.append([t.kind for t in transitions])
+    return kinds, alerts
+
+
+@pytest.mark.parametrize(
+    ("passes", "expected"),
+    [
+        pytest.param([[BAD]], [["pending"]], id="one sighting only waits"),
+        pytest.param([[BAD], [BAD]], [["pending"], ["fired"]], id="the second one fires"),
+        pytest.param(
+            [[BAD], [], [BAD]], [["pending"], [], ["fired"]], id="two of three fire across a gap"
+        ),
+        pytest.param(
+            [[BAD], [], [], [BAD]],
+            [["pending"], [], [], []],
+            id="two of four do not",
+        ),
+        pytest.param(
+            [[BAD], [BAD], [], []],
+            [["pending"], ["fired"], [], ["resolved"]],
+            id="it takes two clean passes to resolve",
+        ),
+        pytest.param(
+            [[BAD], [BAD], [], [BAD], []],
+            [["pending"], ["fired"], [], [], []],
+            id="a relapse starts the count of clean passes again",
+        ),
+        pytest.param(
+            [[WARN], [WARN], [BAD], [WARN]],
+            [["pending"], ["fired"], ["worsened"], ["eased"]],
+            id="severity changes are transitions",
+        ),
+    ],
+)
+def test_an_alert_fires_and_resolves_by_its_rule(passes, expected):
+    kinds, _ = live(passes)
+    assert [[k for k in kind if k != "cleared"] for kind in kinds] == expected
+
+
+def test_a_pass_that_could_not_look_neither_advances_nor_resets():
+    kinds, alerts = live([[BAD], [BLIND], [BLIND], [BLIND], [BAD]])
+    assert "fired" in kinds[-1]
+    assert alerts["outbox_old:shard1"].passes == "11"
+
+
+def test_unknown_never_resolves_an_alert():
+    kinds, alerts = live([[BAD], [BAD], *[[BLIND]] * 20])
+    assert "resolved" not in [k for kind in kinds for k in kind]
+    assert alerts["outbox_old:shard1"].phase is Phase.FIRING
+
+
+def test_only_what_was_hidden_is_held():
+    kinds, alerts = live([[BAD], [BAD], [BLIND_SHARD2], [BLIND_SHARD2]])
+    assert "resolved" in kinds[-1]
+    assert set(alerts) == {"blind:database/shard2"}
+
+
+def test_blindness_fires_only_when_it_lasts():
+    rule = Rule(blind_after=timedelta(minutes=10))
+    kinds, _ = live([[BLIND]] * 10, rule)
+    assert kinds == [["pending"], *[[]] * 9]
+    kinds, _ = live([[BLIND]] * 11, rule)
+    assert kinds[-1] == ["fired"]
+
+
+def test_a_part_that_is_seen_again_is_no_longer_blind_though_another_is_not():
+    rule = Rule(blind_after=timedelta(0))
+    kinds, alerts = live([[BLIND], [BLIND], [BLIND_SHARD2], [BLIND_SHARD2]], rule)
+    assert "resolved" in kinds[-1]
+    assert set(alerts) == {"blind:database/shard2"}
+
+
+def test_when_the_way_fails_nothing_is_said_about_parts_behind_it():
+    rule = Rule(blind_after=timedelta(0))
+    _, alerts = live([[BLIND], [WAY], [WAY], [WAY]], rule)
+    assert alerts["blind:database"].phase is Phase.FIRING
+
+
+def test_a_finding_may_ask_to_fire_at_once():
+    at_once = Finding("books_broken", Status.CRIT, "shard1/L3", sightings=1)
+    kinds, alerts = live([[at_once]])
+    assert kinds == [["fired"]]
+    assert alerts[at_once.key].fired_at == START
+
+
+def test_a_regression_holds_while_its_series_is_not_measured():
+    found = Finding("regression", Status.WARN, "response_ms{kafka}")
+    alerts: dict[str, Alert] = {}
+    metric = Metric("response_ms", 900, "kafka")
+    for minute in range(3):
+        changed, _ = advance_all(
+            "services",
+            alerts,
+            Verdict.of([found], [metric]),
+            Rule(),
+            START + timedelta(minutes=minute),
+        )
+        alerts = {alert.key: alert for alert in changed}
+    unmeasured, _ = advance_all("services", alerts, Verdict.of([]), Rule(resolve=1), START)
+    measured, _ = advance_all("services", alerts, Verdict.of([], [metric]), Rule(resolve=1), START)
+    assert unmeasured == []
+    assert measured[0].phase is Phase.RESOLVED

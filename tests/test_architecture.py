@@ -1,0 +1,244 @@
+"""The layout keeps its rules: who imports whom, how long things get, what a plug-in ends in."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("monitor", "checks", "mcp_server", "demo")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FUNCTION_LINES_MAX = 60
+FILE_LINES_MAX = 320
+LISTS = {"checks.sources.facts": 420}  # declarations one under the other, read as a list
+
+# Who may import what of ours: the first row that holds a module decides. A name ending in "*"
+# stands for all that begins so; "-" in front takes out again what a wider name let in.
+OURS = {
+    "monitor.domain": ["monitor.domain"],
+    "monitor.store": ["monitor.domain", "monitor.store", "monitor.resources"],
+    "monitor.notifiers": ["monitor.domain", "monitor.notifiers"],
+    "monitor.app": ["monitor", "checks", "-monitor.cli"],
+    "monitor.cli*": [*ROOMS],
+    "monitor": ["monitor", "-monitor.app", "-monitor.cli"],
+    "checks.sources": ["monitor.domain", "checks.sources", "checks.invariants"],
+    "checks.invariants": ["monitor.domain", "checks.sources", "checks.invariants"],
+    "checks": ["monitor.domain", "checks"],
+    "mcp_server": [
+        "mcp_server",
+        "monitor",
+        "checks.sources.facts",
+        "-monitor.store.tables",
+        "-monitor.store.writes",
+        "-monitor.notifiers",
+        "-monitor.outbox",
+        "-monitor.cli",
+    ],
+    "demo": ["demo"],
+}
+# Libraries that one part owns.
+OWNERS = {
+    "slack_sdk": ["monitor.notifiers"],
+    "apscheduler": ["monitor"],
+    "alembic": ["monitor.store"],
+    "sqlmodel": ["monitor.store"],
+    "jinja2": ["monitor", "demo"],
+    "mcp": ["mcp_server"],
+    "typer": ["monitor.cli*"],
+    "sqlalchemy": ["monitor.store", "monitor.app", "checks.sources", "checks.invariants", "demo"],
+    "sqlite3": ["monitor.store", "demo"],
+}
+PLUGINS = {"checks": "CHECK", "monitor.notifiers": "NOTIFIER", "mcp_server.tools": "TOOLS"}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.Module, module: str) -> Iterator[str]:
+    """Every module that is imported, wherever: at the top, in a function, by its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif is_import_call(node):
+            yield node.args[0].value  # type: ignore[attr-defined]
+
+
+def is_import_call(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
+        and isinstance(node.args[0], ast.Constant)
+    )
+
+
+def holds(parent: str, name: str) -> bool:
+    if parent.endswith("*"):
+        return name.startswith(parent[:-1])
+    return name == parent or name.startswith(f"{parent}.")
+
+
+def is_allowed(name: str, allowed: list[str]) -> bool:
+    if any(holds(entry[1:], name) for entry in allowed if entry.startswith("-")):
+        return False
+    return any(holds(entry, name) for entry in allowed)
+
+
+def row_of(module: str, table: Mapping[str, Any]) -> Any:
+    return next(row for parent, row in table.items() if holds(parent, module))
+
+
+def forbidden(module: str, tree: ast.Module) -> list[str]:
+    """The imports of a module that the tables do not allow."""
+    found = []
+    for name in imports(tree, module):
+        library = name.split(".")[0]
+        if library in ROOMS:
+            ok = is_allowed(name, row_of(module, OURS))
+        elif holds("monitor.domain", module):
+            ok = library in sys.stdlib_module_names
+        else:
+            ok = any(holds(owner, module) for owner in OWNERS.get(library, [module]))
+        if not ok:
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_a_module_imports_only_what_its_part_may(path):
+    assert forbidden(module_of(path), tree_of(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("monitor.domain.alert", "import httpx"),
+        ("monitor.domain.alert", "from monitor.store import reads"),
+        ("monitor.run_check", "def f():\n    from checks import services"),
+        ("monitor.web.pages", "import importlib; importlib.import_module('checks.services')"),
+        ("monitor.store.reads", "from monitor.notifiers import slack"),
+        ("monitor.notifiers.slack", "from monitor import outbox"),
+        ("monitor.app", "import mcp_server.server"),
+        ("checks.services", "from monitor.store.tables import AlertRow"),
+        ("checks.sources.kafka", "import monitor.config"),
+        ("mcp_server.tools.health", "from monitor.store import tables"),
+        ("mcp_server.tools.health", "import slack_sdk"),
+        ("demo.shards", "from monitor.domain import check"),
+        ("monitor.report", "import typer"),
+    ],
+)
+def test_the_table_refuses(module, line):
+    assert forbidden(module, ast.parse(line)) != []
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent == ROOT / "checks"], ids=module_of)
+def test_checks_do_not_import_each_other(path):
+    kinds = {module_of(p) for p in FILES if p.parent == ROOT / "checks" and plugs(p, "CHECK")}
+    named = {name.rsplit(".", 1)[0] for name in imports(tree_of(path), "")}
+    assert not (kinds - {module_of(path)}) & (named | set(imports(tree_of(path), "")))
+
+
+def plugs(path: Path, constant: str) -> bool:
+    return any(constant in targets(node) for node in tree_of(path).body)
+
+
+def targets(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Assign):
+        return [getattr(target, "id", "") for target in node.targets]
+    return [getattr(node.target, "id", "")] if isinstance(node, ast.AnnAssign) else []
+
+
+def test_a_plug_in_ends_with_its_constant():
+    plugged = [
+        (path, constant)
+        for package, constant in PLUGINS.items()
+        for path in FILES
+        if module_of(path.parent) == package and plugs(path, constant)
+    ]
+    assert [p for p, constant in plugged if targets(tree_of(p).body[-1]) != [constant]] == []
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=module_of)
+def test_a_package_marker_holds_nothing_but_a_sentence(path):
+    assert [type(node) for node in tree_of(path).body] in ([], [ast.Expr])
+
+
+@pytest.mark.parametrize("folder", ["alembic", "tests", "benchmarks"])
+def test_folders_that_are_no_packages_have_no_marker(folder):
+    assert list((ROOT / folder).rglob("__init__.py")) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_functions_and_files_stay_short(path):
+    limit = LISTS.get(module_of(path), FILE_LINES_MAX)
+    assert len(path.read_text().splitlines()) <= limit
+    long = [
+        (node.name, node.end_lineno - node.lineno + 1)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno >= FUNCTION_LINES_MAX
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_a_module_opens_with_a_sentence(path):
+    assert ast.get_docstring(tree_of(path))
+
+
+def keys(table: Mapping[str, Any], above: str = "") -> set[str]:
+    found = set()
+    for key, value in table.items():
+        found |= keys(value, f"{above}{key}.") if isinstance(value, dict) else {above + key}
+    return found
+
+
+def words(language: str) -> dict[str, set[str]]:
+    folder = ROOT / "templates" / language
+    return {p.name: keys(tomllib.loads(p.read_text("utf-8"))) for p in folder.glob("*.toml")}
+
+
+def test_both_languages_say_the_same_things():
+    english, korean = words("en"), words("ko")
+    assert english.keys() == korean.keys()
+    assert {
+        name: english[name] ^ korean[name] for name in english if english[name] ^ korean[name]
+    } == {}
+
+
+def committed() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_file_names_a_machine_or_a_package_registry():
+    hosts = "|".join(
+        re.escape(f"{name}.{end}") for name, end in (("pypi", "org"), ("pythonhosted", "org"))
+    )
+    folders = "|".join(("work", "root", "home", "Users", "tmp/brief"))
+    pattern = re.compile(rf"https?://[\w.]*({hosts})|(?<![\w.\"'<{{}}])/({folders})/\w".encode())
+    found = {p.name: m.group() for p in committed() if (m := pattern.search(p.read_bytes()))}
+    assert found == {}

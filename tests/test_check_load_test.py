@@ -1,0 +1,214 @@
+"""checks/load_test: what a run of k6 means for the platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from checks import load_test
+from checks.load_test import CHECK, Options
+from checks.sources import k6, k6_summary
+from checks.sources.facts import Unseen, Why
+from monitor.domain.check import Finding, Look, Memory, Status, Verdict
+from monitor.domain.load_test import LoadTestRun
+from monitor.domain.metrics import METRICS
+from monitor.render import Words
+
+NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+FIGURES = {"p95_ms": 100.0, "median_ms": 40.0, "failed_percent": 0.5, "requests_per_second": 30.0}
+PASSED = LoadTestRun(
+    scenario="authorize-short",
+    target="http://pay:8080",
+    started_at=NOW,
+    ended_at=NOW + timedelta(seconds=5),
+    state="passed",
+    exit_code=0,
+    figures=FIGURES,
+)
+CROSSED = {"http_req_duration": {"count": 9, "thresholds": {"p(95)<500": True}}}
+FAILED = replace(
+    PASSED,
+    state="failed",
+    exit_code=99,
+    reason="thresholds_crossed",
+    figures={**FIGURES, "p95_ms": 700.0},
+    summary={"metrics": CROSSED},
+)
+INVALID = replace(
+    PASSED, state="invalid", reason="no_requests", figures={}, summary={"log": "Error:\n  x"}
+)
+
+
+def look(memory: Memory = MappingProxyType({}), **options: Any) -> Look:
+    return Look(platform=None, options=Options(**options), memory=memory, now=NOW)
+
+
+def judged(fact: Any, memory: Memory = MappingProxyType({}), **options: Any) -> Verdict:
+    return load_test.evaluate(fact, look(memory, **options))[0]
+
+
+def remembering(*p95s: float) -> Memory:
+    return {"passed_p95_ms": {"authorize-short http://pay:8080": list(p95s)}}
+
+
+def test_it_is_off_until_it_is_configured_and_then_runs_on_sunday_morning():
+    assert (CHECK.enabled, CHECK.cron, CHECK.timeout) == (False, "0 4 * * 0", timedelta(minutes=20))
+
+
+def test_a_run_is_over_before_its_pass_is():
+    assert timedelta(seconds=Options().limit_seconds) < CHECK.timeout - timedelta(seconds=30)
+
+
+def test_a_passed_run_is_ok_and_kept_with_its_metrics():
+    verdict = judged(PASSED)
+    assert (verdict.status, verdict.findings, verdict.load_test) == (Status.OK, (), PASSED)
+    assert {m.series: m.value for m in verdict.metrics} == {
+        "load_test_p95_ms{authorize-short}": 100.0,
+        "load_test_median_ms{authorize-short}": 40.0,
+        "load_test_failed_percent{authorize-short}": 0.5,
+        "load_test_requests_per_second{authorize-short}": 30.0,
+    }
+    assert {m.name for m in verdict.metrics} <= METRICS.keys()
+
+
+@pytest.mark.parametrize("status", [Status.WARN, Status.CRIT])
+def test_a_crossed_threshold_is_as_bad_as_configured_and_fires_at_once(status):
+    verdict = judged(FAILED, crossed=status)
+    (finding,) = verdict.findings
+    assert (finding.key, finding.status) == ("load_test_failed:authorize-short", status)
+    assert finding.sightings == 1
+    assert finding.params["crossed"] == "http_req_duration p(95)<500"
+    assert finding.params["p95_ms"] == 700.0
+    assert verdict.load_test is FAILED
+    assert len(verdict.metrics) == 4
+
+
+def test_a_run_that_measured_nothing_warns_and_gives_no_figure():
+    verdict = judged(INVALID)
+    (finding,) = verdict.findings
+    assert (finding.key, finding.status) == ("load_test_invalid:authorize-short", Status.WARN)
+    assert (finding.params["reason"], finding.params["log"]) == ("no_requests", "Error: x")
+    assert (verdict.metrics, verdict.load_test) == ((), INVALID)
+
+
+def test_without_k6_nothing_was_seen():
+    verdict, memory = load_test.evaluate(Unseen("k6", Why.BLIND, "k6_missing"), look({"a": 1}))
+    assert verdict.status is Status.UNKNOWN
+    assert [f.key for f in verdict.findings] == ["blind:k6"]
+    assert (verdict.load_test, memory) == (None, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("earlier", "p95_ms", "is_slower"),
+    [
+        ((300.0, 300.0, 300.0), 361.0, True),
+        ((300.0, 300.0, 300.0), 360.0, False),
+        ((10.0, 10.0, 10.0), 60.0, False),
+        ((10.0, 10.0, 10.0), 61.0, True),
+        ((300.0, 300.0), 900.0, False),
+        ((100.0, 300.0, 900.0), 361.0, True),
+        ((0.0, 0.0, 0.0), 51.0, True),
+    ],
+)
+def test_a_run_is_slower_by_share_and_by_milliseconds(earlier, p95_ms, is_slower):
+    run = replace(PASSED, figures={**FIGURES, "p95_ms": p95_ms})
+    codes = [f.code for f in judged(run, remembering(*earlier)).findings]
+    assert codes == (["load_test_slower"] if is_slower else [])
+
+
+def test_only_the_last_passed_runs_of_the_same_kind_are_the_measure():
+    memory: Memory = remembering(1.0, 2.0, 3.0, 4.0, 5.0)
+    for run in (PASSED, FAILED, INVALID, replace(PASSED, target="http://other")):
+        _, memory = load_test.evaluate(run, look(memory))
+    assert memory["passed_p95_ms"] == {
+        "authorize-short http://pay:8080": [2.0, 3.0, 4.0, 5.0, 100.0],
+        "authorize-short http://other": [100.0],
+    }
+
+
+def test_the_memory_does_not_grow_with_every_target():
+    memory: Memory = {}
+    for number in range(50):
+        run = replace(PASSED, target=f"http://pay:{number}")
+        _, memory = load_test.evaluate(run, look(memory))
+    assert len(memory["passed_p95_ms"]) == 20
+    assert "authorize-short http://pay:49" in memory["passed_p95_ms"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target": "http://pay:8080"},
+        {"target": "http://pay:8080", "targets_allowed": ("http://pay:8081",)},
+        {"scenario": "full-fow"},
+        {"seconds": -1},
+        {"limit_seconds": 0},
+        {"variables": {"K6_VUS": "1"}},
+        {"variables": {"lower": "1"}},
+    ],
+)
+def test_a_broken_setting_stops_the_start(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Options(**options)
+
+
+def test_the_probe_hands_its_settings_to_k6(monkeypatch):
+    handed: list[Any] = []
+    monkeypatch.setattr(k6, "run", lambda plan, now: handed.append((plan, now)) or PASSED)
+    target = {"target": "http://pay/api", "targets_allowed": ("http://pay",)}
+    rest = {"scenario": "full-flow", "seconds": 7, "rate": 8, "limit_seconds": 9.0}
+    own = {"k6_binary": "/k6", "variables": {"A": "b"}}
+    assert load_test.probe(look(**target, **rest, **own)) is PASSED
+    assert handed == [(k6.Plan(**target, **rest, **own), NOW)]
+
+
+def findings() -> list[Finding]:
+    by_script = replace(FAILED, summary={}, figures={}, exit_code=110, reason="failed_by_script")
+    slower = judged(
+        replace(PASSED, figures={**FIGURES, "p95_ms": 400.0}), remembering(*[100.0] * 3)
+    )
+    reasons = [*set(k6_summary._REASONS.values()), "time_limit", "no_requests", "unknown_exit_code"]
+    invalid = [judged(replace(INVALID, reason=reason)) for reason in reasons]
+    return [f for v in (judged(FAILED), judged(by_script), slower, *invalid) for f in v.findings]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("finding", findings(), ids=lambda f: f"{f.code} {f.params['reason']}")
+def test_every_finding_can_be_told(finding, language):
+    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    assert 0 < len(told.title) <= 100
+    assert "13:00" in told.text
+    assert told.action
+    assert ("not known here" in told.text) == (
+        language == "en" and finding.params["reason"] == "unknown_exit_code"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("reason", "params", "said"),
+    [
+        ("k6_missing", {"configured": ""}, "k6"),
+        ("k6_missing", {"configured": "/opt/k6"}, "/opt/k6"),
+        ("k6_busy", {}, "k6"),
+        ("k6_target_refused", {"target": "http://a", "expected": "http://b"}, "http://b"),
+        ("k6_target_refused", {"target": "", "expected": ""}, "."),
+        ("k6_scenario_unknown", {"scenario": "x", "expected": "full-flow"}, "full-flow"),
+        ("k6_unstartable", {"k6": "/opt/k6", "error": "exec format"}, "exec format"),
+    ],
+)
+def test_every_reason_can_be_told(language, reason, params, said):
+    words = Words(language, ZoneInfo("Asia/Seoul"), strict=True)
+    assert said in words.say(f"reason.{reason}.text", **params)
+
+
+def test_every_reason_that_a_run_can_have_has_words_of_its_own():
+    words = Words("en", ZoneInfo("UTC"), strict=True)
+    for finding in findings():
+        if finding.code == "load_test_invalid" and finding.params["reason"] != "unknown_exit_code":
+            assert "not known here" not in words.finding(finding).text

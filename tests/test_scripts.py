@@ -1,0 +1,232 @@
+"""scripts/: what a person starts first, run with fake installers and without a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+PINS = dict(
+    re.findall(r"^([a-z0-9-]+)==([^ ;\n]+)", (ROOT / "requirements.lock").read_text(), re.M)
+)
+
+FAKE_UV = """#!/bin/bash
+echo "uv $*" >>"$LOG"
+case $1 in
+  venv)
+    mkdir -p "${@: -1}/bin"
+    cp "$(dirname "$0")/venv-python" "${@: -1}/bin/python" ;;
+  pip)
+    [ -z "${FAIL:-}" ] || exit 3
+    venv=$(dirname "$(dirname "$5")")
+    printf '#!/bin/bash\\nprintf "[%%s]" "$@"; pwd\\n' >"$venv/bin/paypulse"
+    chmod +x "$venv/bin/paypulse" ;;
+esac
+"""
+FAKE_PYTHON = f"""#!/bin/bash
+if [ "$1" = -m ]; then
+  shift; echo "module $*" >>"$LOG"; echo "$*"
+  [ "${{BROKEN:-}}" != "$1" ] && exit 0; exit 7
+fi
+exec '{sys.executable}' "$@"
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A fresh checkout in a folder with spaces, with fake tools beside it."""
+    root = tmp_path / "a fresh place"
+    shutil.copytree(ROOT / "scripts", root / "scripts")
+    shutil.copytree(ROOT / ".ci", root / ".ci")
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, root)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "cat", "cp", "dirname", "mkdir", "readlink", "rm", "chmod", "env"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    program(tools / "uv", FAKE_UV)
+    program(tools / "venv-python", FAKE_PYTHON)
+    program(tools / "python3", f"#!/bin/bash\nexec '{sys.executable}' \"$@\"\n")
+    return root
+
+
+def program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def start(
+    root: Path,
+    script: str,
+    *args: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    tools = root.parent / "tools"
+    around = {"PATH": str(tools), "LOG": str(root.parent / "log"), "HOME": str(root.parent)}
+    return subprocess.run(
+        [root / script, *args],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=cwd or root.parent,
+        env={**around, **(env or {})},
+        check=False,
+    )
+
+
+def log(root: Path) -> list[str]:
+    path = root.parent / "log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def installs(root: Path) -> list[str]:
+    return [line for line in log(root) if line.startswith("uv pip")]
+
+
+def test_a_fresh_clone_is_set_up_and_the_demo_gets_its_arguments_from_any_folder(root):
+    elsewhere = root.parent / "else where"
+    elsewhere.mkdir()
+    done = start(root, "scripts/demo", "--minutes", "3 4", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"[demo][--minutes][3 4]{elsewhere}\n"
+    assert "Setting up (once)" in done.stderr
+    assert "--constraint requirements.lock" in installs(root)[-1]
+    assert installs(root)[-1].endswith("-e .[k6]")
+
+
+def test_a_second_start_installs_nothing_and_says_nothing(root):
+    start(root, "scripts/demo")
+    before = log(root)
+    done = start(root, "scripts/demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in log(root)[len(before) :] if "--version" not in line] == []
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements.lock"])
+def test_a_changed_pin_installs_again(root, name):
+    start(root, "scripts/demo")
+    before = len(installs(root))
+    with (root / name).open("a") as file:
+        file.write("\n# changed\n")
+    start(root, "scripts/demo")
+    assert len(installs(root)) > before
+
+
+def test_a_moved_folder_installs_again(root):
+    start(root, "scripts/demo")
+    before = len(installs(root))
+    moved = root.rename(root.with_name("moved here"))
+    start(moved, "scripts/demo")
+    assert len(installs(moved)) > before
+
+
+def test_a_failed_installation_is_tried_again(root):
+    failed = start(root, "scripts/demo", env={"FAIL": "1"})
+    assert failed.returncode != 0
+    assert start(root, "scripts/demo").returncode == 0
+
+
+def test_two_at_once_install_once(root):
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: start(root, "scripts/demo"), range(2)))
+    assert [d.returncode for d in done] == [0, 0], done
+    assert len(installs(root)) == 2  # the build tools, then the project
+
+
+def test_a_machine_without_a_fitting_python_is_told_what_to_do(root):
+    old = '#!/bin/bash\n[ "$1" = --version ] && echo Python 3.9.18 && exit\nexit 1\n'
+    program(root.parent / "tools" / "python3", old)
+    done = start(root, "scripts/demo")
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert "3.9.18" in done.stderr
+    assert not (root / ".venv").exists()
+
+
+def test_without_uv_the_standard_venv_and_pip_do_it(root):
+    (root.parent / "tools" / "uv").unlink()
+    fake = """#!/bin/bash
+if [ "$1 $2 $3" = "-m venv --clear" ]; then
+  mkdir -p "$4/bin"; cp "$(dirname "$0")/venv-python" "$4/bin/python"; exit
+fi
+"""
+    program(root.parent / "tools" / "python3", f"{fake}exec '{sys.executable}' \"$@\"\n")
+    start(root, "scripts/test")
+    assert [line for line in log(root) if "pip install" in line][-1].startswith(
+        "module pip install --quiet --constraint requirements.lock --no-build-isolation -e .[k6]"
+    )
+
+
+def test_the_test_script_lints_types_and_ends_with_pytest(root):
+    done = start(root, ".ci/run", "-k", "a or b")
+    assert done.returncode == 0, done.stderr
+    steps = [line.removeprefix("module ") for line in log(root) if line.startswith("module")]
+    assert [step.split()[0] for step in steps] == ["ruff", "ruff", "mypy", "pytest"]
+    assert done.stdout.splitlines()[-1] == "pytest -k a or b"
+    assert "ruff>=" in installs(root)[-1]
+
+
+@pytest.mark.parametrize("tool", ["ruff", "mypy", "pytest"])
+def test_the_test_script_fails_with_the_tool_that_fails(root, tool):
+    done = start(root, "scripts/test", env={"BROKEN": tool})
+    assert done.returncode == 7
+    assert done.stdout.splitlines()[-1].startswith(tool)
+
+
+def test_the_development_environment_serves_the_demo_too(root):
+    start(root, "scripts/test")
+    before = len(installs(root))
+    start(root, "scripts/demo")
+    assert len(installs(root)) == before
+
+
+@pytest.mark.parametrize(("given", "wanted"), [({"CI": "true"}, "1"), ({}, "")])
+def test_in_ci_missing_services_are_failures(root, given, wanted):
+    with (root.parent / "tools" / "venv-python").open("r+") as file:
+        text = file.read().replace("shift;", 'shift; echo "seen=$PAYPULSE_REQUIRE_SERVICES";')
+        file.seek(0)
+        file.write(text)
+    done = start(root, "scripts/test", env=given)
+    assert f"seen={wanted}" in done.stdout.splitlines()
+
+
+def wanted() -> list[Requirement]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    lines = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for group in project["project"].get("optional-dependencies", {}).values():
+        lines += group
+    for group in project["dependency-groups"].values():
+        lines += group
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize("requirement", wanted(), ids=lambda r: r.name)
+def test_the_lock_pins_what_the_project_wants(requirement):
+    assert requirement.name in PINS
+    assert requirement.specifier.contains(PINS[requirement.name], prereleases=True)
+
+
+def test_the_lock_holds_pins_for_every_supported_python_and_nothing_else():
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        pin, _, marker = line.partition(" ; ")
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.!+]+", pin), line
+        if marker:
+            Marker(marker)
+
+
+@pytest.mark.parametrize("name", ["scripts/demo", "scripts/test", "scripts/lock", ".ci/run"])
+def test_a_script_may_be_executed(name):
+    assert os.access(ROOT / name, os.X_OK)

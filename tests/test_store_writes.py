@@ -1,0 +1,156 @@
+"""What a pass leaves in the store."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
+
+from monitor.domain.baseline import bucket_of
+from monitor.domain.check import Finding, Metric, Status, Verdict
+from monitor.domain.load_test import LoadTestRun
+from monitor.store import rollup
+from monitor.store.database import Store
+from monitor.store.reads_history import load_tests
+from monitor.store.tables import from_micros, to_micros
+from monitor.store.writes import PassRecord, memory_of, record_pass
+
+_HOURS = "SELECT start, count, total FROM histograms WHERE span = 3600 ORDER BY start"
+_VALUES = "SELECT at, value FROM metric_values ORDER BY at"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = fresh_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+def _buckets(store: Store, span: int) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for (packed,) in rows(store, "SELECT buckets FROM histograms WHERE span = ?", span):
+        assert isinstance(packed, bytes)
+        rollup.merge_all(found, (packed,))
+    return found
+
+
+def test_a_gauge_is_stored_as_it_is_read(store: Store) -> None:
+    record(store, T0, Metric("breaks", 2.5, "shard1"))
+    assert rows(store, 'SELECT "check", name FROM series') == [("outbox_age", "breaks{shard1}")]
+    assert rows(store, _VALUES) == [(to_micros(T0), 2.5)]
+
+
+def test_a_counter_is_stored_as_its_increase(store: Store) -> None:
+    for minute, count in enumerate((10, 14, 3, 3)):  # it restarts from zero after the second
+        record(store, T0 + MINUTE * minute, Metric("payments_created", count))
+    assert [value for _, value in rows(store, _VALUES)] == [4, 3, 0]
+    assert rows(store, _HOURS) == [(int(T0.timestamp()), 3, 7.0)]
+
+
+def test_a_pass_recorded_twice_is_counted_once(store: Store) -> None:
+    for _ in range(2):
+        record(store, T0, Metric("breaks", 1.0), Metric("payments_created", 5))
+    assert len(rows(store, _VALUES)) == 1
+    assert rows(store, _HOURS) == [(int(T0.timestamp()), 1, 1.0)]
+
+
+def test_a_series_named_twice_in_a_pass_counts_once(store: Store) -> None:
+    record(store, T0, Metric("breaks", 1.0), Metric("breaks", 2.0))
+    assert [value for _, value in rows(store, _VALUES)] == [2.0]
+
+
+def test_what_is_not_a_finite_number_is_not_a_reading(store: Store) -> None:
+    record(store, T0, *(Metric("breaks", v, str(v)) for v in (math.nan, math.inf, 1.0)))
+    assert [value for _, value in rows(store, _VALUES)] == [1.0]
+
+
+def test_readings_fall_into_their_hour_and_utc_day(store: Store) -> None:
+    for at in (T0, T0 + HOUR - MINUTE, T0 + HOUR, T0 + DAY):
+        record(store, at, Metric("breaks", 3.0))
+    starts = {span: [] for span in (3600, 86400)}  # type: ignore[var-annotated]
+    for span, start, count in rows(store, "SELECT span, start, count FROM histograms"):
+        starts[span].append((start - int(T0.timestamp()), count))
+    assert starts == {3600: [(0, 2), (3600, 1), (86400, 1)], 86400: [(0, 3), (86400, 1)]}
+
+
+def test_the_histogram_holds_exactly_the_buckets_of_the_readings(store: Store) -> None:
+    draw = random.Random(7)
+    values = [draw.choice((0, 1, -1)) * draw.lognormvariate(0, 3) for _ in range(300)]
+    for i, value in enumerate(values):
+        record(store, T0 + MINUTE * i / 10, Metric("breaks", value))
+    exact = Counter(map(bucket_of, values))
+    assert _buckets(store, 3600) == exact
+    assert _buckets(store, 86400) == exact
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 65_535, 65_536, 2**32])
+@pytest.mark.parametrize("is_little", [True, False], ids=["little-endian", "big-endian"])
+def test_a_count_outgrows_its_width(
+    count: int, is_little: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollup, "_IS_LITTLE", is_little and sys.byteorder == "little")
+    packed = rollup.pack({-5: 1, 7: count})
+    grown = rollup.merge(rollup.merge(packed, rollup.pack({7: 1})), rollup.pack({6: 1}))
+    assert dict(zip(*rollup.unpack(grown), strict=True)) == {-5: 1, 6: 1, 7: count + 1}
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e-300, 5e-7, -5e-7, 1e308, -1e308, 1.0])
+def test_any_finite_number_has_a_bucket_that_can_be_packed(value: float) -> None:
+    keys, counts = rollup.unpack(rollup.one(value))
+    assert (len(keys), counts) == (1, (1,))
+
+
+def test_findings_are_stored_with_params_and_evidence(store: Store) -> None:
+    finding = Finding(
+        "outbox_old", Status.CRIT, "shard1", {"merchant": "가게"}, ({"event_id": 7, "at": None},)
+    )
+    snapshot_id = record(store, T0, findings=(finding, finding))
+    assert rows(store, "SELECT * FROM findings") == [
+        (
+            *(snapshot_id, "outbox_old", "shard1", "crit"),
+            *('{"merchant":"가게"}', '[{"event_id":7,"at":null}]'),
+        )
+    ]
+
+
+def test_passes_are_counted_by_status_in_the_hour_they_were_due(store: Store) -> None:
+    for i, status in enumerate((*Status, Status.OK)):
+        record(store, T0 + MINUTE * i, status=status, missed=i)
+    assert rows(store, "SELECT * FROM pass_counts") == [
+        ("outbox_age", int(T0.timestamp()), 2, 1, 1, 1, 0 + 1 + 2 + 3 + 4)
+    ]
+
+
+def test_memory_comes_back_as_it_was_left(store: Store) -> None:
+    with store.read() as tx:
+        assert memory_of(tx, "outbox_age") == {}
+    record(store, T0, memory={"offsets": {"a": 1}, "seen": [1, 2]})
+    record(store, T0 + MINUTE, memory={"seen": [3], "offsets": {"a": 2}})
+    with store.read() as tx:
+        assert memory_of(tx, "outbox_age") == {"offsets": {"a": 2}, "seen": [3]}
+
+
+def test_the_run_of_a_load_test_is_stored_with_its_pass(store: Store) -> None:
+    run = LoadTestRun(
+        *("payments", "http://localhost", T0, T0 + MINUTE, "failed", 99, "too slow"),
+        figures={"p95_ms": 12.5},
+        summary={"metrics": {}},
+    )
+    verdict = Verdict(Status.WARN, load_test=run)
+    with store.write() as tx:
+        record_pass(tx, PassRecord("load_test", T0, T0, 60_000.0, verdict, {}))
+    with store.read() as tx:
+        assert load_tests(tx, T0, T0 + DAY) == [run]
+
+
+def test_times_keep_their_microseconds() -> None:
+    at = T0.replace(microsecond=123_457)
+    assert from_micros(to_micros(at)) == at
+    with pytest.raises(ValueError, match="zone"):
+        to_micros(at.replace(tzinfo=None))

@@ -1,0 +1,96 @@
+"""The wheel works by itself: built, installed in an empty environment, used from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, built without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), ROOT)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The python of an environment that holds the wheel, and ours for its dependencies only.
+
+    A path that a .pth file adds is searched last and its own .pth files are not read: the
+    editable installation of the checkout stays out of sight.
+    """
+    home = tmp_path_factory.mktemp("empty environment") / "venv"
+    venv.create(home, symlinks=True)
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
+    run(*pip, "--no-compile", "--quiet", wheel)
+    site = next(home.glob("lib/python*/site-packages"))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_what_the_product_needs_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == {"monitor", "checks", "mcp_server", "demo"}
+    for folder in ("templates", "alembic"):
+        here = {f"monitor/{p.relative_to(ROOT)}" for p in source_files(ROOT / folder)}
+        assert here == {name for name in names if name.startswith(f"monitor/{folder}/")}
+
+
+def source_files(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+
+
+def test_scripts_of_the_load_test_are_in_the_wheel(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    here = {str(p.relative_to(ROOT)) for p in (ROOT / "checks" / "scenarios").glob("*.js")}
+    assert here
+    assert here <= set(names)
+
+
+@pytest.mark.parametrize("package", ["monitor", "checks", "mcp_server", "demo"])
+def test_the_modules_come_from_the_wheel(python, tmp_path, package):
+    found = run(python, "-c", f"import {package}; print({package}.__file__)", cwd=tmp_path)
+    assert Path(found.strip()).is_relative_to(python.parent.parent)
+
+
+def test_the_installed_alembic_is_still_alembic(python, tmp_path):
+    ours = "import alembic, alembic.command; print(alembic.__file__)"
+    assert not Path(run(python, "-c", ours, cwd=tmp_path).strip()).is_relative_to(
+        python.parent.parent
+    )
+
+
+def test_the_command_runs_from_another_folder(python, tmp_path):
+    assert "Usage" in run(python.with_name("paypulse"), "--help", cwd=tmp_path)
+
+
+def test_the_command_and_every_module_can_be_imported(python, tmp_path):
+    code = (
+        "import importlib, pkgutil, monitor, checks, mcp_server, demo\n"
+        "for package in (monitor, checks, mcp_server, demo):\n"
+        "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
+    )
+    run(python, "-W", "error", "-c", code, cwd=tmp_path)
