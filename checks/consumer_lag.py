@@ -23,14 +23,16 @@ class Options:
     """The groups that must work, and how long a window is looked at.
 
     A partition is stuck when its offset stood still with a lag for `stuck_looks` looks over
-    `stuck_seconds`; a group falls behind when its lag grew over `rising_looks` looks to
-    `lag_min` or more. Without traffic there is nothing to tell a slow group from a busy one.
+    `stuck_seconds`; a group falls behind when its lag grew over `rising_looks` looks and
+    `rising_seconds` to `lag_min` or more. A lag that reached
+    zero in between is well.
     """
 
     groups: tuple[str, ...] = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
     stuck_looks: int = 3
     stuck_seconds: float = 60.0
     rising_looks: int = 5
+    rising_seconds: float = 120.0
     lag_min: int = 10
     looks: int = 10
 
@@ -96,10 +98,11 @@ def _window(group: str, lag: GroupLag | None, look: Look) -> list[Seen]:
 
 
 def _trimmed(window: list[Seen], options: Options) -> list[Seen]:
-    """So many looks, and more of them where they come so quickly that they would span too little."""
+    """So many looks, and more where they follow so quickly that they would span too little."""
+    span = max(options.stuck_seconds, options.rising_seconds)
     first = max(0, len(window) - options.looks)
     while first > 0 and len(window) - first < _LOOKS_MAX:
-        if _seconds(window[first]["at"], window[-1]["at"]) >= options.stuck_seconds:
+        if _seconds(window[first]["at"], window[-1]["at"]) >= span:
             break
         first -= 1
     return window[first:]
@@ -130,10 +133,21 @@ def _stood(earlier: Sequence[int], later: Sequence[int]) -> bool:
 
 
 def _is_rising(window: Sequence[Seen], options: Options) -> bool:
-    totals = _totals(window[-options.rising_looks :])
-    if len(totals) < options.rising_looks or totals[-1] < options.lag_min or 0 in totals:
+    recent = _recent(window, options)
+    totals = _totals(recent)
+    if totals[-1] < options.lag_min or 0 in totals or len(totals) < options.rising_looks:
+        return False
+    if _seconds(recent[0]["at"], recent[-1]["at"]) < options.rising_seconds:
         return False
     return all(a <= b for a, b in pairwise(totals)) and totals[0] < totals[-1]
+
+
+def _recent(window: Sequence[Seen], options: Options) -> Sequence[Seen]:
+    """The looks over which a lag must have grown: enough of them, over enough time."""
+    first = max(0, len(window) - options.rising_looks)
+    while first and _seconds(window[first]["at"], window[-1]["at"]) < options.rising_seconds:
+        first -= 1
+    return window[first:]
 
 
 def _totals(window: Sequence[Seen]) -> list[int]:
@@ -157,7 +171,7 @@ def _stuck_params(lag: GroupLag, stuck: Mapping[str, str], window: Sequence[Seen
 
 
 def _rising_params(lag: GroupLag, window: Sequence[Seen], options: Options) -> Params:
-    recent = window[-options.rising_looks :]
+    recent = _recent(window, options)
     return {
         "group": lag.group_id,
         "lag_messages": lag.lag_messages,

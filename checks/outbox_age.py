@@ -16,8 +16,8 @@ class Options:
 
     warn_seconds: float = 60.0
     crit_seconds: float = 300.0
-    stalled_warn_seconds: float = 60.0
-    stalled_crit_seconds: float = 180.0
+    stall_warn_seconds: float = 60.0
+    stall_crit_seconds: float = 180.0
     ignore: tuple[str, ...] = ()
 
 
@@ -87,9 +87,9 @@ def _stalled(
     waited = max(state.oldest_age_seconds for state in states)
     stalled_seconds = min(quiet, waited)
     written = counts.outbox_total - memory["written"]
-    if stalled_seconds < look.options.stalled_warn_seconds or written <= 0:
+    if stalled_seconds < look.options.stall_warn_seconds or written <= 0:
         return
-    crit = stalled_seconds >= look.options.stalled_crit_seconds
+    crit = stalled_seconds >= look.options.stall_crit_seconds
     params = {
         "stalled_seconds": round(stalled_seconds, 1),
         "waiting": counts.outbox_waiting,

@@ -58,7 +58,9 @@ def probe(look: Look) -> Facts:
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Silence where traffic is expected, and refusals among the authorizations."""
     payments = None if isinstance(facts.counts, Unseen) else facts.counts.payments
-    came = arrivals(payments, look.memory.get("arrivals", {}), look.now, look.options.silent_minutes)
+    came = arrivals(
+        payments, look.memory.get("arrivals", {}), look.now, look.options.silent_minutes
+    )
     told = refusals(_counted(facts), look.memory.get("refusals", {}), look)
     memory = {"arrivals": came.memory, "refusals": told.memory}
     findings = [
@@ -100,9 +102,7 @@ def _refused(told: Refusals, options: Options) -> Iterator[Finding]:
         "refused_percent": round(told.percent, 2),
         "window_minutes": round(told.minutes, 1),
     }
-    yield Finding(
-        "payments_refused", Status.CRIT if crit else Status.WARN, "authorize", params
-    )
+    yield Finding("payments_refused", Status.CRIT if crit else Status.WARN, "authorize", params)
 
 
 def _counted(facts: Facts) -> dict[str, tuple[RequestCount, ...]]:

@@ -48,6 +48,7 @@ class App:
     calendar: Calendar
     senders: Mapping[str, Sender]
     words: Words
+    deliver_every: timedelta = DELIVER_EVERY
 
     def jobs(self) -> list[Job]:
         """All that the calendar wakes: checks, delivery, reports, pruning."""
@@ -63,7 +64,7 @@ class App:
 
     def deliver(self) -> int:
         """Send what is due; how many messages went out."""
-        return outbox.deliver(self.store, self.senders, self.clock)
+        return outbox.deliver(self.store, self.senders, self.clock())
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -120,7 +121,7 @@ class App:
 
         return [
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
-            Job("deliver", Timetable(DELIVER_EVERY), deliver, records=True),
+            Job("deliver", Timetable(self.deliver_every), deliver, records=True),
         ]
 
 
@@ -133,6 +134,7 @@ def build(
     senders: Mapping[str, Sender] | None = None,
     is_simulated: bool = False,
     is_durable: bool = True,
+    deliver_every: timedelta = DELIVER_EVERY,
 ) -> App:
     """Everything behind a configuration. What is given takes the place of the real thing."""
     checks = plan(config)
@@ -149,7 +151,7 @@ def build(
         sightings=lambda: _latest(store),
     )
     words = Words(config.language, config.zone)
-    return App(config, store, clock, checks, runner, Calendar(store), senders, words)
+    return App(config, store, clock, checks, runner, Calendar(store), senders, words, deliver_every)
 
 
 def platform_of(config: Config, transport: httpx.BaseTransport | None = None) -> Platform:

@@ -16,12 +16,17 @@ actuators = {{ ingest = "{url}" }}
 
 [platform.database]
 via = "direct"
-urls = {{ shard1 = "sqlite:///{folder}/platform/shard1.db", shard2 = "sqlite:///{folder}/platform/shard2.db" }}
+urls.shard1 = "sqlite:///{folder}/platform/shard1.db"
+urls.shard2 = "sqlite:///{folder}/platform/shard2.db"
 
 [report]
 daily = "08:30"
 """
-_CHECKS = ["services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age", "consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic", "diagnose_issues"]
+_CHECKS = (
+    *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
+    *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
+    "diagnose_issues",
+)
 _LOAD_TEST = """
 [checks.load_test]
 enabled = {enabled}

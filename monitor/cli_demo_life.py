@@ -32,7 +32,10 @@ class InProcess(httpx.BaseTransport):
         query = dict(parse_qsl(request.url.query.decode(), keep_blank_values=True))
         answer = respond(self._standin, request.method, request.url.path, query, request.read())
         return httpx.Response(
-            answer.status, headers=dict(answer.headers), content=answer.body, request=request
+            answer.status,
+            headers=dict(answer.headers),
+            stream=httpx.ByteStream(answer.body),
+            request=request,
         )
 
 

@@ -126,6 +126,7 @@ def _live_history(
         senders={"history": kept},
         is_simulated=True,
         is_durable=False,
+        deliver_every=timedelta(minutes=15),
     )
     life = Life(standin, app, clock, switch_times(standin.now, _faults_within(plan.days)))
     total = plan.days * 24 * 3600
@@ -135,13 +136,13 @@ def _live_history(
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
             advance((until - start).total_seconds())
-    app.close()
     typer.echo(words.say("demo.lived", seconds=round(monotonic() - began, 1), **_lived(app)))
+    app.close()
 
 
 def _lived(app: App) -> dict[str, Any]:
     """What the history holds, counted in the database."""
-    with application.open_store(app.config.database).read() as tx:
+    with app.store.read() as tx:
         count = {
             name: tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
             for name, table in (

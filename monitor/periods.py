@@ -40,7 +40,7 @@ def period(name: str, now: datetime, zone: tzinfo) -> Span:
     monday = _back(today, today.astimezone(zone).weekday(), zone)
     spans = {
         "last_hour": lambda: (now - timedelta(hours=1), now),
-        "last_24_hours": lambda: (now - _DAY, now),
+        "last_24_hours": lambda: (_back(now, 1, zone), now),
         "last_7_days": lambda: (_back(now, 7, zone), now),
         "last_30_days": lambda: (_back(now, 30, zone), now),
         "today": lambda: (today, now),

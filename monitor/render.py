@@ -32,7 +32,7 @@ class MessageRenderer:
 
     def text(self, message: Message) -> str:
         """The whole message as plain text."""
-        return render(f"text/{message.kind}.txt.j2", view=self._view(message))
+        return render(f"text/{message.kind}.txt.j2", view=self._view(message)).strip() + "\n"
 
     def slack(self, message: Message) -> SlackContent:
         """The message as Slack takes it."""

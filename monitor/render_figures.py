@@ -8,7 +8,7 @@ from datetime import datetime
 
 from monitor.domain.metrics import METRICS, Worse
 from monitor.domain.report import Figure, LoadTest
-from monitor.render_filters import metric_value, percent
+from monitor.render_filters import capital, metric_value, percent
 from monitor.words import Words
 
 TONES = {"regression": "warn", "improvement": "ok"}
@@ -44,7 +44,7 @@ def figure_rows(figures: Sequence[Figure], words: Words) -> tuple[FigureRow, ...
 
 
 def _row(figure: Figure, words: Words) -> FigureRow:
-    label = words.series(figure.series)
+    label = capital(words.series(figure.series))
     if figure.statistic in ("p95", "mean"):
         label = words.say(f"report.statistic_{figure.statistic}", label=label)
     now, before, earlier = (
@@ -133,7 +133,7 @@ def _test_figure(name: str, run: LoadTest, words: Words) -> tuple[str, str]:
     change = (now - before) / abs(before) if before else None
     said = words.say(
         "report.load_test_figure",
-        label=words.series(spec.name),
+        label=capital(words.series(spec.name)),
         now=metric_value(now, spec.unit, words.language),
         before="" if before is None else metric_value(before, spec.unit, words.language),
         change=change_text(change, words),

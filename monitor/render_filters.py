@@ -60,6 +60,11 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def capital(text: str) -> str:
+    """Text with its first letter large; the rest stays (`Kafka`, `p95`)."""
+    return text[:1].upper() + text[1:]
+
+
 def duration(seconds: float, language: str) -> str:
     """A span in its two largest units: `5 min 3 s`, `5분 3초`."""
     names = _SPAN_NAMES.get(language, _SPAN_NAMES["en"])
@@ -91,7 +96,8 @@ def krw(value: float, language: str) -> str:
 
 def percent(value: float, language: str, *, signed: bool = False) -> str:
     """A percentage that is already in percent: `12.3 %`, `12.3%`."""
-    shown = f"{value:+.1f}" if signed else f"{value:.1f}"
+    decimals = 0 if abs(value) >= 1000 else 1
+    shown = f"{value:{'+' if signed else ''},.{decimals}f}"
     shown = shown.removesuffix(".0").replace("-", "−" if signed else "-")
     return f"{shown}%" if language == "ko" else f"{shown} %"
 

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.domain.check import Status
 from monitor.domain.report import Drift, Report, Trouble
 from monitor.render_figures import FigureRow, change_text, figure_rows, load_test_lines
-from monitor.render_filters import cut, day_text, metric_value
+from monitor.render_filters import capital, cut, day_text, metric_value
 from monitor.render_incident import SYMBOLS
 from monitor.words import Words
 
@@ -166,7 +166,7 @@ def _drifts(report: Report, words: Words) -> Sequence[Part]:
 def _drift(drift: Drift, words: Words) -> Line:
     text = words.say(
         "report.drift",
-        label=words.series(drift.series),
+        label=capital(words.series(drift.series)),
         now=metric_value(drift.now, drift.unit, words.language),
         before=metric_value(drift.before, drift.unit, words.language),
         change=change_text(drift.change, words),

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError
 
 from monitor import resources
 from monitor.domain.check import Params, Status
-from monitor.render_filters import clean, filters, metric_value
+from monitor.render_filters import capital, clean, filters, metric_value
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Words:
     def name(self, table: str, code: str) -> str:
         """The name of a check, a status or a metric; the code itself if it has none."""
         key = f"{table}.{code}"
-        return self.say(key) if self.has(key) else code
+        return self.say(key) if self.has(key) else str(clean(code))
 
     def finding(self, finding: FindingLike, now: datetime | None = None) -> Sentence:
         """A finding in words; times on the local day of `now` are told without their date."""
@@ -154,7 +154,7 @@ def _books_broken(words: Words, finding: FindingLike, params: Mapping[str, Any])
 def _regression(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
     unit = str(params.get("unit", ""))
     return {
-        "metric_text": words.series(str(params.get("series", finding.subject))),
+        "metric_text": capital(words.series(str(params.get("series", finding.subject)))),
         "now_text": metric_value(params.get("now"), unit, words.language),
         "before_text": metric_value(params.get("before"), unit, words.language),
     }

@@ -17,7 +17,7 @@ from checks.sources.facts import Unseen, Why
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS
-from monitor.render import Words
+from monitor.words import Words
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 FIGURES = {"p95_ms": 100.0, "median_ms": 40.0, "failed_percent": 0.5, "requests_per_second": 30.0}

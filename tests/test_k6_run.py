@@ -340,28 +340,48 @@ def test_a_second_run_at_the_same_time_is_refused(api, tmp_path):
     assert ran(k6.run(plan(api, k6_binary=program(tmp_path, "exit 0")), NOW)).reason == "no_summary"
 
 
-@needs_k6
-def test_k6_dies_with_a_parent_that_is_killed_and_leaves_nothing_behind(api, tmp_path, own_folder):
-    body = f"import tempfile; tempfile.tempdir = {str(own_folder)!r}\n" + textwrap.dedent(
+def parent(temporary: Path, plan: k6.Plan) -> subprocess.Popen[bytes]:
+    """A process of its own that runs a plan, as the scheduler does: in a thread."""
+    code = textwrap.dedent(
         f"""
-        import datetime, threading
+        import datetime, tempfile, threading
         from checks.sources import k6
-        plan = k6.Plan({script(tmp_path, GET + " sleep(60);")!r}, {api.url!r}, ({api.url!r},))
+        tempfile.tempdir = {str(temporary)!r}
+        plan = k6.Plan({plan.scenario!r}, {plan.target!r}, {plan.targets_allowed!r},
+            k6_binary={plan.k6_binary!r})
         now = datetime.datetime.now(datetime.timezone.utc)
         thread = threading.Thread(target=k6.run, args=(plan, now))
         thread.start(); thread.join()
         """
     )
-    parent = subprocess.Popen([sys.executable, "-c", body], cwd=Path(__file__).parent.parent)
+    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent)
+
+
+@needs_k6
+def test_k6_dies_with_a_parent_that_is_killed_and_leaves_nothing_behind(api, tmp_path, own_folder):
+    running = parent(own_folder, plan(api, script(tmp_path, GET + " sleep(60);")))
     wait_until(lambda: api.bodies, "k6 did not start")
-    family = descendants(parent.pid)
+    family = descendants(running.pid)
     assert len(family) == 2, "the keeper and k6"
-    with k6_process.alone() as lock:
-        assert lock is None
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
+    running.kill()
+    running.wait()
     wait_until(lambda: not any(is_alive(pid) for pid in family), "k6 outlived its parent")
     wait_until(lambda: not list(own_folder.glob("paypulse-k6-*/")), "a folder was left behind")
+    with k6_process.alone() as lock:
+        assert lock is not None
+
+
+def test_no_other_run_starts_while_the_k6_of_a_killed_parent_lives(api, tmp_path, own_folder):
+    stubborn = program(tmp_path, f"trap '' TERM; touch '{tmp_path}/up'; exec sleep 30")
+    running = parent(own_folder, plan(api, k6_binary=stubborn))
+    wait_until((tmp_path / "up").exists, "k6 did not start")
+    keeper, last = descendants(running.pid)
+    running.kill()
+    running.wait()
+    with k6_process.alone() as lock:
+        assert lock is None
+    os.kill(last, signal.SIGKILL)
+    wait_until(lambda: not is_alive(keeper), "the keeper stays")
     with k6_process.alone() as lock:
         assert lock is not None
 

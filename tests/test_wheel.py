@@ -94,3 +94,24 @@ def test_the_command_and_every_module_can_be_imported(python, tmp_path):
         "        if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
     )
     run(python, "-W", "error", "-c", code, cwd=tmp_path)
+
+
+def test_a_database_is_migrated_from_another_folder(python, tmp_path):
+    code = (
+        "from pathlib import Path\n"
+        "from monitor.store.database import head, migrate, open_store\n"
+        "migrate(Path('paypulse.db')); open_store(Path('paypulse.db')).close(); print(head())"
+    )
+    assert run(python, "-c", code, cwd=tmp_path).strip()
+    assert (tmp_path / "paypulse.db").exists()
+
+
+def test_sentences_are_found_in_both_languages_from_another_folder(python, tmp_path):
+    code = (
+        "from zoneinfo import ZoneInfo\n"
+        "from monitor.words import Words, languages\n"
+        "for language in sorted(languages()):\n"
+        "    print(language, Words(language, ZoneInfo('UTC'), strict=True).say('status.ok'))"
+    )
+    told = run(python, "-X", "utf8", "-c", code, cwd=tmp_path).split()
+    assert told[::2] == ["en", "ko"]

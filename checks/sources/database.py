@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -14,6 +15,7 @@ from checks.sources.facts import (
     BookCounts,
     Books,
     Fact,
+    Health,
     OutboxState,
     PaymentStatistics,
     Unseen,
@@ -46,6 +48,10 @@ class Database:
         self._zone = zone
         self._outbox_retries_max = outbox_retries_max
         self._work_retries_max = work_retries_max
+
+    def healths(self) -> Mapping[str, Fact[Health]]:
+        """Whether each shard can be read, and how long that took."""
+        return {f"database/{shard.name}": _health(shard) for shard in self._shards}
 
     def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]:
         """The outbox of each shard."""
@@ -100,6 +106,14 @@ class Database:
             identity = shard.identity()
             yield shard, known.get(identity) if identity else None
             known.setdefault(identity, shard.name)
+
+
+def _health(shard: Shard) -> Fact[Health]:
+    started = time.perf_counter()
+    seen = shard.ask(lambda snapshot: snapshot.shard)
+    if isinstance(seen, Unseen):
+        return seen
+    return Health(f"database/{seen}", True, (time.perf_counter() - started) * 1000)
 
 
 def _same(shard: str, twin: str) -> Unseen:

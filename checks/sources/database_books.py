@@ -9,7 +9,17 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from checks.sources.database_shard import Snapshot
@@ -72,20 +82,22 @@ class _Look:
 Answer: TypeAlias = Unseen | list[Row[Any]]
 
 _LATE = timedelta(minutes=5)  # keys commit out of order, clocks of the services differ
+_ZERO = literal_column("0", Integer())
 _ENTRY_LAST = select(func.max(LEDGER.c.entry_id))
 _SEEN = select(func.count()).where(PAYMENT.c.payment_id >= bindparam("low_payment"))
 
 
 def _touched() -> Select[Any]:
     """Payments before the window that something has happened to since."""
-    old = bindparam("low_payment", type_=Integer())
-    after = bindparam("after", type_=Integer())
+    # The additions of 0 keep to the primary key: an index on payment_id would walk all old rows.
     entries = select(LEDGER.c.payment_id).where(
-        LEDGER.c.entry_id > after, LEDGER.c.payment_id < old
+        LEDGER.c.entry_id > bindparam("after", type_=Integer()),
+        LEDGER.c.payment_id + _ZERO < bindparam("low_payment", type_=Integer()),
     )
     others = (
         select(payment_id).where(
-            CLOCKS[table][0] >= bindparam(f"low_{table}", type_=Integer()), payment_id < old
+            CLOCKS[table][0] >= bindparam(f"low_{table}", type_=Integer()),
+            payment_id + _ZERO < bindparam("edge_payment", type_=Integer()),
         )
         for table, payment_id in _OF_PAYMENTS.items()
     )
@@ -138,7 +150,9 @@ def _aim(snapshot: Snapshot, now: datetime, window: Window, open_ids: Sequence[i
         return _whole()
     start = now - window.span
     lows = {f"low_{table}": _low(snapshot, table, start) for table in CLOCKS}
-    params = {**lows, "after": after, "rows": window.ids_max + 1}
+    # Rows of payments right before the window lie within it; older ones were touched since.
+    edge = low_key(snapshot, "payment", naive_utc(start - 2 * _LATE), mark="edge")
+    params = {**lows, "edge_payment": edge, "after": after, "rows": window.ids_max + 1}
     touched = [row.payment_id for row in snapshot.rows(_TOUCHED, params)]
     older = {*touched, *(i for i in open_ids if i < lows["low_payment"])}
     if len(older) > window.ids_max:

@@ -108,7 +108,7 @@ def statistics(
     if missing := snapshot.lacks(_BY_STATUS, _TOP, low_statement("payment")):
         return snapshot.unseen_columns(missing)
     since = naive_utc(start) if start else _BEGIN
-    low = low_key(snapshot, "payment", since) if start else 0
+    low = low_key(snapshot, "payment", since, mark=time_range) if start else 0
     params = {"low": low, "before": since, "until": naive_utc(now)}
     statuses = _statuses(snapshot.rows(_BY_STATUS, params))
     merchants: tuple[Params, ...] = tuple(

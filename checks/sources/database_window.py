@@ -28,19 +28,20 @@ def _last_statement(table: str) -> Select[Any]:
     return select(func.max(CLOCKS[table][0]))
 
 
-def low_key(snapshot: Snapshot, table: str, start: datetime) -> int:
+def low_key(snapshot: Snapshot, table: str, start: datetime, mark: str = "") -> int:
     """The first key whose row is not before `start` (naive UTC); past the last if none is.
 
-    A window mostly begins a few rows after where it began at the last look.
+    A window mostly begins a few rows after where it began at the last look: it is marked there
+    (under `mark`, if a table has several windows).
     """
-    mark = snapshot.marks.get(table, 0)
-    rows = _rows(snapshot, table, mark, _STEP) if mark else []
+    before = snapshot.marks.get(mark or table, 0)
+    rows = _rows(snapshot, table, before, _STEP) if before else []
     if not rows or rows[0].at >= start:
         low = _bisect(snapshot, table, start, 0)
     else:
         low = next((row.key for row in rows if row.at >= start), 0)
         low = low or _bisect(snapshot, table, start, rows[-1].key + 1)
-    snapshot.marks[table] = max(1, low - 1)
+    snapshot.marks[mark or table] = max(1, low - 1)
     return low
 
 

@@ -1,0 +1,189 @@
+"""What follows from what: the consequences of each trouble, declared once.
+
+Patterns are over `code:subject` (domain.incident.Cause). A finding may follow from several
+causes; no finding follows, however indirectly, from itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from monitor.domain.incident import Cause
+
+_KAFKA = "service_down:kafka"
+_REDIS = "service_down:redis"
+_DATABASES = ("service_down:database", "service_down:database/*")
+_INGEST = ("service_down:ingest*", "service_down:gateway")
+_PUBLISHER = (
+    "breaker_open:*/kafka-publisher",
+    "breaker_forced:*/kafka-publisher",
+    "breaker_half_open_long:*/kafka-publisher",
+)
+_PG_BREAKERS = (
+    "breaker_open:*/pg-auth-api",
+    "breaker_forced:*/pg-auth-api",
+    "breaker_half_open_long:*/pg-auth-api",
+    "breaker_failing:*/pg-auth-api",
+)
+_RELAY = (_KAFKA, *_PUBLISHER, "partition_offline:*", *_INGEST, *_DATABASES)
+
+
+def _follows(effects: str | Iterable[str], *causes: str) -> tuple[Cause, ...]:
+    """Each of the effects follows from each of the causes."""
+    named = (effects,) if isinstance(effects, str) else tuple(effects)
+    return tuple(Cause(effect, cause) for effect in named for cause in causes)
+
+
+def _worker(group: str, service: str) -> tuple[Cause, ...]:
+    """A consumer group stands still when its worker does, or what the worker needs."""
+    effects = [f"{code}:{group}" for code in ("lag_stuck", "lag_rising", "group_absent")]
+    needs = (f"service_down:{service}*", _KAFKA, *_DATABASES)
+    return _follows([*effects, f"group_empty:{group}"], *needs)
+
+
+_SIGHT = (
+    *_follows("blind:*", "blind:gateway", "service_down:monitoring"),
+    *_follows("blind:{part}", "service_down:{part}"),
+    *_follows("blind:{part}/*", "service_down:{part}"),
+    *_follows("blind:database", "service_down:database/*"),
+    *_follows("blind:ingest*", "service_down:ingest*"),
+)
+_SERVICES = (
+    *_follows("service_down:database/*", "service_down:database"),
+    *(
+        cause
+        for service in ("ingest*", "consumer*", "settlement*", "refund*", "monitoring")
+        for cause in _follows(f"service_down:{service}", _REDIS, *_DATABASES)
+    ),
+    # What is asked through the monitoring-service is slow when that is.
+    *_follows(
+        [f"service_slow:{part}" for part in ("redis", "kafka", "database", "database/*")],
+        "service_slow:monitoring",
+    ),
+    *_follows("service_slow:database/*", "service_slow:database"),
+)
+_BREAKERS = (
+    *_follows((*_PUBLISHER, "breaker_failing:*/kafka-publisher"), _KAFKA, "partition_offline:*"),
+    *_follows("breaker_failing:{breaker}", "breaker_open:{breaker}"),
+    *_follows("breaker_half_open_long:{breaker}", "breaker_open:{breaker}"),
+)
+_CLUSTER = (
+    *_follows(("partition_offline:*", "topic_missing:*"), _KAFKA),
+    *_follows("under_replicated:*", _KAFKA, "partition_offline:*"),
+)
+_LIMITS = (
+    *_follows("merchant_blocked:*", "key_without_ttl:rate*"),
+    *_follows("merchant_near_limit:{use}", "merchant_blocked:{use}"),
+)
+_OUTBOX = (
+    *_follows("relay_stalled:", *_RELAY),
+    *_follows("outbox_exhausted:*", *_RELAY),
+    *_follows("outbox_old:*", *_RELAY, "relay_stalled:"),
+    *_follows("outbox_old:{shard}", "outbox_exhausted:{shard}"),
+)
+_GROUPS = (
+    *_worker("settlement-worker-group", "settlement"),
+    *_worker("refund-worker-group", "refund"),
+    *_worker("payment-consumer", "consumer"),
+    *_follows("lag_stuck:{group}", "group_absent:{group}", "group_empty:{group}"),
+    *_follows(
+        "lag_rising:{group}", "lag_stuck:{group}", "group_absent:{group}", "group_empty:{group}"
+    ),
+    *_follows("lag_rising:*", "relay_stalled:", *_PUBLISHER),
+)
+
+
+def _work(kind: str, group: str) -> tuple[Cause, ...]:
+    """A worker's requests fail with their PG and are late with everything before them."""
+    stopped = (f"lag_stuck:{group}", f"group_absent:{group}", f"group_empty:{group}")
+    late = (*stopped, f"lag_rising:{group}", "relay_stalled:", "outbox_old:*", _KAFKA)
+    return (
+        *_follows(f"work_failing:{kind}", *_DATABASES, *_PG_BREAKERS),
+        *_follows(f"work_delayed:{kind}", *late, *_DATABASES, f"work_failing:{kind}"),
+        *_follows(f"work_dead_lettered:{kind}", f"work_failing:{kind}"),
+        *_follows(
+            f"dead_letters_arrived:{kind}.dlq",
+            f"work_dead_lettered:{kind}",
+            f"work_failing:{kind}",
+        ),
+    )
+
+
+_WORK = (
+    *_work("settlement", "settlement-worker-group"),
+    *_work("refund", "refund-worker-group"),
+    *_follows("dead_letters_arrived:*", *_DATABASES),
+)
+_BOOKS = (
+    *_follows(
+        ("books_broken:*/L1", "books_broken:*/L5"),
+        "lag_stuck:payment-consumer",
+        "lag_rising:payment-consumer",
+        "group_absent:payment-consumer",
+        "group_empty:payment-consumer",
+        "dead_letters_arrived:payment.dlq",
+        "service_down:consumer*",
+        _KAFKA,
+        *_DATABASES,
+    ),
+    *_follows("books_broken:*/O1", "outbox_old:*", "relay_stalled:", *_RELAY),
+    *_follows("books_broken:*/O2", "outbox_exhausted:*"),
+)
+_TRAFFIC = (
+    *_follows("payments_refused:*", *_PG_BREAKERS),
+    *_follows("traffic_gone:", "payments_refused:*", *_PG_BREAKERS, *_INGEST),
+    *_follows("traffic_gone:", "service_down:database"),
+)
+_LOAD_TESTS = (
+    *_follows("load_test_failed:*", "service_down:*", "service_slow:*", "breaker_open:*"),
+    *_follows("load_test_failed:*", "payments_refused:*", "merchant_blocked:*"),
+    *_follows("load_test_invalid:*", "service_down:*"),
+)
+_REGRESSIONS = (
+    *_follows("regression:response_ms{{part}}", "service_slow:{part}", "service_down:{part}"),
+    *_follows("regression:response_ms*", "service_slow:monitoring"),
+    *_follows("regression:response_ms{{database/{shard}}}", "service_slow:database"),
+    *_follows("regression:outbox_*", "outbox_old:*", "relay_stalled:", *_RELAY),
+    *(
+        cause
+        for code in ("lag_stuck", "lag_rising", "group_absent", "group_empty")
+        for cause in _follows("regression:lag_messages{{group}}", f"{code}:{{group}}")
+    ),
+    *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES),
+    *_follows("regression:settlement_success_percent", "work_failing:settlement", *_DATABASES),
+    *_follows("regression:refund_success_percent", "work_failing:refund", *_DATABASES),
+    *_follows("regression:refused_percent", "payments_refused:*", *_PG_BREAKERS),
+    *_follows(
+        "regression:payments_per_minute",
+        "traffic_gone:",
+        "payments_refused:*",
+        "merchant_blocked:*",
+        "service_slow:ingest*",
+        *_PG_BREAKERS,
+        *_INGEST,
+        *_DATABASES,
+    ),
+)
+CAUSES: tuple[Cause, ...] = (
+    *_SIGHT,
+    *_SERVICES,
+    *_BREAKERS,
+    *_CLUSTER,
+    *_LIMITS,
+    *_OUTBOX,
+    *_GROUPS,
+    *_WORK,
+    *_BOOKS,
+    *_TRAFFIC,
+    *_LOAD_TESTS,
+    *_REGRESSIONS,
+)
+
+
+@lru_cache(maxsize=1)
+def every_cause() -> tuple[Cause, ...]:
+    """The causes declared here and those that the invariants declare among themselves."""
+    from checks.invariants.catalogue import implied_causes  # noqa: PLC0415  (its drivers)
+
+    return (*CAUSES, *implied_causes())

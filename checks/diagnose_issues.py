@@ -1,0 +1,106 @@
+"""Which one cause explains what the other checks found? Says it, and alerts nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from checks.causes import every_cause
+from checks.sources.facts import Unseen, Why, blinds
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Look,
+    Memory,
+    Params,
+    Sighting,
+    Status,
+    Verdict,
+    worst,
+)
+from monitor.domain.incident import root_of
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """After `stale_minutes` a sighting says nothing about now.
+
+    `rare`: checks that run so seldom that the age of their last pass says nothing.
+    """
+
+    stale_minutes: float = 20.0
+    rare: tuple[str, ...] = ("load_test",)
+    consequences_max: int = 20
+
+
+def probe(look: Look) -> tuple[Sighting, ...]:
+    """Read what the other checks last found."""
+    return look.sightings()
+
+
+def evaluate(facts: tuple[Sighting, ...], look: Look) -> tuple[Verdict, Memory]:
+    """One finding per root cause, with what follows from it as evidence."""
+    others = [s for s in facts if s.check != CHECK.name]
+    stale = [s for s in others if _is_stale(s, look)]
+    found = [s for s in others if s.finding is not None and s not in stale]
+    findings = [_diagnosis(root, group, look.options) for root, group in _groups(found)]
+    return Verdict.of([*findings, *blinds(_unseen(stale, look))]), {}
+
+
+def _is_stale(sighting: Sighting, look: Look) -> bool:
+    options: Options = look.options
+    if sighting.check in options.rare:
+        return False
+    return look.now - sighting.measured_at > timedelta(minutes=options.stale_minutes)
+
+
+def _groups(found: Iterable[Sighting]) -> Iterator[tuple[str, list[tuple[str, Sighting]]]]:
+    """The findings by the key of their root cause, the cause itself first."""
+    known = {(s.check, s.finding.key): s for s in found if s.finding is not None}
+    keys = sorted({key for _, key in known})
+    roots = {key: root_of(key, keys, every_cause()) for key in keys}
+    for root in sorted(set(roots.values())):
+        members = [(key, s) for (_, key), s in known.items() if roots[key] == root]
+        yield root, sorted(members, key=lambda member: (member[0] != root, member[0]))
+
+
+def _diagnosis(root: str, group: Sequence[tuple[str, Sighting]], options: Options) -> Finding:
+    rows = tuple(_row(sighting) for _, sighting in group[: options.consequences_max + 1])
+    cause = rows[0]
+    params: Params = {
+        "cause_code": cause["code"],
+        "cause_subject": cause["subject"],
+        "cause_check": cause["check"],
+        "since": cause["seen_since"],
+        "consequences": len({key for key, _ in group}) - 1,
+    }
+    status = worst(Status(str(row["status"])) for row in rows)
+    return Finding("diagnosis", status, root, params, rows)
+
+
+def _row(sighting: Sighting) -> Params:
+    """A finding as a row: its own parameters beside what and whose it is."""
+    finding = sighting.finding
+    assert finding is not None  # noqa: S101  (only sightings with findings are grouped)
+    since = sighting.since or sighting.measured_at
+    return {
+        **finding.params,
+        "check": sighting.check,
+        "code": finding.code,
+        "subject": finding.subject,
+        "status": finding.status.value,
+        "seen_since": since.isoformat(),
+    }
+
+
+def _unseen(stale: Iterable[Sighting], look: Look) -> Iterator[tuple[Unseen, str]]:
+    for sighting in stale:
+        age = (look.now - sighting.measured_at).total_seconds()
+        params: Params = {"check": sighting.check, "age_seconds": round(age)}
+        yield Unseen(f"checks/{sighting.check}", Why.LIMIT, "stale_check", params), ""
+
+
+CHECK = Check(
+    name="diagnose_issues", options=Options, probe=probe, evaluate=evaluate, explains=True
+)

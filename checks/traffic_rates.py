@@ -1,0 +1,140 @@
+"""What the traffic check remembers: the usual rate of each hour, and the refusals of a window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from checks.sources.facts import RequestCount
+from monitor.domain.check import Look, Memory
+from monitor.domain.metrics import increase
+
+_LEARNING_MINUTES = 180.0  # of one hour of the day: three days of it weigh two thirds
+_KNOWN_MINUTES = 30.0  # so long an hour must have been watched before it lets one expect anything
+_GAP_MINUTES_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What came since the last look; `per_minute` None: too soon to say, or nothing to say."""
+
+    memory: Memory
+    per_minute: float | None = None
+
+
+def arrivals(payments: int | None, known: Memory, now: datetime, silent_minutes: float) -> Arrivals:
+    """Count what came, a minute at the least, and learn the rate of this hour of the day.
+
+    Hours are of the UTC day. A silence that lasts teaches nothing: it may be the fault itself.
+    """
+    if payments is None:
+        return Arrivals(known)
+    if not known or payments < known["payments"]:
+        return Arrivals(_begun(payments, known, now))
+    minutes = _minutes(known["at"], now)
+    grew = payments > known["seen"]
+    known = {**known, "seen": payments, "new_at": now.isoformat() if grew else known["new_at"]}
+    if minutes < 1:
+        return Arrivals(known)
+    per_minute = (payments - known["payments"]) / minutes
+    silent = _minutes(known["new_at"], now) >= silent_minutes and not grew
+    rates = known["rates"] if silent else _learned(known["rates"], per_minute, minutes, now)
+    moved = {**known, "payments": payments, "at": now.isoformat(), "rates": rates}
+    return Arrivals(moved, per_minute if minutes <= _GAP_MINUTES_MAX else None)
+
+
+def _begun(payments: int, known: Memory, now: datetime) -> dict[str, Any]:
+    at = now.isoformat()
+    rates = known.get("rates", {})
+    return {"payments": payments, "seen": payments, "at": at, "new_at": at, "rates": rates}
+
+
+def _learned(
+    rates: Mapping[str, Sequence[float]], per_minute: float, minutes: float, now: datetime
+) -> dict[str, Sequence[float]]:
+    """The rates by hour, each [payments per minute, minutes watched]; a long gap blurs hours."""
+    if minutes > _GAP_MINUTES_MAX:
+        return dict(rates)
+    hour = str(now.hour)
+    rate, watched = rates.get(hour, (0.0, 0.0))
+    weight = max(1 - math.exp(-minutes / _LEARNING_MINUTES), minutes / (watched + minutes))
+    learned = rate + min(1.0, weight) * (per_minute - rate)
+    kept = min(watched + minutes, _LEARNING_MINUTES)
+    return {**rates, hour: [round(learned, 4), round(kept, 2)]}
+
+
+def expected_since(known: Mapping[str, Any], now: datetime) -> tuple[float, float]:
+    """For how many minutes nothing came, and how many payments were to be expected in them."""
+    since = datetime.fromisoformat(known["new_at"])
+    expected = 0.0
+    for hour, minutes in _by_hour(max(since, now - timedelta(hours=24)), now):
+        rate, watched = known["rates"].get(str(hour), (0.0, 0.0))
+        expected += rate * minutes if watched >= _KNOWN_MINUTES else 0.0
+    return (now - since).total_seconds() / 60, expected
+
+
+def _by_hour(since: datetime, until: datetime) -> Iterator[tuple[int, float]]:
+    while since < until:
+        end = since.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        end = min(end, until)
+        yield since.hour, (end - since).total_seconds() / 60
+        since = end
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Authorizations within a window, and how many of them were refused (409)."""
+
+    memory: Memory
+    refused: float = 0.0
+    requests: float = 0.0
+    minutes: float = 0.0
+    raw: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def percent(self) -> float:
+        """The share that was refused; 0 where nothing was asked."""
+        return 100 * self.refused / self.requests if self.requests else 0.0
+
+
+def refusals(
+    counted: Mapping[str, tuple[RequestCount, ...]], known: Memory, look: Look
+) -> Refusals:
+    """The growth of the counts of every instance over the window; restarts do not matter."""
+    raw = dict(known.get("raw", {}))
+    samples = list(known.get("samples", ()))
+    refused, requests = samples[-1][1:] if samples else (0.0, 0.0)
+    for instance, found in counted.items():
+        before, after = raw.get(instance), _totals(found)
+        if before is not None:
+            refused += increase(before[0], after[0]) or 0.0
+            requests += increase(before[1], after[1]) or 0.0
+        raw[instance] = after
+    samples.append([look.now.isoformat(), refused, requests])
+    first, kept = _window(samples, look)
+    memory = {"raw": raw, "samples": kept}
+    return Refusals(memory, refused - first[1], requests - first[2], _minutes(first[0], look.now))
+
+
+def _totals(found: Sequence[RequestCount]) -> list[float]:
+    """Refused and all authorizations since the instance started."""
+    asked = [r for r in found if "authorize" in r.uri]
+    return [sum(r.count for r in asked if r.status == 409), sum(r.count for r in asked)]
+
+
+def _window(samples: list[Any], look: Look) -> tuple[Any, list[Any]]:
+    """The sample at which the window begins, and the samples to keep, thinned to 30 seconds."""
+    span: float = look.options.window_minutes
+    older = [s for s in samples[:-1] if _minutes(s[0], look.now) >= span]
+    first = older[-1] if older else samples[0]
+    kept = [first, *(s for s in samples if s[0] > first[0])]
+    if len(kept) > 2 and _minutes(kept[-3][0], look.now) < 0.5:
+        del kept[-2]
+    return first, kept
+
+
+def _minutes(since: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(since)).total_seconds() / 60

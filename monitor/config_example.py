@@ -1,0 +1,99 @@
+"""The commented configuration: every key with its default, made from the models themselves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, Field, fields
+from enum import Enum
+from typing import Any
+
+from monitor import plugins
+from monitor.config import AlertSection, BaselineSection, ReportSection, RetentionSection
+from monitor.domain.check import Check
+
+_HEAD = """\
+# paypulse: the configuration. Every key is shown with its default; what is commented out holds
+# anyway. ${NAME} in a string is taken from the environment, where secrets belong.
+
+# language = "en"            # of everything that a person reads: en or ko
+# timezone = "Asia/Seoul"    # of the calendar, and of every time shown
+# database = "paypulse.db"   # the monitor's own history; one file
+
+[platform]
+# base_url = "http://localhost:8082"   # the monitoring-service; API_BASE_URL has the last word
+# timeout_seconds = 5.0
+# token = "${PLATFORM_TOKEN}"          # sent as a bearer token, if the gateway asks for one
+# actuators = { ingest = "http://localhost:8080" }   # services asked for /actuator/health;
+#                            # ingest's also shows refused payments and the breaker pg-auth-api
+
+[platform.database]
+# via = "gateway"            # or "direct": the shards themselves, which reconciliation needs
+# urls = { shard1 = "sqlite:///shard1.db", shard2 = "sqlite:///shard2.db" }
+
+# [receivers.slack]          # none: messages are printed
+# kind = "slack"
+# channel = "#payments"      # the bot's token is read from SLACK_BOT_TOKEN
+"""
+_SECTIONS: dict[str, Any] = {
+    "alerts": AlertSection,
+    "baseline": BaselineSection,
+    "report": ReportSection,
+    "retention": RetentionSection,
+}
+
+
+def example_text() -> str:
+    """The whole example, valid as it stands."""
+    parts = [_HEAD, *(_section(name, model) for name, model in _SECTIONS.items())]
+    checks: dict[str, Check] = plugins.load("checks", "CHECK")
+    parts += [_check(check) for check in checks.values()]
+    return "\n".join(parts)
+
+
+def _section(name: str, model: Any) -> str:
+    made = model()
+    summary = (model.__doc__ or "").strip().splitlines()[0]
+    lines = [f"[{name}]", f"# {summary}"]
+    lines += [f"# {key} = {_toml(getattr(made, key))}" for key in model.model_fields]
+    return "\n".join(lines) + "\n"
+
+
+def _check(check: Check) -> str:
+    when = f"cron = {_toml(check.cron)}" if check.cron else f"every_seconds = {_seconds(check)}"
+    lines = [
+        f"[checks.{check.name}]",
+        f"# enabled = {_toml(check.enabled)}",
+        f"# {when}",
+        f"# timeout_seconds = {check.timeout.total_seconds():g}",
+    ]
+    options = fields(check.options)
+    lines += [f"# {option.name} = {_toml(_default(option))}" for option in options]
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(check: Check) -> str:
+    return f"{check.every.total_seconds():g}"
+
+
+def _default(option: Field[Any]) -> Any:
+    if option.default is not MISSING:
+        return option.default
+    return option.default_factory() if option.default_factory is not MISSING else ""
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Enum):
+        return _toml(value.value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else f"{value}"
+
+
+def _key(key: Any) -> str:
+    text = str(key)
+    return text if text.replace("_", "").replace("-", "").isalnum() else json.dumps(text)

@@ -1,0 +1,77 @@
+"""The configuration: validated whole, with words that say what would be right."""
+
+import pytest
+
+from monitor.config import ConfigError, parse
+from monitor.config_example import example_text
+from monitor.plan import plan
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("langage = 'ko'", "langage: no such key; did you mean 'language'?"),
+        ("language = 'de'", "language: input should be 'en' or 'ko'"),
+        ("timezone = 'Asia/Soul'", "did you mean 'Asia/Seoul'?"),
+        ("[platform]\nbase_ulr = 'x'", "platform.base_ulr: no such key; did you mean 'base_url'?"),
+        ("[platform.database]\nvia = 'direct'", "needs urls"),
+        ("[report]\ndaily = '25:00'", "'25:00' is no time of day, such as '08:30'"),
+        ("[alerts]\nfire = 0", "alerts.fire: input should be greater than or equal to 1"),
+        ("a = [", "is not TOML"),
+        ("[platform]\ntoken = '${NOT_SET}'", "NOT_SET: it is not set"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_key_named(text, said):
+    with pytest.raises(ConfigError) as error:
+        parse(text, {}, "paypulse.toml")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[checks.outbox]", "checks.outbox: no such check; known are"),
+        ("[checks.outbox_age]\nwarn_second = 5", "checks.outbox_age.warn_second: no such key"),
+        ("[checks.outbox_age]\nwarn_seconds = 'soon'", "checks.outbox_age.warn_seconds"),
+        ("[checks.outbox_age]\ncron = 'daily'", "checks.outbox_age.cron"),
+    ],
+)
+def test_a_wrong_check_section_is_refused_with_the_key_named(text, said):
+    with pytest.raises(ConfigError) as error:
+        plan(parse(text, {}))
+    assert said in str(error.value)
+
+
+def test_an_error_never_repeats_a_value_that_could_be_a_secret():
+    with pytest.raises(ConfigError) as error:
+        parse("[platform]\ntimeout_seconds = 'hunter2'", {})
+    assert "hunter2" not in str(error.value)
+
+
+def test_the_example_is_valid_and_says_what_holds_anyway():
+    assert parse(example_text(), {}) == parse(example_text().replace("# ", "#"), {})
+    assert set(plan(parse(example_text(), {}))) == set(plan(parse("", {})))
+
+
+def test_the_example_shows_true_defaults():
+    lines = example_text().splitlines()
+    shown = "\n".join(
+        line.removeprefix("# ") if " = " in line.split("#", 2)[1] else line
+        for line in lines
+        if line.startswith(("# ", "["))
+        and not line.startswith(("# token", "# urls", "# [receivers", "# kind", "# channel"))
+        and "paypulse: the configuration" not in line
+        and "cron = " not in line
+        and "actuators" not in line
+    )
+    given = parse("\n".join(x for x in shown.splitlines() if x.startswith("[") or " = " in x), {})
+    default = parse("", {})
+    assert given.alerts == default.alerts
+    assert given.platform == default.platform
+    planned, plain = plan(given), plan(default)
+    assert {n: p.options for n, p in planned.items()} == {n: p.options for n, p in plain.items()}
+
+
+def test_the_address_of_the_platform_comes_from_the_environment_if_it_is_there():
+    config = parse("[platform]\nbase_url = 'http://a'", {"API_BASE_URL": "http://b"})
+    assert config.platform.base_url == "http://b"

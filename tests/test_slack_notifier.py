@@ -1,0 +1,188 @@
+"""The Slack notifier against a local Slack: what arrives, where, and what each failure means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_server import TOKEN, WEBHOOK_PATH, SlackServer
+
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Status
+from monitor.domain.delivery import Message, Permanent, Sender, SlackContent, Temporary
+from monitor.domain.incident import Incident, Notice
+from monitor.domain.message import incident_message
+from monitor.notifiers import slack
+from monitor.render import MessageRenderer, Words
+
+AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
+RENDERER = MessageRenderer(Words("en", ZoneInfo("Asia/Seoul")))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    with SlackServer() as running:
+        monkeypatch.setenv("HOOK", running.webhook_url)
+        yield running
+
+
+def channel(server: SlackServer, **options: Any) -> Sender:
+    settings = slack.SlackOptions("C1", base_url=server.api_url, timeout_seconds=0.2, **options)
+    return slack.NOTIFIER.build(settings, RENDERER)
+
+
+def webhook(server: SlackServer) -> Sender:
+    return slack.NOTIFIER.build(
+        slack.SlackOptions(webhook_url_env="HOOK", timeout_seconds=0.2), RENDERER
+    )
+
+
+def message(kind: str = "firing", **params: Any) -> Message:
+    alert = Alert("outbox_age", "regression", "s", Phase.FIRING, Status.WARN, AT, AT, params)
+    incident = Incident("regression:s", AT, Status.WARN, (1,), id=7, ended_at=AT)
+    payload = incident_message(incident, [alert], Notice(kind, ""), AT)
+    return Message(1, f"incident:7:{kind}:1", "slack", "incident", payload, AT, "incident:7")
+
+
+def test_a_message_arrives_in_the_channel_with_text_and_blocks(server: SlackServer) -> None:
+    reference = channel(server).send(message(), None)
+    [taken] = server.accepted
+    assert (taken.channel, taken.thread_ts) == ("C1", None)
+    assert reference == {"channel": "C1", "ts": taken.ts}
+    assert taken.body["blocks"][0]["type"] == "header"
+    assert taken.body["mrkdwn"] is False
+
+
+def test_what_follows_goes_into_the_thread_of_the_first_message(server: SlackServer) -> None:
+    sender = channel(server)
+    first = sender.send(message(), None)
+    sender.send(message("resolved"), first)
+    assert server.accepted[1].thread_ts == first["ts"]
+    assert "reply_broadcast" not in server.accepted[1].body
+
+
+def test_the_end_is_shown_in_the_channel_too_where_it_is_asked_for(server: SlackServer) -> None:
+    sender = channel(server, broadcast_resolved=True)
+    first = sender.send(message(), None)
+    sender.send(message("resolved"), first)
+    assert server.accepted[1].body["reply_broadcast"] is True
+
+
+def test_a_lost_thread_is_left_rather_than_the_message(server: SlackServer) -> None:
+    channel(server).send(message("resolved"), {"channel": "C1", "ts": "1.0"})
+    assert server.refused == ["thread_not_found"]
+    assert server.accepted[0].thread_ts is None
+
+
+def test_a_webhook_takes_messages_and_gives_no_reference(server: SlackServer) -> None:
+    assert webhook(server).send(message(), None) == {}
+    assert server.accepted[0].channel == "webhook"
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+def test_too_many_requests_say_when_to_come_again(server: SlackServer, make: Any) -> None:
+    server.plan.append("429")
+    with pytest.raises(Temporary) as caught:
+        make(server).send(message(), None)
+    assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+@pytest.mark.parametrize("step", ["500", "drop", "before", "after", "service_unavailable"])
+def test_trouble_on_the_way_is_temporary(server: SlackServer, make: Any, step: str) -> None:
+    server.plan.append(step)
+    with pytest.raises(Temporary):
+        make(server).send(message(), None)
+    assert server.requests == 1
+    assert len(server.accepted) == (step == "after")
+
+
+def test_an_answer_that_is_no_json_is_temporary(server: SlackServer) -> None:
+    server.plan.append("html")
+    with pytest.raises(Temporary):
+        channel(server).send(message(), None)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [(channel, "invalid_auth"), (channel, "channel_not_found"), (webhook, "no_service")],
+)
+def test_what_no_attempt_can_mend_is_permanent(server: SlackServer, make: Any, code: str) -> None:
+    server.plan.append(code)
+    with pytest.raises(Permanent, match=code):
+        make(server).send(message(), None)
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+@pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long"])
+def test_refused_blocks_are_sent_as_text(server: SlackServer, make: Any, code: str) -> None:
+    server.plan.append(code)
+    make(server).send(message(), None)
+    assert "blocks" not in server.accepted[0].body
+
+
+def test_blocks_are_left_out_only_once(server: SlackServer) -> None:
+    server.plan.extend(["invalid_blocks", "invalid_blocks", "ok"])
+    with pytest.raises(Permanent):
+        channel(server).send(message(), None)
+    assert server.requests == 2
+
+
+def test_simulated_messages_never_reach_slack(server: SlackServer) -> None:
+    staged = Message(1, "k", "slack", "incident", {**message().payload, "simulated": True}, AT)
+    for sender in (channel(server), webhook(server)):
+        with pytest.raises(Permanent, match="simulated"):
+            sender.send(staged, None)
+    assert server.requests == 0
+
+
+def test_secrets_stay_out_of_errors_logs_and_reprs(
+    server: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    senders = [channel(server), webhook(server)]
+    server.plan.extend(["drop", "drop", "invalid_auth", "no_service"])
+    said = []
+    for sender in senders * 2:
+        with pytest.raises((Temporary, Permanent)) as caught:
+            sender.send(message(), None)
+        said.append(str(caught.value) + repr(caught.value) + repr(sender))
+    everything = " ".join(said) + caplog.text
+    assert TOKEN not in everything
+    assert WEBHOOK_PATH not in everything
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (slack.SlackOptions(), "channel"),
+        (slack.SlackOptions("C1", token_env="NOT_SET"), "NOT_SET"),
+        (slack.SlackOptions(webhook_url_env="NOT_SET"), "NOT_SET"),
+        (slack.SlackOptions(webhook_url_env="SLACK_BOT_TOKEN"), "webhook_url_env"),
+    ],
+)
+def test_settings_that_cannot_work_are_named_at_start(
+    monkeypatch: pytest.MonkeyPatch, options: slack.SlackOptions, named: str
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    with pytest.raises(ValueError, match=named) as caught:
+        slack.build(options, RENDERER)
+    assert TOKEN not in str(caught.value)
+
+
+def test_an_empty_text_is_replaced_by_the_key(server: SlackServer) -> None:
+    class Silent:
+        def text(self, message: Message) -> str:
+            return ""
+
+        def slack(self, message: Message) -> SlackContent:
+            return SlackContent("", ())
+
+    settings = slack.SlackOptions("C1", base_url=server.api_url)
+    slack.build(settings, Silent()).send(message(), None)
+    assert server.accepted[0].marker == "incident:7:firing:1"
