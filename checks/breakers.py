@@ -58,28 +58,32 @@ def _is_unseen(key: str, facts: Breakers) -> bool:
 
 
 def _remembered(breaker: Breaker, look: Look) -> dict[str, Any]:
-    """The state and since when; the failures and when they last grew."""
+    """The state and since when, since when it has not been closed, and when failures last grew."""
     now = look.now.isoformat()
     before = look.memory.get(_key(breaker), {})
     same_state = before.get("state") == breaker.state
     grew = breaker.failed_calls > before.get("failed", 0)
+    tripped = {"OPEN": before.get("tripped_at") or now, "HALF_OPEN": before.get("tripped_at")}
     return {
         "state": breaker.state,
         "since": before["since"] if same_state else now,
+        "tripped_at": tripped.get(breaker.state),
         "failed": breaker.failed_calls,
         "failed_at": now if grew else before.get("failed_at", now),
     }
 
 
 def _judge(breaker: Breaker, record: Mapping[str, Any], look: Look) -> Iterator[Finding]:
-    if breaker.state == "OPEN":
-        yield _finding("breaker_open", Status.CRIT, breaker, record)
-    elif breaker.state in _FORCED:
-        yield _finding("breaker_forced", _FORCED[breaker.state], breaker, record)
+    """An open breaker that tries a few calls is still open, until it closes or tries too long."""
+    since = record["since"]
+    if breaker.state in _FORCED:
+        yield _finding("breaker_forced", _FORCED[breaker.state], breaker, since)
     elif breaker.state == "HALF_OPEN" and _is_half_open_long(record, look):
-        yield _finding("breaker_half_open_long", Status.WARN, breaker, record)
+        yield _finding("breaker_half_open_long", Status.WARN, breaker, since)
+    elif record["tripped_at"]:
+        yield _finding("breaker_open", Status.CRIT, breaker, record["tripped_at"])
     elif breaker.state == "CLOSED" and _is_failing(breaker, record, look):
-        yield _finding("breaker_failing", Status.WARN, breaker, record)
+        yield _finding("breaker_failing", Status.WARN, breaker, since)
 
 
 def _is_half_open_long(record: Mapping[str, Any], look: Look) -> bool:
@@ -101,16 +105,16 @@ def _minutes(since: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(since)).total_seconds() / 60
 
 
-def _finding(code: str, status: Status, breaker: Breaker, record: Mapping[str, Any]) -> Finding:
-    return Finding(code, status, _key(breaker), _params(breaker, record))
+def _finding(code: str, status: Status, breaker: Breaker, since: str) -> Finding:
+    return Finding(code, status, _key(breaker), _params(breaker, since))
 
 
-def _params(breaker: Breaker, record: Mapping[str, Any]) -> Params:
+def _params(breaker: Breaker, since: str) -> Params:
     return {
         "instance": breaker.instance,
         "name": breaker.name,
         "state": breaker.state,
-        "since": record["since"],
+        "since": since,
         "failed_calls": breaker.failed_calls,
         "failure_percent": breaker.failure_percent,
         "not_permitted_calls": breaker.not_permitted_calls,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from checks.invariants.catalogue import Invariant, catalogue
-from checks.sources.database_books import Examination, Window
+from checks.sources.database_books import Examination, LastLook, Window
 from checks.sources.database_tables import Scope
 from checks.sources.facts import Books, Break, Fact, Unseen, Why, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
@@ -34,7 +34,11 @@ def probe(look: Look) -> tuple[Fact[Books], ...]:
     window = Window(
         examinations=_examinations(options.grace_seconds),
         span=timedelta(hours=options.window_hours),
-        entries_after={s: m["entry_last"] for s, m in shards.items() if not _due(m, look)},
+        last_looks={
+            shard: LastLook(_time(known["looked_at"]), known["entry_last"])
+            for shard, known in shards.items()
+            if not _due(known, look)
+        },
         breaks_max=options.breaks_max,
         ids_max=_IDS_MAX,
     )
@@ -111,6 +115,7 @@ def _remember(known: Mapping[str, Any], books: Books, now: datetime) -> dict[str
     swept = books.swept and not stopped
     return {
         "breaks": {**kept, **_known_breaks(before, books, now)},
+        "looked_at": now.isoformat(),
         "entry_last": books.entry_last,
         "swept_at": now.isoformat() if swept else known.get("swept_at"),
         "tried_at": now.isoformat() if books.swept else known.get("tried_at"),

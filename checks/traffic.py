@@ -33,6 +33,7 @@ class Options:
     refused_warn_percent: float = 1.0
     refused_crit_percent: float = 5.0
     refused_min: int = 5
+    refused_recent_minutes: float = 5.0
     window_minutes: float = 15.0
     refusals: bool = True
 
@@ -65,7 +66,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     memory = {"arrivals": came.memory, "refusals": told.memory}
     findings = [
         *_gone(came.memory, payments, look),
-        *_refused(told, look.options),
+        *_refused(told, look),
         *blinds(_unseen(facts, look.options)),
     ]
     metrics = [
@@ -92,7 +93,11 @@ def _gone(known: Mapping[str, Any], payments: int | None, look: Look) -> Iterato
     yield Finding("traffic_gone", Status.CRIT, "", params)
 
 
-def _refused(told: Refusals, options: Options) -> Iterator[Finding]:
+def _refused(told: Refusals, look: Look) -> Iterator[Finding]:
+    """Too many in the window, and still going on."""
+    options: Options = look.options
+    if told.latest_minutes > options.refused_recent_minutes:
+        return
     if told.refused < options.refused_min or told.percent <= options.refused_warn_percent:
         return
     crit = told.percent > options.refused_crit_percent

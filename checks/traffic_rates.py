@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,13 +86,13 @@ def _by_hour(since: datetime, until: datetime) -> Iterator[tuple[int, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Authorizations within a window, and how many of them were refused (409)."""
+    """Authorizations within a window, how many of them were refused (409), and how lately."""
 
     memory: Memory
     refused: float = 0.0
     requests: float = 0.0
     minutes: float = 0.0
-    raw: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    latest_minutes: float = math.inf
 
     @property
     def percent(self) -> float:
@@ -113,10 +113,17 @@ def refusals(
             refused += increase(before[0], after[0]) or 0.0
             requests += increase(before[1], after[1]) or 0.0
         raw[instance] = after
+    grew = bool(samples) and refused > samples[-1][1]
+    latest = look.now.isoformat() if grew else known.get("latest")
     samples.append([look.now.isoformat(), refused, requests])
     first, kept = _window(samples, look)
-    memory = {"raw": raw, "samples": kept}
-    return Refusals(memory, refused - first[1], requests - first[2], _minutes(first[0], look.now))
+    return Refusals(
+        {"raw": raw, "samples": kept, "latest": latest},
+        refused - first[1],
+        requests - first[2],
+        _minutes(first[0], look.now),
+        _minutes(latest, look.now) if latest else math.inf,
+    )
 
 
 def _totals(found: Sequence[RequestCount]) -> list[float]:

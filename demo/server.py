@@ -22,6 +22,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
+_BACKLOG = 512
 _BODY_MAX = 64 * 1024
 _STARTS_WITHIN_SECONDS = 10.0
 _STOPS_WITHIN_SECONDS = 5.0
@@ -59,7 +60,7 @@ class Running:
 
 def serve(standin: StandIn, host: str = "127.0.0.1", port: int = 0) -> Running:
     """Serve a stand-in from a thread of its own; port 0 takes a free one."""
-    listener = socket.create_server((host, port), backlog=512)
+    listener = _listen(host, port)
     server = uvicorn.Server(
         uvicorn.Config(
             asgi(standin),
@@ -105,6 +106,19 @@ class Ticker:
     def _run(self) -> None:
         while not self._stopping.wait(self._period_seconds):
             self._standin.advance(self._clock())
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # asyncio sends small answers at once only on a socket that says it is TCP
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(_BACKLOG)
+    return listener
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:

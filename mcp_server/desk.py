@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
 from monitor.store.reads_history import Snapshot, latest_snapshots, snapshots
-from monitor.words import Words
 
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.run_check import Observed
+    from monitor.words import Words
 
 NOT_LIVE = ("load_test",)  # to look at it is to put the platform under load
 STALE_MIN = timedelta(minutes=10)
@@ -28,8 +28,12 @@ class Desk:
     """One app for all calls. Live looks take turns: a check looks only once at a time."""
 
     app: App
-    words: Words
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def words(self) -> Words:
+        """The sentences in the configured language."""
+        return self.app.words
 
     @property
     def now(self) -> datetime:
@@ -76,8 +80,3 @@ class Desk:
     def say(self, key: str, **params: Any) -> str:
         """A sentence of the answers, in the configured language."""
         return self.words.say(f"mcp.{key}", _now=self.now, **params)
-
-    def local(self) -> Callable[[datetime], str]:
-        """How to write a time for a person: on the clock of the configured zone."""
-        zone = self.app.config.zone
-        return lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M}"

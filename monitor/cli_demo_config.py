@@ -27,6 +27,10 @@ _CHECKS = (
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
     "diagnose_issues",
 )
+_OWN = {
+    "rate_limits": "authorize_max = 100\ncapture_max = 100\nrefund_max = 100",
+    "reconciliation": "window_hours = 6",
+}
 _LOAD_TEST = """
 [checks.load_test]
 enabled = {enabled}
@@ -39,13 +43,13 @@ targets_allowed = ["{url}"]
 def history_toml(folder: Path, url: str, language: str, load_tests: bool, channel: str) -> str:
     """A pass of everything every 15 minutes."""
     lines = [_COMMON.format(folder=folder, url=url, language=language)]
-    lines += [f"[checks.{name}]\nevery_seconds = 900" for name in _CHECKS]
+    lines += [f"[checks.{n}]\nevery_seconds = 900\n{_OWN.get(n, '')}" for n in _CHECKS]
     return "\n".join(lines) + _LOAD_TEST.format(url=url, enabled=str(load_tests).lower())
 
 
 def real_toml(folder: Path, url: str, language: str, load_tests: bool, channel: str) -> str:
     """A pass every five seconds, and limits to match: a demo's minute is an operator's hour."""
-    own = {
+    own = _OWN | {
         "outbox_age": "warn_seconds = 15\ncrit_seconds = 60\n"
         "stall_warn_seconds = 15\nstall_crit_seconds = 45",
     }

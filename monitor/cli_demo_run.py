@@ -31,6 +31,7 @@ from monitor.schedule import Scheduler
 from monitor.words import Words
 
 PASS_SECONDS = 5
+HISTORY_PAYMENTS_PER_MINUTE = 0.4
 REAL_PAYMENTS_PER_MINUTE = 30.0
 # In the fortnight: what goes wrong, after how many hours, and for how many.
 HISTORY = {
@@ -64,7 +65,10 @@ def run_demo(plan: Plan) -> None:
         _sweep(plan.folder)
         now = datetime.now(UTC)
         standin = StandIn(
-            plan.folder / "platform", plan.seed, start=now - timedelta(days=plan.days)
+            plan.folder / "platform",
+            plan.seed,
+            start=now - timedelta(days=plan.days),
+            payments_per_minute=HISTORY_PAYMENTS_PER_MINUTE,
         )
         server = serve(standin, port=_free(plan.port))
         (plan.folder / "url").write_text(server.url, encoding="utf-8")

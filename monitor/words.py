@@ -171,7 +171,7 @@ def _diagnosis(words: Words, finding: FindingLike, params: Mapping[str, Any]) ->
     titles = [words.finding(row, params["_now"]).title for row in rows if row is not root]
     return {
         "cause_title": words.finding(root, params["_now"]).title,
-        "consequences_text": "; ".join(titles),
+        "consequences_text": "; ".join(dict.fromkeys(titles)),
     }
 
 

@@ -179,7 +179,7 @@ def _stopped(database: Database) -> SimpleNamespace:
     late = Unseen("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
 
     def ask(now, window, open_ids):
-        swept = "shard1" not in window.entries_after
+        swept = "shard1" not in window.last_looks
         unseen = dict.fromkeys(IDS[3:], late)
         return (found(examined=IDS[:3], unseen=unseen, swept=swept),)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from demo_violations import PREDICATES, violations
 
+from demo.broker import Broker
 from demo.platform import StandIn
 from demo.traffic import share_of_mean
 
@@ -133,6 +134,16 @@ def test_a_new_platform_in_an_old_folder_begins_anew(tmp_path):
     standin = StandIn(tmp_path, 1, start=START)
     assert rows_of(standin, "SELECT COUNT(*) FROM payment") == [(0,), (0,)]
     standin.close()
+
+
+def test_a_partition_stays_in_the_order_of_time_so_that_a_commit_skips_nothing():
+    broker = Broker()
+    for seconds in (9, 3, 5):
+        at = START + timedelta(seconds=seconds)
+        broker.append("payment.capture-requested", "1", "{}", at)
+    records = broker.unread("settlement-worker-group", START + timedelta(seconds=9))
+    assert [record.offset for record in records] == [0, 1, 2]
+    assert broker.unread("settlement-worker-group", START + timedelta(seconds=8)) == []
 
 
 def test_a_time_that_has_passed_changes_nothing(tmp_path):

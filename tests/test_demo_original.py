@@ -1,4 +1,4 @@
-"""As the original, the stand-in answers with its defects; where both tell the truth, nothing differs."""
+"""As the original, the stand-in answers with the known defects, and only with those."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def test_its_least_amount_of_nothing_is_zero(tmp_path):
 
 
 def test_its_day_begins_at_midnight_of_utc(original):
+    original.traffic.payments_per_minute = 0.7
     original.advance(datetime(2025, 12, 3, 18, tzinfo=UTC))  # 03:00 of the next day in Seoul
     of_utc = body(original, "database/statistics")["overall"]["total_count"]
     original.as_original = False

@@ -92,6 +92,20 @@ def test_a_burst_from_many_clients_is_answered_and_settled(served):
     assert stats["capturedCount"] == 200
 
 
+def test_small_answers_on_a_kept_connection_do_not_wait_for_acknowledgements(served):
+    _, client = served
+    began = time.perf_counter()
+    for _ in range(20):
+        client.get("/actuator/health")
+    assert time.perf_counter() - began < 0.4  # forty milliseconds each if they do
+
+
+def test_a_port_that_is_taken_is_an_error(served):
+    standin, client = served
+    with pytest.raises(OSError, match="in use"):
+        serve(standin, port=client.base_url.port)
+
+
 def test_the_ticker_advances_it_with_its_clock_until_it_is_stopped(tmp_path):
     standin = StandIn(tmp_path, start=START, payments_per_minute=60)
     ticked = threading.Event()

@@ -156,9 +156,9 @@ def test_what_a_killed_sender_held_is_sent_after_its_lease(tmp_path: Path) -> No
     store, receiver = fresh_store(tmp_path), Scripted()
     owe(store, "a")
     with pytest.raises(KeyboardInterrupt):
-        deliver(store, {"slack": Killed()}, T0)
-    assert deliver(store, {"slack": receiver}, T0 + 59 * SECOND) == 0
-    assert deliver(store, {"slack": receiver}, T0 + 60 * SECOND) == 1
+        deliver(store, {"slack": Killed()}, T0, **EVEN)
+    assert deliver(store, {"slack": receiver}, T0 + 59 * SECOND, **EVEN) == 0
+    assert deliver(store, {"slack": receiver}, T0 + 60 * SECOND, **EVEN) == 1
 
 
 def test_a_slow_round_claims_each_message_when_its_turn_comes(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_after_a_storm_everything_has_arrived_twice_only_where_slack_had_taken_i
         for minute in range(0, 24 * 60, 5):
             deliver(store, receivers, T0 + timedelta(minutes=minute))
         times = Counter(message.marker for message in server.accepted)
-    assert set(times) == {key for key in keys}
+    assert set(times) == set(keys)
     assert sum(times.values()) - len(keys) == ambiguous
     assert {state for _, state, _, _ in states(store)} == {"sent"}
     assert all_threads_hold(server)

@@ -147,6 +147,15 @@ def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
     assert rows(store, "SELECT * FROM check_memory") == []
 
 
+def test_a_writer_has_its_lock_before_its_first_statement(store: Store) -> None:
+    with (
+        store.write(),
+        closing(sqlite3.connect(store.path, timeout=0)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+
 def test_a_read_does_not_see_what_is_written_during_it(store: Store) -> None:
     with store.read() as tx:
         assert tx.exec_driver_sql("SELECT count(*) FROM snapshots").scalar_one() == 0

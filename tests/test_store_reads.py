@@ -183,6 +183,7 @@ def test_snapshots_come_newest_first_by_check_and_status(store: Store) -> None:
         everything = snapshots(tx, T0, T0 + DAY)
         ours = snapshots(tx, T0, T0 + DAY, "outbox_age", limit=1)
         bad = snapshots(tx, T0, T0 + DAY, statuses=[Status.WARN])
+        assert [s.at for s in snapshots(tx, T0, T0 + MINUTE)] == [T0]  # its end is left out
         assert snapshots(tx, T0 + DAY, T0 + DAY * 2) == []
     assert [s.at for s in everything] == [T0 + MINUTE * 2, T0 + MINUTE, T0]
     assert ours == bad == [everything[1]]

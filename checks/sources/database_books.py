@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     Row,
     Select,
@@ -56,16 +57,24 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLook:
+    """When a shard was last looked at, and the newest ledger entry then."""
+
+    at: datetime
+    entry_last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """How much of the books to look at.
 
-    A shard in `entries_after` gets the payments of the last `span` and what touched older ones
-    since that ledger entry; any other shard is swept whole.
+    A shard in `last_looks` is looked at as far back as `span`, and at the older payments that
+    something has happened to since; any other shard is swept whole.
     """
 
     examinations: tuple[Examination, ...]
     span: timedelta = timedelta(hours=24)
-    entries_after: Mapping[str, int] = field(default_factory=dict)
+    last_looks: Mapping[str, LastLook] = field(default_factory=dict)
     breaks_max: int = 1000
     ids_max: int = 1000
 
@@ -83,8 +92,13 @@ Answer: TypeAlias = Unseen | list[Row[Any]]
 
 _LATE = timedelta(minutes=5)  # keys commit out of order, clocks of the services differ
 _ZERO = literal_column("0", Integer())
-_ENTRY_LAST = select(func.max(LEDGER.c.entry_id))
-_SEEN = select(func.count()).where(PAYMENT.c.payment_id >= bindparam("low_payment"))
+_SIZE = select(
+    select(func.count())
+    .where(PAYMENT.c.payment_id >= bindparam("low_payment"))
+    .scalar_subquery()
+    .label("payments"),
+    select(func.max(LEDGER.c.entry_id)).scalar_subquery().label("entry_last"),
+)
 
 
 def _touched() -> Select[Any]:
@@ -97,7 +111,8 @@ def _touched() -> Select[Any]:
     others = (
         select(payment_id).where(
             CLOCKS[table][0] >= bindparam(f"low_{table}", type_=Integer()),
-            payment_id + _ZERO < bindparam("edge_payment", type_=Integer()),
+            CLOCKS[table][1] >= bindparam("since", type_=DateTime()),
+            payment_id + _ZERO < bindparam("low_payment", type_=Integer()),
         )
         for table, payment_id in _OF_PAYMENTS.items()
     )
@@ -121,12 +136,11 @@ def examine(
     constants: Mapping[str, Any],
 ) -> Fact[Books]:
     """The books of one shard as far as the window and the open payments reach."""
-    missing = snapshot.lacks(_TOUCHED, _SEEN, *(low_statement(table) for table in CLOCKS))
+    missing = snapshot.lacks(_TOUCHED, _SIZE, *(low_statement(table) for table in CLOCKS))
     if missing:
         return snapshot.unseen_columns(missing)
     look = _aim(snapshot, now, window, open_ids)
-    seen = snapshot.rows(_SEEN, look.params)[0][0] + len(look.ids)
-    entry_last = snapshot.rows(_ENTRY_LAST, {})[0][0] or 0
+    size = snapshot.rows(_SIZE, look.params)[0]
     params = {**look.params, **constants, "rows": window.breaks_max + 1}
     answers = _answers(snapshot, now, window, replace(look, params=params))
     rows = {i: answer for i, answer in answers.items() if not isinstance(answer, Unseen)}
@@ -134,25 +148,28 @@ def examine(
         shard=snapshot.shard,
         examined=tuple(rows),
         breaks=_breaks(snapshot.shard, rows, window.breaks_max),
-        payments_seen=seen,
+        payments_seen=size.payments + len(look.ids),
         low=look.params["low_payment"],
         truncated=tuple(i for i, found in rows.items() if len(found) > window.breaks_max),
         unseen={i: answer for i, answer in answers.items() if isinstance(answer, Unseen)},
         swept=look.swept,
-        entry_last=entry_last,
+        entry_last=size.entry_last or 0,
     )
 
 
 def _aim(snapshot: Snapshot, now: datetime, window: Window, open_ids: Sequence[int]) -> _Look:
     """Where the window starts in each table, and which older payments belong to the look."""
-    after = window.entries_after.get(snapshot.shard)
-    if after is None:
+    last = window.last_looks.get(snapshot.shard)
+    if last is None:
         return _whole()
     start = now - window.span
     lows = {f"low_{table}": _low(snapshot, table, start) for table in CLOCKS}
-    # Rows of payments right before the window lie within it; older ones were touched since.
-    edge = low_key(snapshot, "payment", naive_utc(start - 2 * _LATE), mark="edge")
-    params = {**lows, "edge_payment": edge, "after": after, "rows": window.ids_max + 1}
+    params = {
+        **lows,
+        "since": naive_utc(last.at - _grace_max(window) - _LATE),
+        "after": last.entry_last,
+        "rows": window.ids_max + 1,
+    }
     touched = [row.payment_id for row in snapshot.rows(_TOUCHED, params)]
     older = {*touched, *(i for i in open_ids if i < lows["low_payment"])}
     if len(older) > window.ids_max:
@@ -163,6 +180,10 @@ def _aim(snapshot: Snapshot, now: datetime, window: Window, open_ids: Sequence[i
 def _low(snapshot: Snapshot, table: str, start: datetime) -> int:
     late = timedelta(0) if table == "payment" else _LATE
     return low_key(snapshot, table, naive_utc(start - late))
+
+
+def _grace_max(window: Window) -> timedelta:
+    return max((e.grace for e in window.examinations), default=timedelta(0))
 
 
 def _whole() -> _Look:

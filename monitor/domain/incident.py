@@ -284,13 +284,23 @@ def _further(board: _Board, incident: Incident) -> Notice | None:
         return Notice("update", "its cause was found")
     if incident.acked_by:
         return None
-    new = [m for m in incident.members if m not in incident.told_members]
+    new = _news(board, incident)
     if new and quiet >= board.policy.update_every:
         return Notice("update", f"{len(new)} more consequences")
     remind = (
         board.policy.remind_crit if incident.status is Status.CRIT else board.policy.remind_warn
     )
     return Notice("reminder", f"still so after {quiet}") if quiet >= remind else None
+
+
+_NO_NEWS = ("blind", "regression")
+
+
+def _news(board: _Board, incident: Incident) -> set[str]:
+    """Consequences that were not told yet; that a lost part is not seen goes without saying."""
+    alerts = [(m, board.alerts[m]) for m in incident.members if m in board.alerts]
+    told = {alert.key for m, alert in alerts if m in incident.told_members}
+    return {a.key for _, a in alerts if a.code not in _NO_NEWS and a.key not in told}
 
 
 def _is_silenced(board: _Board, incident: Incident) -> bool:

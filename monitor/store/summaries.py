@@ -5,9 +5,12 @@ What is read depends on the length of the stretch, never on how much is stored.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
@@ -59,9 +62,9 @@ def summaries(tx: Connection, start: datetime, end: datetime) -> dict[tuple[str,
     for span, stretches in ((DAY, parts.days), (HOUR, parts.hours)):
         for low, high in stretches:
             bounds = (span, low // 1_000_000, high // 1_000_000)
-            _add_histograms(heaps, tx.exec_driver_sql(_HISTOGRAMS, bounds))
+            _add_histograms(heaps, tx.exec_driver_sql(_HISTOGRAMS, bounds).all())
     for stretch in parts.values:
-        _add_values(heaps, tx.exec_driver_sql(_VALUES, stretch))
+        _add_values(heaps, tx.exec_driver_sql(_VALUES, stretch).all())
     names = {i: (check, name) for i, check, name in tx.exec_driver_sql(_NAMES)}
     return {names[i]: _summary(heap) for i, heap in heaps.items()}
 
@@ -103,14 +106,13 @@ def _add_histograms(heaps: dict[int, _Heap], rows: Iterable[tuple[int, int, floa
 
 
 def _add_values(heaps: dict[int, _Heap], rows: Iterable[tuple[int, float]]) -> None:
-    for series_id, value in rows:
-        heap = heaps.get(series_id)
-        if heap is None:
-            heap = heaps[series_id] = _Heap()
-        heap.count += 1
-        heap.total += value
-        key = bucket(value)
-        heap.buckets[key] = heap.buckets.get(key, 0) + 1
+    for series_id, found in groupby(rows, key=itemgetter(0)):  # they come series by series
+        values = [value for _, value in found]
+        heap = heaps.setdefault(series_id, _Heap())
+        heap.count += len(values)
+        heap.total += sum(values)
+        for key, count in Counter(map(bucket, values)).items():
+            heap.buckets[key] = heap.buckets.get(key, 0) + count
 
 
 def _summary(heap: _Heap) -> Summary:

@@ -1,0 +1,72 @@
+"""The parts of the overview: today's payments, open incidents, figures beside last week's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from checks.sources.facts import Unseen
+from mcp_server.answer import age, stamp
+from mcp_server.desk import Desk
+from mcp_server.series import compared_row, span_row
+from mcp_server.told import incident_row
+from monitor.compare import compare
+from monitor.periods import period, shifted
+from monitor.store.reads_alerts import incidents_between
+
+KEY_METRICS = (
+    "payments_per_minute",
+    "payments_created",
+    "refused_percent",
+    "settlement_success_percent",
+    "refund_success_percent",
+    "outbox_oldest_age_seconds",
+    "lag_messages",
+    "response_ms",
+)
+_FIGURES_MAX = 8
+_INCIDENTS_MAX = 5
+
+
+def today(desk: Desk) -> dict[str, Any]:
+    """What the platform took in today, by its own count."""
+    fact = desk.app.runner.platform.database.statistics("today", desk.now)
+    if isinstance(fact, Unseen):
+        return {"origin": "live", "verdict": "unknown", "reason": fact.reason}
+    statuses = [{"status_text": s.status, "payments": s.count} for s in fact.by_status]
+    return {
+        "origin": "live",
+        "payments": fact.count,
+        "amount_krw": fact.amount_krw,
+        "by_status": statuses,
+    }
+
+
+def incidents_open(desk: Desk) -> dict[str, Any]:
+    """The incidents that are open, as the scheduler last left them."""
+    now, recorded_at = desk.now, desk.recorded_at()
+    with desk.read() as tx:
+        stories = incidents_between(tx, now, now + timedelta(seconds=1))
+    return {
+        "origin": "stored",
+        "measured_at": stamp(recorded_at),
+        "age_seconds": age(recorded_at, now),
+        "is_stale": desk.is_stale(recorded_at),
+        "open": len(stories),
+        "list": [incident_row(desk, story) for story in stories[:_INCIDENTS_MAX]],
+    }
+
+
+def figures_beside_last_week(desk: Desk) -> dict[str, Any]:
+    """The key figures of the last hour and of the same hour a week ago, the most telling first."""
+    config = desk.app.config
+    now = period("last_hour", desk.now, config.zone)
+    before = shifted(now, "week", config.zone)
+    found = compare(desk.app.store, now, before, config.baseline.limits(), KEY_METRICS)
+    return {
+        "origin": "stored",
+        "now": span_row(now),
+        "before": span_row(before),
+        "quantile_error_percent": found.quantile_error_percent,
+        "list": [compared_row(item) for item in found.series[:_FIGURES_MAX]],
+    }

@@ -1,0 +1,84 @@
+"""A real app with checks that say what a test wants, asked through a real MCP client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import httpx
+from mcp import Client
+from store_case import fresh_store
+
+from checks.sources.facts import PaymentStatistics, StatusCount
+from mcp_server.server import build_server
+from monitor.app import App, build
+from monitor.config import parse
+from monitor.domain.check import Check, Finding, Verdict
+
+NOW = datetime.fromisoformat("2026-11-22T05:30:00+00:00")
+STATISTICS = PaymentStatistics("today", 1234, 123_456_000, (StatusCount("CAPTURED", 1200),))
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Nothing to set."""
+
+
+def app_with(
+    folder: Path, verdicts: Mapping[str, Verdict | Callable[[], Any]], language: str = "en"
+) -> App:
+    """An app over an empty store whose named checks come to these verdicts; the others stay off."""
+    config = parse(f'language = "{language}"\ntimezone = "Asia/Seoul"', {})
+    dead = httpx.MockTransport(lambda request: httpx.Response(503))
+    app = build(
+        config, clock=lambda: NOW, store=fresh_store(folder), transport=dead, senders={}
+    )
+    planned = app.checks["services"]
+    checks = {
+        name: replace(planned, check=_check(name, verdict)) for name, verdict in verdicts.items()
+    }
+    app.checks = checks | {"diagnose_issues": app.checks["diagnose_issues"]}
+    database = SimpleNamespace(statistics=lambda time_range, now: STATISTICS)
+    app.runner.platform = SimpleNamespace(database=database)
+    return app
+
+
+def _check(name: str, verdict: Verdict | Callable[[], Any]) -> Check:
+    def probe(look: Any) -> Any:
+        return verdict() if callable(verdict) else verdict
+
+    return Check(name, NoOptions, probe, lambda facts, look: (facts, {}))
+
+
+def found(*findings: Finding, metrics: tuple[Any, ...] = ()) -> Verdict:
+    """A verdict of these findings."""
+    return Verdict.of(findings, metrics)
+
+
+def ask(app: App, tool: str, arguments: dict[str, Any] | None = None, mode: str = "auto") -> Any:
+    """The whole result of a call."""
+
+    async def run() -> Any:
+        async with Client(build_server(app), mode=mode) as client:
+            return await client.call_tool(tool, arguments or {})
+
+    return anyio.run(run)
+
+
+def answer(app: App, tool: str, mode: str = "auto", **arguments: Any) -> dict[str, Any]:
+    """The structured answer of a call that must succeed."""
+    result = ask(app, tool, arguments, mode)
+    assert not result.is_error, result.structured_content
+    return result.structured_content
+
+
+def refused(app: App, tool: str, **arguments: Any) -> str:
+    """What a call that must be refused is told."""
+    result = ask(app, tool, arguments)
+    assert result.is_error
+    return result.structured_content["summary"]

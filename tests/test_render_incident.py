@@ -1,0 +1,182 @@
+"""Incident messages: told with cause and consequences, in any form, whatever they quote."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_server import problem_of, texts_of
+
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Status
+from monitor.domain.delivery import Message, Temporary
+from monitor.domain.incident import Incident, Notice
+from monitor.domain.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
+from monitor.notifiers.console import Console, ConsoleOptions
+from monitor.render import MessageRenderer, Words
+from monitor.render_slack import fit, units
+
+T0 = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOSTILE = (
+    "<!channel> <https://evil.example|pay> *b* _i_ `c` @here & :boom: \x00\u202e" + "가😀" * 3000
+)
+
+
+def alert(code: str, subject: str = "", status: Status = Status.CRIT, **kw: Any) -> Alert:
+    since = kw.pop("since", T0)
+    return Alert("services", code, subject, Phase.FIRING, status, since, since, **kw)
+
+
+def payload(kind: str, alerts: Sequence[Alert], **kw: Any) -> dict[str, Any]:
+    incident = Incident(alerts[0].key, T0, Status.CRIT, id=7, **kw)
+    return incident_message(incident, alerts, Notice(kind, "why"), T0 + 3 * MINUTE)
+
+
+def message(data: dict[str, Any]) -> Message:
+    return Message(1, "incident:7:firing:1", "slack", "incident", data, T0)
+
+
+def renderer(language: str = "en") -> MessageRenderer:
+    return MessageRenderer(Words(language, ZoneInfo("Asia/Seoul")))
+
+
+def slack_body(data: dict[str, Any], language: str = "en") -> dict[str, Any]:
+    content = renderer(language).slack(message(data))
+    return {"text": content.text, "blocks": list(content.blocks)}
+
+
+def test_a_message_survives_its_way_through_the_store() -> None:
+    data = payload("firing", [alert("a", evidence=({"id": 1},)), alert("b", "x")])
+    assert IncidentMessage.from_dict(json.loads(json.dumps(data))).to_dict() == data
+
+
+def test_the_cause_leads_and_its_consequences_follow_worst_first() -> None:
+    late, bad = alert("b", status=Status.WARN), alert("c", since=T0 + MINUTE)
+    over = replace(alert("d"), phase=Phase.RESOLVED, ended_at=T0)
+    told = IncidentMessage.from_dict(payload("firing", [alert("a"), over, late, bad]))
+    assert told.root.code == "a"
+    assert [item.code for item in told.consequences] == ["c", "b", "d"]
+
+
+def test_one_thing_seen_by_several_checks_is_told_once() -> None:
+    twice = [alert("blind", "kafka"), replace(alert("blind", "kafka"), check="other")]
+    assert payload("firing", twice)["consequences"] == []
+
+
+def test_too_many_consequences_are_counted() -> None:
+    many = [alert("a"), *(alert("b", str(n)) for n in range(CONSEQUENCES_MAX + 5))]
+    data = payload("firing", many)
+    assert (len(data["consequences"]), data["more"]) == (CONSEQUENCES_MAX, 5)
+    assert "… and 5 more" in renderer().text(message(data))
+
+
+def test_a_resolved_message_says_how_bad_it_was_and_how_long_it_lasted() -> None:
+    ended = [replace(alert("a"), phase=Phase.RESOLVED, ended_at=T0 + 12 * MINUTE)]
+    data = payload("resolved", ended, ended_at=T0 + 12 * MINUTE)
+    assert data["status"] == "crit"
+    text = renderer().text(message(data))
+    assert text.startswith("🟢 Resolved: a")
+    assert "It lasted 12 min, from 14:02 to 14:14." in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "start"),
+    [
+        ("firing", "en", "🔴 Critical: a"),
+        ("firing", "ko", "🔴 심각: a"),
+        ("update", "en", "🔴 Update: a"),
+        ("reminder", "ko", "🔴 계속되는 중: a"),
+        ("resolved", "ko", "🟢 해소됨: a"),
+    ],
+)
+def test_the_first_line_is_the_verdict(kind: str, language: str, start: str) -> None:
+    data = payload(kind, [alert("a")], ended_at=T0 + MINUTE if kind == "resolved" else None)
+    assert renderer(language).text(message(data)).startswith(start)
+    assert slack_body(data, language)["blocks"][0]["text"]["text"].startswith(start)
+    assert slack_body(data, language)["text"].startswith(start)
+
+
+def test_the_context_tells_check_status_incident_and_local_time() -> None:
+    data = payload("firing", [alert("a")], acked_by="Kim")
+    elements = slack_body(data)["blocks"][-1]["elements"]
+    assert [element["text"] for element in elements] == [
+        "First seen 2026-11-22 14:02:00 KST",
+        "Check: services",
+        "Status: critical",
+        "Incident 7",
+        "In the hands of Kim",
+    ]
+
+
+def test_the_data_behind_the_cause_is_shown() -> None:
+    data = payload("firing", [alert("a", evidence=({"payment_id": 12, "amount": None},))])
+    assert "payment_id 12, amount –" in renderer().text(message(data))
+
+
+def hostile(kind: str = "firing") -> dict[str, Any]:
+    rows = tuple({HOSTILE[:90]: HOSTILE, "n": n} for n in range(40))
+    alerts = [
+        alert(f"odd{n}", HOSTILE, params={"x": HOSTILE, "y": HOSTILE}, evidence=rows)
+        for n in range(60)
+    ]
+    data = payload(kind, alerts, acked_by=HOSTILE)
+    return {**data, "url": "https://monitor.example/?a=<b>&c=|d"}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("kind", ["firing", "update", "reminder", "resolved"])
+def test_slack_takes_the_message_whatever_it_quotes(kind: str, language: str) -> None:
+    body = slack_body(hostile(kind), language)
+    assert problem_of(body) == ""
+    assert body["blocks"][0]["type"] == "header"
+    assert body["blocks"][-1]["type"] == "context"
+
+
+def test_quoted_text_can_neither_mention_nor_link_nor_format() -> None:
+    body = slack_body(hostile())
+    marked = texts_of(body, "mrkdwn")
+    ours = ["What follows from it", "What to do", "In the data", "Open in the monitor"]
+    assert all(any(start in text for start in ours) for text in marked)
+    assert marked[-1] == "<https://monitor.example/?a=&lt;b&gt;&amp;c=%7Cd|Open in the monitor>"
+    assert "<" not in body["text"] and "@h" not in body["text"] and "://" not in body["text"]
+
+
+def test_too_many_blocks_are_cut_and_the_last_one_stays() -> None:
+    section = {"type": "section", "text": {"type": "plain_text", "text": "x" * 900}}
+    context = {"type": "context", "elements": [{"type": "plain_text", "text": "end"}]}
+    kept = fit([section] * 80 + [context])
+    assert kept[-1] == context
+    assert problem_of({"text": "x", "blocks": list(kept)}) == ""
+    assert kept[-2]["text"]["text"].endswith("…")
+
+
+def test_small_blocks_are_cut_at_fifty() -> None:
+    divider = {"type": "divider"}
+    assert len(fit([divider] * 80)) == 50
+
+
+def test_length_is_counted_as_slack_counts() -> None:
+    assert units("a가😀") == 4
+
+
+def test_the_console_prints_the_whole_message() -> None:
+    stream = io.StringIO()
+    console = Console(renderer(), ConsoleOptions(), stream)
+    assert console.send(message(payload("firing", [alert("a")])), None)
+    assert "🔴 Critical: a" in stream.getvalue()
+
+
+def test_a_console_that_is_closed_is_temporary() -> None:
+    stream = io.StringIO()
+    stream.close()
+    with pytest.raises(Temporary):
+        Console(renderer(), ConsoleOptions(), stream).send(
+            message(payload("firing", [alert("a")])), None
+        )

@@ -1,0 +1,337 @@
+"""Reports: figures out of the store, and their words in every form."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_server import problem_of
+from store_case import fresh_store, record
+
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Metric, Status, Verdict
+from monitor.domain.delivery import Message
+from monitor.domain.incident import Change, Incident
+from monitor.domain.load_test import LoadTestRun
+from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
+from monitor.render import MessageRenderer, Words
+from monitor.report import build
+from monitor.report_figures import midnight
+from monitor.store.alerts import save_alerts
+from monitor.store.database import Store
+from monitor.store.incidents import save_incidents
+from monitor.store.writes import PassRecord, record_pass
+
+SEOUL = ZoneInfo("Asia/Seoul")
+DAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)  # 08:30 in Seoul
+START = midnight(date(2026, 11, 21), SEOUL)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+HOSTILE = "<script>alert(1)</script> <!channel> *b* " + "가😀" * 2000
+
+
+def incident(
+    store: Store,
+    since: datetime,
+    ended_at: datetime | None = None,
+    *codes: str,
+    subject: str = "",
+    status: Status = Status.CRIT,
+) -> None:
+    """An incident with an alert for each code; the first one is its cause."""
+    phase = Phase.FIRING if ended_at is None else Phase.RESOLVED
+    with store.write() as tx:
+        alerts = save_alerts(
+            tx,
+            [
+                Alert(
+                    "services",
+                    code,
+                    subject,
+                    phase,
+                    status,
+                    since,
+                    since,
+                    fired_at=since + MINUTE,
+                    ended_at=ended_at,
+                )
+                for code in codes or ("odd",)
+            ],
+        )
+        members = tuple(alert.id for alert in alerts if alert.id is not None)
+        told = Incident(
+            alerts[0].key, since + MINUTE, status, members, ended_at=ended_at, closed=bool(ended_at)
+        )
+        save_incidents(tx, [Change(told)], since + MINUTE)
+
+
+def passes(store: Store, start: datetime, count: int, *metrics: Metric, missed: int = 0) -> None:
+    for n in range(count):
+        late = missed if n == 0 else 0
+        record(store, start + n * HOUR, *metrics, check="traffic", missed=late)
+
+
+def daily(store: Store, now: datetime = NOW) -> Report:
+    return build(store, "daily", DAY, SEOUL, now)
+
+
+def message(report: Report) -> Message:
+    return Message(1, "report:daily:2026-11-22", "slack", "report", report.to_dict(), NOW)
+
+
+def text(report: Report, language: str = "en") -> str:
+    return MessageRenderer(Words(language, SEOUL)).text(message(report))
+
+
+def headline(report: Report, language: str = "en") -> str:
+    return text(report, language).splitlines()[1]
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_now_stands_apart_from_what_is_over(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, START + HOUR, START + 2 * HOUR, "service_down", "outbox_old")
+    incident(store, NOW - 5 * MINUTE, None, "lag_stuck")
+    report = daily(store)
+    assert [t.code for t in report.wrong] == ["lag_stuck"]
+    assert [(t.code, t.consequences) for t in report.recovered] == [("service_down", 1)]
+    assert report.status is Status.CRIT
+
+
+def test_what_was_over_before_yesterday_is_not_told(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, START - 3 * HOUR, START - HOUR)
+    report = daily(store)
+    assert (report.wrong, report.recovered) == ((), ())
+
+
+def test_a_report_of_an_earlier_day_tells_that_day_as_it_was(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, NOW - HOUR, NOW + 72 * HOUR, "lag_stuck")
+    report = daily(store, NOW + 96 * HOUR)
+    assert [t.code for t in report.wrong] == ["lag_stuck"]
+    assert report.as_of == midnight(date(2026, 11, 23), SEOUL)
+
+
+def test_what_recovered_is_told_longest_first(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, START + HOUR, START + HOUR + 2 * MINUTE, "short")
+    incident(store, START + HOUR, START + 3 * HOUR, "long")
+    assert [t.code for t in daily(store).recovered] == ["long", "short"]
+
+
+def test_blindness_is_unseen_and_makes_the_verdict_unknown(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, NOW - HOUR, None, "blind", subject="kafka", status=Status.UNKNOWN)
+    report = daily(store)
+    assert (report.wrong, [t.subject for t in report.unseen]) == ((), ["kafka"])
+    assert report.status is Status.UNKNOWN
+
+
+def test_without_a_pass_nothing_is_called_well(tmp_path: Path) -> None:
+    report = daily(fresh_store(tmp_path))
+    assert report.status is Status.UNKNOWN
+    assert headline(report).startswith("No check ran")
+    assert "Nothing failed" not in text(report)
+
+
+def test_coverage_counts_what_was_missed(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 23, missed=2)
+    report = daily(store)
+    assert (report.ran, report.expected) == (23, 25)
+    assert "92 % of the expected passes ran (23 of 25)" in text(report)
+
+
+def test_a_figure_stands_beside_the_day_before_and_the_week_before(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    for days, value in ((0, 12.0), (1, 10.0), (7, 6.0)):
+        passes(store, START - timedelta(days=days), 20, Metric("payments_per_minute", value))
+    [figure] = daily(store).figures
+    assert figure.now == pytest.approx(12, rel=0.01)
+    assert figure.change == pytest.approx(0.2, rel=0.1)
+    assert figure.change_earlier == pytest.approx(1.0, rel=0.05)
+    assert (figure.word, figure.word_earlier) == ("improvement", "improvement")
+    assert len(figure.trend) == 14
+    assert figure.trend[0] is None
+
+
+def test_a_figure_that_did_not_exist_is_blank(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 20, Metric("payments_per_minute", 12.0))
+    [figure] = daily(store).figures
+    assert (figure.before, figure.change, figure.word) == (None, None, "not_enough_history")
+    [line] = [x for x in text(daily(store)).splitlines() if x.startswith("  Payments per minute")]
+    assert line.endswith("payments/min")
+
+
+def test_a_slow_drift_is_told_only_in_its_bad_direction(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    first = midnight(DAY - timedelta(days=14), SEOUL)
+    for day in range(14):
+        factor = 1.0 if day < 7 else 1.3
+        for hour in range(0, 24, 2):
+            at = first + timedelta(days=day, hours=hour)
+            worse = Metric("response_ms", 200 * factor, "ingest")
+            better = Metric("payments_per_minute", 10 * factor)
+            record(store, at, worse, better, check="services")
+    [drift] = daily(store).drifts
+    assert drift.series == "response_ms{ingest}"
+    assert drift.change == pytest.approx(0.3, rel=0.1)
+
+
+def test_the_last_load_test_stands_beside_the_one_before(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    for days, scenario, p95 in ((9, "full", 100.0), (5, "other", 1.0), (2, "full", 150.0)):
+        at = NOW - timedelta(days=days)
+        run = LoadTestRun(scenario, "http://x", at, at, "passed", figures={"p95_ms": p95})
+        verdict = Verdict(Status.OK, load_test=run)
+        with store.write() as tx:
+            record_pass(tx, PassRecord("load_test", at, at, 5.0, verdict, {}, 0))
+    report = daily(store)
+    assert report.load_test is not None
+    assert report.load_test.figures == {"p95_ms": 150.0}
+    assert report.load_test.before == {"p95_ms": 100.0}
+    assert "150 ms, before 100 ms (+50 %)" in text(report)
+
+
+def test_the_week_covers_seven_local_days(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START - timedelta(days=6), 3, Metric("payments_per_minute", 5.0))
+    report = build(store, "weekly", DAY, SEOUL, NOW)
+    assert report.end - report.start == timedelta(days=7)
+    assert report.figures[0].now == pytest.approx(5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", date(2026, 10, 26), 25),
+        ("Europe/Berlin", date(2026, 3, 30), 23),
+        ("America/Santiago", date(2026, 9, 7), 23),
+        ("Asia/Seoul", date(2026, 10, 26), 24),
+    ],
+)
+def test_a_local_day_has_the_hours_it_has(tmp_path: Path, zone: str, day: date, hours: int) -> None:
+    report = build(fresh_store(tmp_path), "daily", day, ZoneInfo(zone), NOW)
+    assert report.end - report.start == timedelta(hours=hours)
+
+
+# --- the words -----------------------------------------------------------------------------------
+
+
+def made(**kw: Any) -> Report:
+    parts: dict[str, Any] = {"coverage": (CheckCoverage("services", 100, 0, 0),), **kw}
+    return Report(
+        "daily", DAY, START, START + 24 * HOUR, NOW, parts.pop("status", Status.OK), **parts
+    )
+
+
+def trouble(code: str = "odd", ended_at: datetime | None = None, **kw: Any) -> Trouble:
+    return Trouble("services", code, "", Status.CRIT, NOW - HOUR, ended_at, **kw)
+
+
+@pytest.mark.parametrize(
+    ("report", "en", "ko"),
+    [
+        pytest.param(made(), "All is well, and nothing failed", "모두 정상이며", id="well"),
+        pytest.param(
+            made(recovered=(trouble(ended_at=NOW),)),
+            "All is well now. One incident is over; it lasted 1 h.",
+            "장애 1건이 해소되었고, 1시간 동안",
+            id="over",
+        ),
+        pytest.param(
+            made(wrong=(trouble(), trouble("b")), status=Status.CRIT),
+            "2 things are wrong right now, the worst: odd.",
+            "지금 문제가 2건 있습니다",
+            id="wrong",
+        ),
+        pytest.param(
+            made(unseen=(trouble(),), status=Status.UNKNOWN),
+            "Nothing known is wrong, but not everything can be seen",
+            "일부를 볼 수 없습니다",
+            id="blind",
+        ),
+        pytest.param(
+            made(coverage=(CheckCoverage("services", 50, 50, 0),)),
+            "Only 50 % of the expected passes ran.",
+            "예정된 점검의 50%만",
+            id="gaps",
+        ),
+    ],
+)
+def test_the_verdict_comes_first_on_one_line(report: Report, en: str, ko: str) -> None:
+    assert en in headline(report)
+    assert ko in headline(report, "ko")
+
+
+def full() -> Report:
+    """A report with too much of everything, all of it hostile."""
+    figure = Figure("traffic", f"response_ms{{{HOSTILE}}}", "p95", "ms", 1e9, 0.0, 1.0, None, 9e8,
+                    "same", "regression", (1.0, None, 2.0, 3.0))  # fmt: skip
+    many = tuple(trouble(HOSTILE, params={"x": HOSTILE}) for _ in range(60))
+    over = tuple(trouble(HOSTILE, NOW, consequences=3) for _ in range(60))
+    coverage = tuple(CheckCoverage(f"{HOSTILE[:30]}{n}", 50, 50, 20) for n in range(40))
+    return made(
+        wrong=many,
+        recovered=over,
+        unseen=many,
+        figures=(figure,) * 44,
+        coverage=coverage,
+        skipped=(DAY,) * 9,
+        status=Status.CRIT,
+    )
+
+
+def test_a_report_survives_its_way_through_the_store() -> None:
+    report = full()
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_slack_takes_the_report_whatever_it_holds(language: str) -> None:
+    for report in (full(), made()):
+        content = MessageRenderer(Words(language, SEOUL)).slack(message(report))
+        body = {"text": content.text, "blocks": list(content.blocks)}
+        assert problem_of(body) == ""
+        assert "<" not in content.text
+
+
+class Tags(HTMLParser):
+    """Collects the tags and addresses of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_page_is_self_contained_and_escapes_everything(language: str) -> None:
+    page = Tags(MessageRenderer(Words(language, SEOUL)).html(message(full())))
+    assert "script" not in page.tags
+    assert page.addresses == []
+    assert page.tags.count("polyline") == 88  # the gap parts each line in two, one of them a dot
+    assert "table" in page.tags
+
+
+def test_a_report_without_figures_says_so() -> None:
+    assert "There are no figures" in text(made())
