@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from monitor.domain.incident import Cause
+from monitor.domain.cause import Cause
 
 _KAFKA = "service_down:kafka"
 _REDIS = "service_down:redis"
@@ -134,16 +134,17 @@ _TRAFFIC = (
     *_follows("payments_refused:*", *_PG_BREAKERS),
     *_follows("traffic_gone:", "payments_refused:*", *_PG_BREAKERS, *_INGEST),
     *_follows("traffic_gone:", "service_down:database"),
+    *_follows("requests_slow:*", "service_slow:ingest*", "service_slow:database*", *_PG_BREAKERS),
 )
 _LOAD_TESTS = (
     *_follows("load_test_failed:*", "service_down:*", "service_slow:*", "breaker_open:*"),
-    *_follows("load_test_failed:*", "payments_refused:*", "merchant_blocked:*"),
+    *_follows("load_test_failed:*", "payments_refused:*", "merchant_blocked:*", "requests_slow:*"),
     *_follows("load_test_invalid:*", "service_down:*"),
 )
 _REGRESSIONS = (
     *_follows("regression:response_ms{{part}}", "service_slow:{part}", "service_down:{part}"),
     *_follows("regression:response_ms*", "service_slow:monitoring"),
-    *_follows("regression:response_ms{{database/{shard}}}", "service_slow:database"),
+    *_follows("regression:response_ms{{part}/*}", "service_slow:{part}", "service_down:{part}"),
     *_follows("regression:outbox_*", "outbox_old:*", "relay_stalled:", *_RELAY),
     *(
         cause
@@ -153,12 +154,21 @@ _REGRESSIONS = (
     *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES),
     *_follows("regression:settlement_success_percent", "work_failing:settlement", *_DATABASES),
     *_follows("regression:refund_success_percent", "work_failing:refund", *_DATABASES),
+    *_follows(
+        "regression:request_ms*",
+        "requests_slow:*",
+        "service_slow:*",
+        *_PG_BREAKERS,
+        *_INGEST,
+        *_DATABASES,
+    ),
     *_follows("regression:refused_percent", "payments_refused:*", *_PG_BREAKERS),
     *_follows(
         "regression:payments_per_minute",
         "traffic_gone:",
         "payments_refused:*",
         "merchant_blocked:*",
+        "requests_slow:*",
         "service_slow:ingest*",
         *_PG_BREAKERS,
         *_INGEST,

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from checks.causes import every_cause
 from checks.sources.facts import Unseen, Why, blinds
+from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,
     Finding,
@@ -19,7 +20,6 @@ from monitor.domain.check import (
     Verdict,
     worst,
 )
-from monitor.domain.incident import root_of
 
 
 @dataclass(frozen=True, slots=True)

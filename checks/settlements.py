@@ -66,6 +66,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     findings = [
         *(f for kind, work in seen.items() for f in _judge(work, rates[kind], look.options)),
         *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unseen)),
+        *blinds((shard, shard.part) for work in seen.values() for shard in work.unseen),
     ]
     metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
     return Verdict.of(findings, metrics), memory

@@ -1,10 +1,10 @@
-"""Do payments come in as they do at this hour, and are they accepted?"""
+"""Do payments come in as they do at this hour, are they accepted, and soon enough?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
 
 from checks.sources.facts import (
     BookCounts,
@@ -15,17 +15,19 @@ from checks.sources.facts import (
     Why,
     blinds,
 )
-from checks.traffic_rates import Refusals, arrivals, expected_since, refusals
+from checks.traffic_latency import Latency, latency
+from checks.traffic_rates import Arrivals, Refusals, arrivals, refusals
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """When silence and refusals matter.
+    """When silence, refusals and slow answers matter.
 
     Traffic is gone when nothing came for `silent_minutes` although the same hours of earlier
-    days let one expect `expected_min` payments in that time. `refusals` False: nobody counts
-    requests here, and it need not be said.
+    days let one expect `expected_min` payments in that time. Authorizations are slow when the
+    latest `slow_requests_min` of them took longer than `slow_ms` on average. `refusals` False:
+    nobody counts requests here, and it need not be said.
     """
 
     silent_minutes: float = 10.0
@@ -34,6 +36,8 @@ class Options:
     refused_crit_percent: float = 5.0
     refused_min: int = 5
     refused_recent_minutes: float = 5.0
+    slow_ms: float = 1000.0
+    slow_requests_min: int = 5
     window_minutes: float = 15.0
     refusals: bool = True
 
@@ -57,40 +61,36 @@ def probe(look: Look) -> Facts:
 
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
-    """Silence where traffic is expected, and refusals among the authorizations."""
+    """Silence where traffic is expected, and refused or slow authorizations."""
     payments = None if isinstance(facts.counts, Unseen) else facts.counts.payments
-    came = arrivals(
-        payments, look.memory.get("arrivals", {}), look.now, look.options.silent_minutes
-    )
+    came = arrivals(payments, look.memory.get("arrivals", {}), look)
     told = refusals(_counted(facts), look.memory.get("refusals", {}), look)
-    memory = {"arrivals": came.memory, "refusals": told.memory}
+    took = _latency(facts, look)
+    memory = {"arrivals": came.memory, "refusals": told.memory, "latency": took.memory}
     findings = [
-        *_gone(came.memory, payments, look),
+        *_gone(came),
         *_refused(told, look),
-        *blinds(_unseen(facts, look.options)),
+        *_slow(took, look),
+        *blinds(_unseen(facts, came, look.options)),
     ]
     metrics = [
         *([Metric("payments_created", payments)] if payments is not None else ()),
         *([Metric("payments_per_minute", came.per_minute)] if came.per_minute is not None else ()),
         *_amount(facts.last_hour),
         *([Metric("refused_percent", told.percent)] if told.requests else ()),
+        *([Metric("request_ms", took.mean_ms, "authorize")] if _is_enough(took, look) else ()),
     ]
     return Verdict.of(findings, metrics), memory
 
 
-def _gone(known: Mapping[str, Any], payments: int | None, look: Look) -> Iterator[Finding]:
-    if payments is None:
-        return
-    silent_minutes, expected = expected_since(known, look.now)
-    options: Options = look.options
-    if silent_minutes < options.silent_minutes or expected < options.expected_min:
-        return
-    params: Params = {
-        "silent_minutes": round(silent_minutes, 1),
-        "expected": round(expected),
-        "since": known["new_at"],
-    }
-    yield Finding("traffic_gone", Status.CRIT, "", params)
+def _gone(came: Arrivals) -> Iterator[Finding]:
+    if came.is_gone:
+        params: Params = {
+            "silent_minutes": round(came.silent_minutes, 1),
+            "expected": round(came.expected),
+            "since": came.memory["new_at"],
+        }
+        yield Finding("traffic_gone", Status.CRIT, "", params)
 
 
 def _refused(told: Refusals, look: Look) -> Iterator[Finding]:
@@ -110,15 +110,40 @@ def _refused(told: Refusals, look: Look) -> Iterator[Finding]:
     yield Finding("payments_refused", Status.CRIT if crit else Status.WARN, "authorize", params)
 
 
+def _latency(facts: Facts, look: Look) -> Latency:
+    options: Options = look.options
+    known, window = look.memory.get("latency", {}), timedelta(minutes=options.window_minutes)
+    return latency(_counted(facts), known, look.now, options.slow_requests_min, window)
+
+
+def _is_enough(took: Latency, look: Look) -> bool:
+    enough: bool = took.requests >= look.options.slow_requests_min
+    return enough
+
+
+def _slow(took: Latency, look: Look) -> Iterator[Finding]:
+    options: Options = look.options
+    if not _is_enough(took, look) or took.mean_ms <= options.slow_ms:
+        return
+    params: Params = {
+        "request_ms": round(took.mean_ms, 1),
+        "slow_ms": options.slow_ms,
+        "requests": round(took.requests),
+        "window_minutes": round((look.now - took.since).total_seconds() / 60, 1),
+    }
+    yield Finding("requests_slow", Status.WARN, "authorize", params)
+
+
 def _counted(facts: Facts) -> dict[str, tuple[RequestCount, ...]]:
     return {i: found for i, found in facts.requests.items() if not isinstance(found, Unseen)}
 
 
-def _unseen(facts: Facts, options: Options) -> Iterator[tuple[Unseen, str]]:
+def _unseen(facts: Facts, came: Arrivals, options: Options) -> Iterator[tuple[Unseen, str]]:
     if isinstance(facts.counts, Unseen):
         yield facts.counts, ""
     else:
-        yield from ((_uncounted(s), "") for s, word in facts.counts.shards.items() if word != "UP")
+        lacking = {s: word for s, word in facts.counts.shards.items() if word != "UP"}
+        yield from (_uncounted(shard, word, came) for shard, word in lacking.items())
         if isinstance(facts.last_hour, Unseen):
             yield facts.last_hour, facts.last_hour.part
     yield from ((f, "authorize") for f in facts.requests.values() if isinstance(f, Unseen))
@@ -126,9 +151,11 @@ def _unseen(facts: Facts, options: Options) -> Iterator[tuple[Unseen, str]]:
         yield _no_request_counts(), "authorize"
 
 
-def _uncounted(shard: str) -> Unseen:
-    params = {"path": "", "got": "", "expected": f"the payments of {shard}"}
-    return Unseen(f"database/{shard}", Why.BLIND, "shard_not_counted", params)
+def _uncounted(shard: str, word: str, came: Arrivals) -> tuple[Unseen, str]:
+    """A shard left out: silence on the others says little, but payments that come say all."""
+    part, why = f"database/{shard}", Why.REFUSED if word == "DOWN" else Why.BLIND
+    params = {"path": "", "got": word, "expected": f"the payments of {shard}"}
+    return Unseen(part, why, "shard_not_counted", params), part if came.is_coming else ""
 
 
 def _no_request_counts() -> Unseen:

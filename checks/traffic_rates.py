@@ -19,31 +19,47 @@ _GAP_MINUTES_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came since the last look; `per_minute` None: too soon to say, or nothing to say."""
+    """What came since the last look; `per_minute` None: too soon to say, or nothing to say.
+
+    For `silent_minutes` nothing came, where `expected` payments were to be expected; `is_gone`
+    if that is too long and too many, `is_coming` if something came since the last look.
+    """
 
     memory: Memory
     per_minute: float | None = None
+    silent_minutes: float = 0.0
+    expected: float = 0.0
+    is_gone: bool = False
+    is_coming: bool = False
 
 
-def arrivals(payments: int | None, known: Memory, now: datetime, silent_minutes: float) -> Arrivals:
+def arrivals(payments: int | None, known: Memory, look: Look) -> Arrivals:
     """Count what came, a minute at the least, and learn the rate of this hour of the day.
 
-    Hours are of the UTC day. A silence that lasts teaches nothing: it may be the fault itself.
+    Hours are of the UTC day. Quiet minutes are learned like others, but not a silence that is
+    a fault: it must not become the custom.
     """
     if payments is None:
         return Arrivals(known)
     if not known or payments < known["payments"]:
-        return Arrivals(_begun(payments, known, now))
-    minutes = _minutes(known["at"], now)
+        return Arrivals(_begun(payments, known, look.now))
     grew = payments > known["seen"]
-    known = {**known, "seen": payments, "new_at": now.isoformat() if grew else known["new_at"]}
+    new_at = look.now.isoformat() if grew else known["new_at"]
+    return _counted({**known, "seen": payments, "new_at": new_at}, payments, look)
+
+
+def _counted(known: Mapping[str, Any], payments: int, look: Look) -> Arrivals:
+    silent, expected = _expected(known, look.now)
+    options = look.options
+    gone = silent >= options.silent_minutes and expected >= options.expected_min
+    minutes = _minutes(known["at"], look.now)
     if minutes < 1:
-        return Arrivals(known)
+        return Arrivals(known, None, silent, expected, gone, silent == 0)
     per_minute = (payments - known["payments"]) / minutes
-    silent = _minutes(known["new_at"], now) >= silent_minutes and not grew
-    rates = known["rates"] if silent else _learned(known["rates"], per_minute, minutes, now)
-    moved = {**known, "payments": payments, "at": now.isoformat(), "rates": rates}
-    return Arrivals(moved, per_minute if minutes <= _GAP_MINUTES_MAX else None)
+    rates = known["rates"] if gone else _learned(known["rates"], per_minute, minutes, look.now)
+    moved = {**known, "payments": payments, "at": look.now.isoformat(), "rates": rates}
+    told = per_minute if minutes <= _GAP_MINUTES_MAX else None
+    return Arrivals(moved, told, silent, expected, gone, silent == 0)
 
 
 def _begun(payments: int, known: Memory, now: datetime) -> dict[str, Any]:
@@ -58,7 +74,7 @@ def _learned(
     """The rates by hour, each [payments per minute, minutes watched]; a long gap blurs hours."""
     if minutes > _GAP_MINUTES_MAX:
         return dict(rates)
-    hour = str(now.hour)
+    hour = str((now - timedelta(minutes=minutes / 2)).hour)
     rate, watched = rates.get(hour, (0.0, 0.0))
     weight = max(1 - math.exp(-minutes / _LEARNING_MINUTES), minutes / (watched + minutes))
     learned = rate + min(1.0, weight) * (per_minute - rate)
@@ -66,7 +82,7 @@ def _learned(
     return {**rates, hour: [round(learned, 4), round(kept, 2)]}
 
 
-def expected_since(known: Mapping[str, Any], now: datetime) -> tuple[float, float]:
+def _expected(known: Mapping[str, Any], now: datetime) -> tuple[float, float]:
     """For how many minutes nothing came, and how many payments were to be expected in them."""
     since = datetime.fromisoformat(known["new_at"])
     expected = 0.0

@@ -54,6 +54,11 @@ class StandIn:
                 self.now = until
             self.parts.shards.commit()
 
+    def set_traffic(self, payments_per_minute: float) -> None:
+        """Turn the trickle of customers up or down, from now on."""
+        with self.lock:
+            self.traffic.turn_to(payments_per_minute, self.now)
+
     def set_fault(self, name: str, on: bool) -> None:
         """Switch a fault; KeyError if there is none of that name."""
         with self.lock:

@@ -64,6 +64,13 @@ class Traffic:
             else:
                 self._give_back(parts, what, at)
 
+    def turn_to(self, payments_per_minute: float, now: datetime) -> None:
+        """From now on so many payments a minute come on average."""
+        self.payments_per_minute = payments_per_minute
+        self._agenda = [entry for entry in self._agenda if entry[2] is not None]
+        heapq.heapify(self._agenda)
+        self._plan(now + self._pause(now), None)
+
     def _come(self, parts: Parts, attempt: _Attempt, at: datetime) -> None:
         if parts.conditions.traffic_gone:
             return

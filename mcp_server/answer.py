@@ -140,7 +140,7 @@ def short(value: float | None) -> float | int | None:
     if value is None or not math.isfinite(value):
         return None
     rounded = float(f"{value:.5g}")
-    return int(value) if rounded == value and value.is_integer() else rounded
+    return round(rounded) if rounded == value and rounded.is_integer() else rounded
 
 
 def percent(share: float | None) -> float | int | None:

@@ -40,7 +40,7 @@ def _since(desk: Desk) -> dict[str, datetime]:
 
 def _cause(desk: Desk, diagnosis: Finding, since: Mapping[str, datetime]) -> dict[str, Any]:
     members = [(str(row.get("check", "")), _finding(row)) for row in diagnosis.evidence]
-    (check, root), *others = members or [("", diagnosis)]
+    (check, root), *others = _once(members) or [("", diagnosis)]
     row = _alone(desk, check, root, since)
     row["status"] = diagnosis.status.value
     row["consequences"] = [
@@ -48,6 +48,14 @@ def _cause(desk: Desk, diagnosis: Finding, since: Mapping[str, datetime]) -> dic
     ]
     row["consequences_count"] = diagnosis.params.get("consequences", len(others))
     return row
+
+
+def _once(members: Sequence[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
+    """Each thing once, whichever checks saw it."""
+    once: dict[str, tuple[str, Finding]] = {}
+    for check, finding in members:
+        once.setdefault(finding.key, (check, finding))
+    return list(once.values())
 
 
 def _alone(

@@ -79,4 +79,4 @@ class Desk:
 
     def say(self, key: str, **params: Any) -> str:
         """A sentence of the answers, in the configured language."""
-        return self.words.say(f"mcp.{key}", _now=self.now, **params)
+        return self.words.say(f"mcp.{key}", **{"_now": self.now, **params})

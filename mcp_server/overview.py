@@ -10,7 +10,8 @@ from mcp_server.answer import age, stamp
 from mcp_server.desk import Desk
 from mcp_server.series import compared_row, span_row
 from mcp_server.told import incident_row
-from monitor.compare import compare
+from monitor.compare import Compared, compare
+from monitor.domain.baseline import Comparison
 from monitor.periods import period, shifted
 from monitor.store.reads_alerts import incidents_between
 
@@ -68,5 +69,11 @@ def figures_beside_last_week(desk: Desk) -> dict[str, Any]:
         "now": span_row(now),
         "before": span_row(before),
         "quantile_error_percent": found.quantile_error_percent,
-        "list": [compared_row(item) for item in found.series[:_FIGURES_MAX]],
+        "list": [compared_row(item) for item in sorted(found.series, key=_order)[:_FIGURES_MAX]],
     }
+
+
+def _order(item: Compared) -> tuple[bool, int]:
+    """What changed leads, then the figures that say most about the business."""
+    is_told = item.word in (Comparison.REGRESSION, Comparison.IMPROVEMENT)
+    return not is_told, KEY_METRICS.index(item.spec.name)

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from mcp_server.answer import TEXT_MAX
 from mcp_server.desk import Desk
 from monitor.domain.check import series_name
 from monitor.domain.metrics import METRICS
 from monitor.periods import Span, instant
+from monitor.render_filters import clean
 
+NAME_MAX = 2 * TEXT_MAX  # how long a subject is shown
 _EXAMPLE = "2026-11-22 or 2026-11-22T14:00 (clock of the configured zone) or with an offset"
 
 
@@ -67,6 +70,7 @@ def choose(
     if subject is None:
         return found
     named = [s for s in found if s[1] == series_name(metric, subject)]
+    named = named or [s for s in found if clean(_subject(s[1]), NAME_MAX) == subject]
     if found and not named:
         raise ToolError(f"{metric} has no such subject{near(subject, _subjects(found))}")
     return named
@@ -77,4 +81,8 @@ def _checks(series: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _subjects(series: Iterable[tuple[str, str]]) -> list[str]:
-    return sorted({name.partition("{")[2].removesuffix("}") for _, name in series})
+    return sorted({clean(_subject(name), NAME_MAX) for _, name in series})
+
+
+def _subject(name: str) -> str:
+    return name.partition("{")[2].removesuffix("}")

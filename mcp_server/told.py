@@ -65,9 +65,12 @@ def _title(desk: Desk, finding: FindingLike) -> dict[str, Any]:
 
 
 def findings_of(seen: Mapping[str, Observed]) -> list[tuple[str, Finding]]:
-    """All findings of some passes with their checks, worst first."""
+    """What some passes found, each thing once with the check that saw it worst, worst first."""
     found = [(each.name, finding) for each in seen.values() for finding in each.verdict.findings]
-    return sorted(found, key=lambda pair: _rank(pair[1].status))
+    once: dict[str, tuple[str, Finding]] = {}
+    for check, finding in sorted(found, key=lambda pair: _rank(pair[1].status)):
+        once.setdefault(finding.key, (check, finding))
+    return list(once.values())
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -90,7 +93,7 @@ def finding_row(desk: Desk, check: str, finding: FindingLike, full: bool = True)
         "title_text": sentence.title,
     }
     if full:
-        row |= {"meaning_text": sentence.text, "action": sentence.action}
+        row |= {"meaning_text": sentence.text, "action_text": sentence.action}
         row |= {"data": data(finding.params)}
         rows = [data(each) for each in finding.evidence[:_ROWS_MAX]]
         row |= {"data_rows": rows} if rows else {}

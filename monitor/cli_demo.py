@@ -49,9 +49,14 @@ def fault(
     state: Annotated[str, typer.Argument(help="on or off")] = "",
     url: Annotated[str, typer.Option(help="The stand-in [that of the running demo].")] = "",
     folder: FolderOption = None,
+    language: Annotated[str, typer.Option(help="en or ko")] = "en",
 ) -> None:
     """Switch a fault of the running stand-in on or off, or `paypulse demo fault list`."""
+    from datetime import UTC
+
     import httpx
+
+    from monitor.words import Words
 
     base = url or _running(folder or default_folder())
     try:

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from monitor.config import Config, parse
 from monitor.lock import only_scheduler
 from monitor.report_command import print_report
 from monitor.schedule import Scheduler
+from monitor.timetable import Timetable
 from monitor.words import Words
 
 PASS_SECONDS = 5
@@ -40,6 +41,7 @@ HISTORY = {
     "ledger_wrong_amount": (286.1, 1.6),
 }
 # In real time: what goes wrong, when (seconds after the first pass), and until when.
+RECOVERY_SECONDS = 60
 SCRIPT = (("broker_down", 15, 75), ("ledger_wrong_amount", 150, 210))
 
 
@@ -140,8 +142,17 @@ def _live_history(
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
             advance((until - start).total_seconds())
+    _hand_over(app, clock())
     typer.echo(words.say("demo.lived", seconds=round(monotonic() - began, 1), **_lived(app)))
     app.close()
+
+
+def _hand_over(app: App, now: datetime) -> None:
+    """A last pass of every check, at the slot where real time takes over."""
+    slot_at = Timetable(timedelta(seconds=PASS_SECONDS)).latest(now)
+    for planned in app.checks.values():
+        if not planned.cron:
+            app.runner.run(planned, slot_at, now)
 
 
 def _lived(app: App) -> dict[str, Any]:
@@ -168,7 +179,7 @@ def _go_on(
     started: float,
 ) -> None:
     """Real time: the scheduler, the script, and at the end the morning report."""
-    standin.traffic.payments_per_minute = REAL_PAYMENTS_PER_MINUTE
+    standin.set_traffic(REAL_PAYMENTS_PER_MINUTE)
     ticker = Ticker(standin, period_seconds=0.5)
     ticker.start()
     app = application.build(_config(plan, server, real_toml))
@@ -191,26 +202,20 @@ def _go_on(
 
 
 def _play(plan: Plan, standin: StandIn, words: Words, ended: threading.Event) -> None:
-    """The script of faults, each step said."""
-    began = monotonic()
-    descriptions = {f.name: f.description for f, _ in standin.faults.states()}
-    steps = sorted(
-        [(on, name, True) for name, on, _ in SCRIPT]
-        + [(off, name, False) for name, _, off in SCRIPT]
-    )
-    for at, name, on in steps:
-        if ended.wait(max(0.0, min(at, plan.minutes * 60) - (monotonic() - began))):
-            return
-        if at >= plan.minutes * 60:
+    """The script of faults, each step said; what has no time to end is not begun."""
+    began, length = monotonic(), plan.minutes * 60
+    acts = [act for act in SCRIPT if act[2] + RECOVERY_SECONDS <= length]
+    steps = [(on, name, True) for name, on, _ in acts] + [
+        (off, name, False) for name, _, off in acts
+    ]
+    for at, name, on in sorted(steps):
+        if ended.wait(max(0.0, at - (monotonic() - began))):
             break
         standin.set_fault(name, on)
         key = "fault_on" if on else "fault_off"
-        _step(words.say(f"demo.{key}", name=name, description=descriptions[name]))
+        _step(words.say(f"demo.{key}", name=name, description=words.say(f"fault.{name}")))
         _step(words.say("demo.watch", what=words.say(f"demo.{name}{'' if on else '_end'}")))
-    for name, _, _ in SCRIPT:
-        standin.set_fault(name, False)
-    _step(words.say("demo.quiet"))
-    ended.wait(max(0.0, plan.minutes * 60 - (monotonic() - began)))
+    ended.wait(max(0.0, length - (monotonic() - began)))
 
 
 def _step(text: str) -> None:
@@ -293,8 +298,24 @@ def _interruptible() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _bar(title: str, total: float) -> Iterator[Any]:
+def _bar(title: str, total: float) -> Iterator[Callable[[float], None]]:
+    """A progress bar; lines of tenths where there is no terminal."""
     columns = (TextColumn(title), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn()) as progress:
+        if not progress.console.is_terminal:
+            yield _tenths(title, total)
+            return
         task = progress.add_task(title, total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+def _tenths(title: str, total: float) -> Callable[[float], None]:
+    told = 0
+
+    def advance(done: float) -> None:
+        nonlocal told
+        if (tenths := int(10 * done / total)) > told:
+            told = tenths
+            typer.echo(f"{title}: {10 * tenths} %")
+
+    return advance

@@ -94,8 +94,12 @@ def _receivers(config: Config) -> Iterator[Finding]:
 def _platform(config: Config, words: Words) -> Iterator[Finding]:
     base = {"url": config.platform.base_url}
     platform = platform_of(config)
+    told: set[str] = set()
     for part, fact in platform.services.healths().items():
         if isinstance(fact, Unseen):
+            if fact.part in told:
+                continue  # the way to several parts is one trouble
+            told.add(fact.part)
             reason = words.say(f"reason.{fact.reason}.text", part=fact.part, **fact.params)
             yield Finding("crit", "part_unseen", {"part": part, "reason": reason, **base})
         elif not fact.up:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from monitor.domain.baseline import (
     SKETCH_RELATIVE_ERROR,
     Comparison,
-    Judgement,
     Limits,
     Summary,
 )
@@ -25,6 +24,7 @@ from monitor.store.notes import Note, notes
 from monitor.store.reads_alerts import IncidentStory, incidents_between
 from monitor.store.reads_history import PassCounts, load_tests, pass_counts
 from monitor.store.reads_mcp import Known, known_stretches
+from monitor.store.reads_metrics import series_names
 from monitor.store.summaries import summaries
 
 EVENTS_MAX = 100
@@ -37,10 +37,11 @@ class Coverage:
     """How much of a period a check saw.
 
     `seen` (0 to 1): the passes that ran among those that were due, over the part of the period
-    in which the check is on record at all. `unknown` of its `passes` could not look.
+    for which there is a record at all; None: none was due. `unknown` of its `passes` could not
+    look.
     """
 
-    seen: float
+    seen: float | None
     passes: int
     unknown: int
 
@@ -52,6 +53,13 @@ class Figures:
     summary: Summary
     coverage: Coverage
     per_hour: float | None = None
+
+    @property
+    def judged(self) -> Summary:
+        """What is compared: the readings of a gauge; the rate of a counter, however often read."""
+        if self.per_hour is None:
+            return self.summary
+        return Summary(self.summary.count, self.summary.total, self.per_hour, self.per_hour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,8 @@ class Compared:
         """How far it moved, by its median or its p95; infinite if it came from nothing."""
         if self.word is Comparison.NOT_ENOUGH_HISTORY:
             return 0.0
-        return max(_size(self.change, self.now), _size(self.p95_change, self.now))
+        now, before = self.now.judged, self.before.judged
+        return max(_size(now.median, before.median), _size(now.p95, before.p95))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +155,7 @@ class _Period:
     def read(cls, tx: Connection, span: Span) -> _Period:
         found = summaries(tx, span.start, span.end)
         counts = pass_counts(tx, span.start, span.end)
-        known = known_stretches(tx, {check for check, _ in found} | counts.keys())
+        known = known_stretches(tx, {check for check, _ in series_names(tx)} | counts.keys())
         return cls(span, found, counts, known)
 
     def figures(self, key: tuple[str, str], spec: MetricSpec) -> Figures:
@@ -159,24 +168,25 @@ class _Period:
 
     def _coverage(self, check: str) -> Coverage:
         counts = self.counts.get(check)
-        if counts is None or not counts.passes:
-            return Coverage(0.0, 0, 0)
+        known = self._known_share(check)
+        if counts is None or not counts.passes + counts.missed:
+            return Coverage(None if known else 0.0, 0, 0)
         ran = counts.passes / (counts.passes + counts.missed)
-        return Coverage(ran * self._known_share(check), counts.passes, counts.unknown)
+        return Coverage(ran * known, counts.passes, counts.unknown)
 
     def _known_share(self, check: str) -> float:
-        """The part of the period in which the check is on record (to the hour)."""
-        known = self.known.get(check)
-        if known is None:
+        """The part of the period from the check's first pass to the last of any (to the hour)."""
+        if check not in self.known:
             return 0.0
-        start, end = max(self.span.start, known.start), min(self.span.end, known.end)
+        start = max(self.span.start, self.known[check].start)
+        end = min(self.span.end, max(known.end for known in self.known.values()))
         return max((end - start) / self.span.length, 0.0)
 
 
 def _compared(key: tuple[str, str], here: _Period, there: _Period, limits: Limits) -> Compared:
     spec = METRICS.get(metric_of(key[1]), MetricSpec(metric_of(key[1]), "", Worse.NEITHER))
     now, before = here.figures(key, spec), there.figures(key, spec)
-    judgement = _judge(now, before, spec, limits)
+    judgement = judge_periods(now.judged, before.judged, spec, limits)
     return Compared(
         *key,
         spec=spec,
@@ -186,18 +196,6 @@ def _compared(key: tuple[str, str], here: _Period, there: _Period, limits: Limit
         change=judgement.change,
         p95_change=relative(now.summary.p95, before.summary.p95),
     )
-
-
-def _judge(now: Figures, before: Figures, spec: MetricSpec, limits: Limits) -> Judgement:
-    """Gauges by their readings; counters by their rates, however often they were read."""
-    if spec.kind is Kind.GAUGE:
-        return judge_periods(now.summary, before.summary, spec, limits)
-    return judge_periods(_as_rate(now), _as_rate(before), spec, limits)
-
-
-def _as_rate(figures: Figures) -> Summary:
-    summary = figures.summary
-    return Summary(summary.count, summary.total, figures.per_hour, figures.per_hour)
 
 
 def relative(now: float | None, before: float | None) -> float | None:
@@ -217,7 +215,8 @@ def _importance(item: Compared) -> tuple[int, float, str, str]:
     return _ORDER.index(item.word), -item.size, item.check, item.series
 
 
-def _size(change: float | None, now: Figures) -> float:
+def _size(now: float | None, before: float | None) -> float:
+    change = relative(now, before)
     if change is not None:
         return abs(change)
-    return inf if now.summary.total else 0.0
+    return inf if now and before is not None else 0.0

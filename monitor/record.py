@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from monitor.domain import alert as alerts
 from monitor.domain import incident as incidents
 from monitor.domain.alert import Alert
+from monitor.domain.cause import Cause
 from monitor.domain.check import Memory
-from monitor.domain.incident import Cause, Change
+from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
 from monitor.store import incidents as incident_rows

@@ -149,12 +149,16 @@ def _alerts(report: Report, words: Words) -> Sequence[Part]:
 
 
 def _figures(report: Report, words: Words) -> Sequence[Part]:
-    rows = figure_rows(report.figures, words)
-    if not rows:
+    telling = [figure for figure in report.figures if not figure.is_still_zero]
+    rows = figure_rows(telling, words)
+    if not report.figures:
         return [_part("figures", words, [Line(words.say("report.figures_none"))])]
     now, before, earlier = _columns(report, words)
     said = words.say("report.figures_columns", now=now, before=before, earlier=earlier)
-    return [Part("figures", words.say("report.figures_heading"), (Line(said),), rows)]
+    lines = [Line(said)] if rows else []
+    if len(rows) < len(report.figures):
+        lines.append(Line(words.say("report.figures_zero", count=len(report.figures) - len(rows))))
+    return [Part("figures", words.say("report.figures_heading"), tuple(lines), rows)]
 
 
 def _drifts(report: Report, words: Words) -> Sequence[Part]:

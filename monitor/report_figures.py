@@ -19,6 +19,7 @@ STATISTICS = {
     "payments_per_minute": "median",
     "payment_amount_krw_avg": "mean",
     "refused_percent": "mean",
+    "request_ms": "p95",
     "response_ms": "p95",
     "settlement_success_percent": "mean",
     "refund_success_percent": "mean",

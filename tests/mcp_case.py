@@ -35,9 +35,7 @@ def app_with(
     """An app over an empty store whose named checks come to these verdicts; the others stay off."""
     config = parse(f'language = "{language}"\ntimezone = "Asia/Seoul"', {})
     dead = httpx.MockTransport(lambda request: httpx.Response(503))
-    app = build(
-        config, clock=lambda: NOW, store=fresh_store(folder), transport=dead, senders={}
-    )
+    app = build(config, clock=lambda: NOW, store=fresh_store(folder), transport=dead, senders={})
     planned = app.checks["services"]
     checks = {
         name: replace(planned, check=_check(name, verdict)) for name, verdict in verdicts.items()

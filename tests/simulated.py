@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import httpx
 
 from demo.platform import StandIn
 from monitor import app as application
@@ -13,6 +15,9 @@ from monitor.app import App
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
 from monitor.config import parse
 from monitor.domain.message import IncidentMessage
+from monitor.store.alerts import all_live_alerts
+from monitor.store.incidents import open_incidents
+from monitor.store.tables import to_micros
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul
 MINUTE = timedelta(minutes=1)
@@ -56,6 +61,7 @@ class World:
     app: App
     life: Life
     kept: Kept
+    transport: httpx.BaseTransport
 
     def live(self, minutes: float) -> None:
         """Live on for so long."""
@@ -77,6 +83,36 @@ class World:
         """Kind and root of every incident message so far."""
         return [(m.kind, m.root.key) for m in self.told]
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no alert lives, not even one that has not fired, and no incident is open."""
+        with self.app.store.read() as tx:
+            return not all_live_alerts(tx) and not open_incidents(tx)
+
+    def live_until_quiet(self, minutes_max: float) -> None:
+        """Live on until nothing is wrong any more, so long at the most."""
+        for _ in range(round(minutes_max)):
+            self.live(1)
+            if self.is_quiet:
+                return
+
+    def words(self, minutes: float) -> dict[str, list[str]]:
+        """The status words of each check's passes in the latest minutes, oldest first."""
+        since = to_micros(self.life.clock() - timedelta(minutes=minutes))
+        found: dict[str, list[str]] = {}
+        query = 'select "check", status from snapshots where at > ? order by at'
+        with self.app.store.read() as tx:
+            for check, status in tx.exec_driver_sql(query, (since,)):
+                found.setdefault(check, []).append(status)
+        return found
+
+    def watch_every(self, seconds: float, *, direct: bool = True, more: str = "") -> None:
+        """Go on with an engine that looks so often, on the same history."""
+        self.app.close()
+        text = config_text(self.standin.folder, every=seconds, direct=direct, more=more)
+        self.app = _app(text, self.life.clock, self.transport, self.kept)
+        self.life = Life(self.standin, self.app, self.life.clock)
+
     def close(self) -> None:
         """Let go of the files."""
         self.app.close()
@@ -93,19 +129,24 @@ def world(
     every: float = 60,
     more: str = "",
     start: datetime = START,
+    transport: Callable[[StandIn], httpx.BaseTransport] = InProcess,
 ) -> World:
     """A fresh platform and engine, both at `start`."""
     standin = StandIn(
         folder, seed, start=start, payments_per_minute=payments_per_minute, as_original=as_original
     )
-    kept, clock = Kept(), SimulatedClock(start)
-    app = application.build(
-        parse(config_text(folder, every=every, direct=direct, more=more), {}),
+    kept, clock, way = Kept(), SimulatedClock(start), transport(standin)
+    app = _app(config_text(folder, every=every, direct=direct, more=more), clock, way, kept)
+    return World(standin, app, Life(standin, app, clock), kept, way)
+
+
+def _app(text: str, clock: SimulatedClock, transport: httpx.BaseTransport, kept: Kept) -> App:
+    return application.build(
+        parse(text, {}),
         clock=clock,
-        transport=InProcess(standin),
+        transport=transport,
         senders={"kept": kept},
         is_simulated=True,
         is_durable=False,
         deliver_every=MINUTE,
     )
-    return World(standin, app, Life(standin, app, clock), kept)

@@ -50,13 +50,6 @@ def unseen(database: Database) -> set[tuple[str, Why, str]]:
 def test_counts_are_sums_over_the_shards(database):
     counts = database.counts()
     assert (counts.payments, counts.outbox_total, counts.outbox_waiting) == (80, 2 * 93, 0)
-    assert counts.ledger_entries == 2 * (38 + 12)
-    assert {s.status: s.count for s in counts.payments_by_status} == {
-        "CAPTURED": 50,
-        "CAPTURE_REQUESTED": 4,
-        "REFUNDED": 24,
-        "REFUND_REQUESTED": 2,
-    }
     assert counts.shards == {"shard1": "UP", "shard2": "UP"}
 
 

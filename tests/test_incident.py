@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.cause import Cause, root_of
 from monitor.domain.check import Status
-from monitor.domain.incident import Cause, Incident, Policy, Silence, advance, root_of
+from monitor.domain.incident import Incident, Policy, Silence, advance
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 CAUSES = (

@@ -13,8 +13,8 @@ from sqlalchemy import Select
 
 import checks.invariants
 from checks.sources.database_tables import Scope
+from monitor.domain.cause import Cause
 from monitor.domain.check import Status
-from monitor.domain.incident import Cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from sqlalchemy import Integer, Row, Select, and_, bindparam, case, func, litera
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import (
     BEFORE,
-    LEDGER,
     OUTBOX,
     PAYMENT,
     REFUND,
@@ -22,7 +21,7 @@ from checks.sources.database_tables import (
     aware_utc,
     naive_utc,
 )
-from checks.sources.database_window import low_key, low_statement
+from checks.sources.database_window import low_key, low_statement, row_count
 from checks.sources.facts import (
     BookCounts,
     Fact,
@@ -160,32 +159,23 @@ def _add_statuses(statuses: Iterable[StatusCount]) -> tuple[StatusCount, ...]:
 
 # --- row counts --------------------------------------------------------------------------------
 
-_STATUS_COUNTS = select(_P.status, _COUNT).group_by(_P.status)
-_LEDGER_COUNT = select(func.count(LEDGER.c.entry_id))
-_OUTBOX_COUNT = select(func.count(_O.event_id))
 _WAITING_COUNT = select(func.count(_O.event_id)).where(_WAITS)
 
 
 def counts(snapshot: Snapshot) -> Fact[BookCounts]:
     """One shard's row counts."""
-    if missing := snapshot.lacks(_STATUS_COUNTS, _LEDGER_COUNT, _OUTBOX_COUNT, _WAITING_COUNT):
+    clocks = [low_statement(table) for table in ("payment", "outbox_event")]
+    if missing := snapshot.lacks(_WAITING_COUNT, *clocks):
         return snapshot.unseen_columns(missing)
-    statuses = [StatusCount(r.status, r.count_) for r in snapshot.rows(_STATUS_COUNTS, {})]
-    ledger, total, waiting = (
-        snapshot.rows(statement, {})[0][0]
-        for statement in (_LEDGER_COUNT, _OUTBOX_COUNT, _WAITING_COUNT)
-    )
-    payments = sum(s.count for s in statuses)
-    up = {snapshot.shard: "UP"}
-    return BookCounts(payments, tuple(statuses), ledger, total, waiting, up)
+    waiting = snapshot.rows(_WAITING_COUNT, {})[0][0]
+    payments, events = (row_count(snapshot, table) for table in ("payment", "outbox_event"))
+    return BookCounts(payments, events, waiting, {snapshot.shard: "UP"})
 
 
 def add_counts(parts: Sequence[BookCounts]) -> BookCounts:
     """The shards' counts together."""
     return BookCounts(
         payments=sum(part.payments for part in parts),
-        payments_by_status=_add_statuses(s for part in parts for s in part.payments_by_status),
-        ledger_entries=sum(part.ledger_entries for part in parts),
         outbox_total=sum(part.outbox_total for part in parts),
         outbox_waiting=sum(part.outbox_waiting for part in parts),
         shards={shard: state for part in parts for shard, state in part.shards.items()},

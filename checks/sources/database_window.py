@@ -12,6 +12,7 @@ from sqlalchemy import Integer, Row, Select, bindparam, func, select
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import CLOCKS, ROWS
 
+_UNSETTLED = 1000  # keys before the end whose rows may still be committed
 _STEP = 32  # rows read from where the window began at the last look
 
 
@@ -43,6 +44,35 @@ def low_key(snapshot: Snapshot, table: str, start: datetime, mark: str = "") -> 
         low = low or _bisect(snapshot, table, start, rows[-1].key + 1)
     snapshot.marks[mark or table] = max(1, low - 1)
     return low
+
+
+def row_count(snapshot: Snapshot, table: str) -> int:
+    """How many rows an append-only table has: those up to a mark are counted once only.
+
+    The mark stays behind the end, for keys are not committed in their order.
+    """
+    until, counted = snapshot.marks.get(f"{table} mark", 0), snapshot.marks.get(f"{table} rows", 0)
+    last = snapshot.rows(_last_statement(table), {})[0][0] or 0
+    if last < until:
+        until = counted = 0
+    new_until = max(until, last - _UNSETTLED)
+    if new_until - until >= _UNSETTLED:
+        counted += _counted(snapshot, table, until, new_until)
+        until = new_until
+        snapshot.marks[f"{table} mark"], snapshot.marks[f"{table} rows"] = until, counted
+    return counted + _counted(snapshot, table, until, last)
+
+
+@lru_cache(maxsize=16)
+def _count_statement(table: str) -> Select[Any]:
+    key, _ = CLOCKS[table]
+    after, until = bindparam("after", type_=Integer()), bindparam("until", type_=Integer())
+    return select(func.count(key)).where(key > after, key <= until)
+
+
+def _counted(snapshot: Snapshot, table: str, after: int, until: int) -> int:
+    params = {"after": after, "until": until}
+    return int(snapshot.rows(_count_statement(table), params)[0][0])
 
 
 def _bisect(snapshot: Snapshot, table: str, start: datetime, low: int) -> int:

@@ -268,11 +268,9 @@ class PaymentStatistics:
 
 @dataclass(frozen=True, slots=True)
 class BookCounts:
-    """The row counts of the platform's tables; by shard where they are told apart."""
+    """How many payments and outbox events there are, and the shards that were counted."""
 
     payments: int
-    payments_by_status: tuple[StatusCount, ...]
-    ledger_entries: int
     outbox_total: int
     outbox_waiting: int
     shards: Mapping[str, str]  # shard -> UP, DOWN, UNCONFIGURED
@@ -280,7 +278,10 @@ class BookCounts:
 
 @dataclass(frozen=True, slots=True)
 class WorkStats:
-    """What a worker (settlement or refund) did with its requests, since ever."""
+    """What a worker (settlement or refund) did with its requests, since ever.
+
+    `unseen` are the shards that these figures do not cover.
+    """
 
     work: str  # settlement, refund
     total: int
@@ -290,6 +291,7 @@ class WorkStats:
     dead_letters: int
     delayed: int
     amount_krw: float
+    unseen: tuple[Unseen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

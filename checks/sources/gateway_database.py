@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -75,8 +76,15 @@ class DatabaseReads:
         return self._ask("database", path, _statistics, {"timeRange": time_range})
 
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
-        """What the settlement or refund worker did."""
-        return self._ask("database", f"/stats/{kind}", lambda f: _work(f, kind))
+        """What the settlement or refund worker did; and the shards not looked at."""
+        work = self._ask("database", f"/stats/{kind}", lambda f: _work(f, kind))
+        if isinstance(work, Unseen):
+            return work
+        found = self.database_stats()
+        if isinstance(found, Unseen):
+            return replace(work, unseen=(found,))
+        unseen = tuple(f for f in found.shards.values() if isinstance(f, Unseen))
+        return replace(work, unseen=unseen)
 
     def books(
         self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]

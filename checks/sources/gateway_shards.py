@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.sources.facts import BookCounts, Fact, StatusCount, Unseen, Why, cut
+from checks.sources.facts import BookCounts, Fact, Unseen, Why, cut
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_fields import Fields
 
@@ -23,11 +23,6 @@ def book_counts(fields: Fields, shards: Mapping[str, Fact[str]]) -> BookCounts:
     outbox = fields.object("outboxEvents")
     return BookCounts(
         fields.count("totalPayments"),
-        tuple(
-            StatusCount(cut(row.text("status"), 50), row.count("count"))
-            for row in fields.rows("paymentsByStatus")
-        ),
-        fields.count("ledgerEntryCount"),
         outbox.count("total"),
         outbox.count("unpublished"),
         {name: _word(fact) for name, fact in shards.items()},

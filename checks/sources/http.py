@@ -98,7 +98,10 @@ class Wire:
         try:
             if response.is_redirect:
                 return self._unseen(Why.GARBLED, "redirect", path, _redirect(response))
-            body = joined(response.iter_raw(), bytes_max)
+            # A transport may hand over a response that is read already.
+            is_read = response.is_stream_consumed
+            chunks = [response.content] if is_read else response.iter_raw()
+            body = joined(chunks, bytes_max)
         finally:
             response.close()
         if body is None:

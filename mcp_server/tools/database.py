@@ -122,6 +122,7 @@ def _outbox(
         oldest_age_seconds=max(shard["oldest_age_seconds"] for shard in shards),
         shards=", ".join(shard["shard_text"] or "-" for shard in late),
         unseen=unseen,
+        title=desk.words.finding(found[0][1], desk.now).title if found and not late else "",
     )
 
 

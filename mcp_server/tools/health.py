@@ -1,6 +1,6 @@
 """How the platform stands right now, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -50,8 +50,10 @@ def get_system_overview(ctx: Context[Desk]) -> CallToolResult:
     """The whole platform at a glance: every check live, today's payments, open incidents (stored),
     and key figures of the last hour beside the same hour a week ago. The first thing to ask."""
     desk = ctx.request_context.lifespan_context
-    seen = desk.live(name for name in desk.checks() if not desk.app.checks[name].check.explains)
+    everything = desk.live()
+    seen = _looking(desk, everything)
     found = findings_of(seen)
+    causes = cause_rows(desk, everything)
     incidents = incidents_open(desk)
     evidence = {
         "checks": check_rows(desk, seen),
@@ -62,7 +64,7 @@ def get_system_overview(ctx: Context[Desk]) -> CallToolResult:
     }
     answer = Answer(
         verdict=_verdict(seen),
-        summary=_summary(desk, seen) + " " + desk.say("incidents", count=incidents["open"]),
+        summary=f"{_summary(desk, seen, causes)} {_history(desk, incidents)}",
         origin="live",
         measured_at=desk.now,
         evidence=evidence,
@@ -80,7 +82,7 @@ def diagnose_issues(ctx: Context[Desk]) -> CallToolResult:
     desk = ctx.request_context.lifespan_context
     seen = desk.live()
     causes = cause_rows(desk, seen)
-    checked = {n: each for n, each in seen.items() if not desk.app.checks[n].check.explains}
+    checked = _looking(desk, seen)
     answer = Answer(
         verdict=_verdict(checked),
         summary=told(desk, causes, len(checked)),
@@ -94,19 +96,34 @@ def diagnose_issues(ctx: Context[Desk]) -> CallToolResult:
     return result(answer, desk.now)
 
 
+def _looking(desk: Desk, seen: Mapping[str, Observed]) -> dict[str, Observed]:
+    """The checks that look themselves, without the one that explains."""
+    return {n: each for n, each in seen.items() if not desk.app.checks[n].check.explains}
+
+
 def _verdict(seen: Mapping[str, Observed]) -> Status:
     """The worst of the checks; without any, nobody looked."""
     return worst(each.verdict.status for each in seen.values()) if seen else Status.UNKNOWN
 
 
-def _summary(desk: Desk, seen: Mapping[str, Observed]) -> str:
+def _history(desk: Desk, incidents: Mapping[str, Any]) -> str:
+    if incidents["is_stale"]:
+        return desk.say("history_stale", at=incidents["measured_at"])
+    return desk.say("incidents", count=incidents["open"])
+
+
+def _summary(
+    desk: Desk, seen: Mapping[str, Observed], causes: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """How many findings there are, and the worst: its cause, where causes are known."""
     found = findings_of(seen)
     if not seen:
         return desk.say("no_checks")
     if not found:
         return desk.say("well", checks=len(seen))
     counts: dict[str, Any] = count_by_status(found)
-    title = desk.words.finding(found[0][1], desk.now).title
+    worst_of_all = desk.words.finding(found[0][1], desk.now).title
+    title = causes[0]["title_text"] if causes else worst_of_all
     return desk.say("found", checks=len(seen), title=title, **counts)
 
 

@@ -135,12 +135,15 @@ def _told(desk: Desk, found: PeriodComparison) -> str:
     words = Counter(item.word for item in found.series)
     counts = {word.value: words[word] for word in Comparison}
     if not found.series or words[Comparison.NOT_ENOUGH_HISTORY] == len(found.series):
-        return desk.say("compare_nothing", start=found.before.start, end=found.before.end)
+        return desk.say(
+            "compare_nothing", _now=None, start=found.before.start, end=found.before.end
+        )
     first = found.series[0]
     told = first.word in (Comparison.REGRESSION, Comparison.IMPROVEMENT)
     largest = max((first.change or 0, first.p95_change or 0), key=abs)
     return desk.say(
         "compare",
+        _now=None,  # both ends of a span with their dates
         start=found.now.start,
         end=found.now.end,
         first=desk.words.series(first.series) if told else "",
@@ -155,7 +158,7 @@ def metric_history(
     hours: Annotated[float, Field(gt=0, le=43_920)] = 24,
     start: Time = None,
     end: Time = None,
-    subject: Annotated[str | None, Field(max_length=300)] = None,
+    subject: Annotated[str | None, Field(max_length=1000)] = None,
     check: Annotated[str | None, Field(max_length=60)] = None,
     points: Annotated[int, Field(ge=1, le=100)] = POINTS,
 ) -> CallToolResult:
@@ -221,6 +224,7 @@ def _course(desk: Desk, name: str, asked: Span, rows: list[dict[str, Any]], seri
     first = max(rows, key=lambda row: row["readings"])
     return desk.say(
         "metric",
+        _now=None,
         metric=desk.words.series(name),
         start=asked.start,
         end=asked.end,

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.cause import Cause, explains, is_caused, root_of
 from monitor.domain.check import Status, worst
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A declared consequence: an alert like `effect` follows from an alert like `cause`.
-
-    Both are patterns over `code:subject`; `*` matches anything, and `{x}` the same text in both.
-    """
-
-    effect: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +26,14 @@ class Policy:
     """When an incident speaks.
 
     `wait`: how long one with possible causes waits for them; `wait_max`: the longest wait while
-    such a cause is pending; `update_every`: the shortest time between two updates;
-    `remind_crit`, `remind_warn`: how often one that goes on is said again.
+    such a cause is pending; `cause_late_max`: by how much a cause may be seen after what follows
+    from it, before it is taken for another matter; `update_every`: the shortest time between two
+    updates; `remind_crit`, `remind_warn`: how often one that goes on is said again.
     """
 
     wait: timedelta = timedelta(seconds=30)
     wait_max: timedelta = timedelta(minutes=3)
+    cause_late_max: timedelta = timedelta(minutes=30)
     update_every: timedelta = timedelta(minutes=5)
     remind_crit: timedelta = timedelta(hours=4)
     remind_warn: timedelta = timedelta(hours=24)
@@ -86,45 +76,6 @@ class Change:
     notice: Notice | None = None
 
 
-def explains(causes: Sequence[Cause], cause_key: str, effect_key: str) -> bool:
-    """Whether an alert `cause_key` is a declared cause of an alert `effect_key`."""
-    if cause_key == effect_key:
-        return False
-    return any(_matches(rule, cause_key, effect_key) for rule in causes)
-
-
-def _matches(rule: Cause, cause_key: str, effect_key: str) -> bool:
-    effect = _pattern(rule.effect).fullmatch(effect_key)
-    cause = _pattern(rule.cause).fullmatch(cause_key)
-    if effect is None or cause is None:
-        return False
-    shared = effect.groupdict().keys() & cause.groupdict().keys()
-    return all(effect[name] == cause[name] for name in shared)
-
-
-@lru_cache(maxsize=512)
-def _pattern(text: str) -> re.Pattern[str]:
-    escaped = re.escape(text).replace(r"\*", ".*")
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", escaped))
-
-
-def root_of(key: str, active: Iterable[str], causes: Sequence[Cause]) -> str:
-    """The first cause of `key` among the active keys: follow the causes up to where they end."""
-    known = sorted(set(active))
-    seen = {key}
-    while True:
-        above = [k for k in known if k not in seen and explains(causes, k, key)]
-        if not above:
-            return key
-        key = above[0]
-        seen.add(key)
-
-
-def is_caused(key: str, causes: Sequence[Cause]) -> bool:
-    """Whether anything at all is declared that `key` could follow from."""
-    return any(_pattern(rule.effect).fullmatch(key) for rule in causes)
-
-
 @dataclass(slots=True)
 class _Board:
     """The open incidents while one moment is decided."""
@@ -162,12 +113,11 @@ def _place(board: _Board) -> None:
     """Give every firing alert its incident: the one of its cause, or a new one."""
     placed = {member for incident in board.incidents for member in incident.members}
     firing = {i: a for i, a in board.alerts.items() if a.phase is Phase.FIRING}
-    keys = [a.key for a in firing.values()]
     for alert_id, alert in sorted(firing.items()):
         if alert_id in placed:
             continue
-        root = root_of(alert.key, keys, board.causes)
-        home = _home(board, alert.key, root)
+        root = root_of(alert.key, _timely(board, alert), board.causes)
+        home = _home(board, alert, root)
         if home is None:
             board.incidents.append(Incident(root, board.now, alert.status, (alert_id,)))
         else:
@@ -177,22 +127,38 @@ def _place(board: _Board) -> None:
             board.incidents[home] = joined
 
 
-def _home(board: _Board, key: str, root: str) -> int | None:
-    for index, incident in enumerate(board.incidents):
-        if not incident.closed and incident.root in (root, key):
-            return index
-    for index, incident in enumerate(board.incidents):
-        if not incident.closed and explains(board.causes, incident.root, key):
-            return index
-    return None
+def _timely(board: _Board, effect: Alert) -> list[str]:
+    """The keys of the firing alerts from which this one may follow at all.
+
+    What a source can never see follows from no trouble, and neither does anything from what
+    began long after it.
+    """
+    if effect.params.get("why") == "blind":
+        return []
+    latest = effect.since + board.policy.cause_late_max
+    firing = (a for a in board.alerts.values() if a.phase is Phase.FIRING)
+    return [a.key for a in firing if a.since <= latest]
+
+
+def _home(board: _Board, alert: Alert, root: str) -> int | None:
+    opened = [(n, i) for n, i in enumerate(board.incidents) if not i.closed]
+    same = [n for n, incident in opened if incident.root in (root, alert.key)]
+    if same or alert.params.get("why") == "blind":
+        return same[0] if same else None
+    latest = alert.since + board.policy.cause_late_max
+    causing = [
+        n
+        for n, incident in opened
+        if explains(board.causes, incident.root, alert.key) and incident.opened_at <= latest
+    ]
+    return causing[0] if causing else None
 
 
 def _merge(board: _Board) -> None:
     """Re-root incidents whose cause fires now, and fold those with one root into the oldest."""
-    keys = [a.key for a in board.alerts.values() if a.phase is Phase.FIRING]
     merged: dict[str, Incident] = {}
     absorbed: list[Incident] = []
-    for incident in (replace(i, root=_root(board, i, keys)) for i in board.incidents):
+    for incident in (replace(i, root=_root(board, i)) for i in board.incidents):
         first = merged.get(incident.root)
         if first is None or incident.closed:
             merged[incident.root if not incident.closed else f"closed {incident.id}"] = incident
@@ -211,11 +177,13 @@ def _rank(incident: Incident) -> tuple[bool, datetime]:
     return incident.told is None, incident.opened_at
 
 
-def _root(board: _Board, incident: Incident, keys: Sequence[str]) -> str:
+def _root(board: _Board, incident: Incident) -> str:
     """The cause of an incident; once found it stays, even when it ends before the rest."""
-    if incident.closed:
+    roots = [a for a in _members(board, incident) if a.key == incident.root]
+    if incident.closed or not roots:
         return incident.root
-    return root_of(incident.root, keys, board.causes)
+    first = min(roots, key=lambda alert: alert.since)
+    return root_of(incident.root, _timely(board, first), board.causes)
 
 
 def _refresh(board: _Board, incident: Incident) -> Incident:

@@ -68,6 +68,7 @@ _GAUGES = (
     MetricSpec("payments_per_minute", "payments/min", Worse.LOWER, watched=True, effect_min=1),
     MetricSpec("payment_amount_krw_avg", "KRW", Worse.NEITHER),
     MetricSpec("refused_percent", "%", Worse.HIGHER, watched=True, effect_min=2),
+    MetricSpec("request_ms", "ms", Worse.HIGHER, watched=True, effect_min=200),
     # load tests
     MetricSpec("load_test_p95_ms", "ms", Worse.HIGHER),
     MetricSpec("load_test_median_ms", "ms", Worse.HIGHER),

@@ -58,6 +58,12 @@ class Figure:
     word_earlier: str
     trend: tuple[float | None, ...] = ()
 
+    @property
+    def is_still_zero(self) -> bool:
+        """Whether it stands at zero, as it did in both earlier periods and the days between."""
+        seen = [self.now, self.before, self.earlier, *self.trend]
+        return self.now == 0 and not any(seen)
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:

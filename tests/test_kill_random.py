@@ -1,0 +1,52 @@
+"""kill -9 at random moments, many times: what was recorded stays, what was owed arrives."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from kill_case import Site, ready, repeats, site, stop, until
+
+KILLS = 15
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    with site(tmp_path, {"services": ""}) as place:
+        recorded: set[tuple[object, ...]] = set()
+        for number in range(KILLS):
+            recorded |= live_and_die(place, chance, is_ill=number % 4 < 2)
+        place.standin.set_fault("redis_down", False)
+        process = ready(place.start())
+        passes = len(place.snapshots()) + 1
+        until(lambda: is_all_told(place, passes), "the end of every incident")
+        assert stop(process) == 0
+        assert recorded <= place.snapshots()
+        assert len(place.owed()) >= 4
+        assert len(repeats(place)) <= KILLS
+        assert place.rows(_UNPAIRED) == []
+
+
+def live_and_die(place: Site, chance: random.Random, is_ill: bool) -> set[tuple[object, ...]]:
+    """One short life; the passes that were on record just before its end."""
+    process = place.start()
+    place.standin.set_fault("redis_down", is_ill)
+    time.sleep(chance.uniform(0.05, 1.4))
+    recorded = place.snapshots()
+    process.kill()
+    process.wait()
+    return recorded
+
+
+def is_all_told(place: Site, passes: int) -> bool:
+    """Whether more passes than these are on record, all incidents closed, and all is sent."""
+    if len(place.snapshots()) <= passes or place.rows(_OPEN):
+        return False
+    return all(row["state"] == "sent" for row in place.owed())
+
+
+_OPEN = "SELECT id FROM incidents WHERE closed = 0"
+_UNPAIRED = "SELECT slot_at FROM snapshots EXCEPT SELECT slot_at FROM job_runs"
