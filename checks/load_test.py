@@ -154,4 +154,5 @@ CHECK = Check(
     cron="0 4 * * 0",
     timeout=timedelta(minutes=20),
     enabled=False,
+    live=False,
 )

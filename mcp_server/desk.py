@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from monitor.run_check import Observed
     from monitor.words import Words
 
-NOT_LIVE = ("load_test",)  # to look at it is to put the platform under load
 STALE_MIN = timedelta(minutes=10)
 _LOOKED = (Status.OK, Status.WARN, Status.CRIT)
 _LAST_SEEN_MAX = timedelta(days=30)
@@ -42,8 +41,9 @@ class Desk:
 
     def checks(self, wanted: Iterable[str] | None = None) -> list[str]:
         """The configured checks that may be looked at live, of all or of those wanted."""
-        names = self.app.checks if wanted is None else wanted
-        return [n for n in names if n in self.app.checks and n not in NOT_LIVE]
+        planned = self.app.checks
+        names = planned if wanted is None else wanted
+        return [n for n in names if n in planned and planned[n].check.live]
 
     def live(self, names: Iterable[str] | None = None) -> dict[str, Observed]:
         """Look now, and record nothing."""

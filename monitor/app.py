@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from monitor.render import renderer
 from monitor.report_job import owe_report
 from monitor.run_check import Observed, Planned, Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
-from monitor.store import reads_history, reads_metrics
+from monitor.store import reads_history, reads_metrics, writes
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.prune import prune
 from monitor.timetable import Timetable
@@ -32,6 +33,7 @@ from monitor.words import Words
 
 CAUSES_ALL = (*CAUSES, *implied_causes())
 DELIVER_EVERY = timedelta(seconds=2)
+LIVE_MAX = 8
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_BUDGET = timedelta(seconds=20)
 
@@ -55,11 +57,17 @@ class App:
         return [*self._check_jobs(), *self._report_jobs(), *self._house_jobs()]
 
     def live(self, names: Iterable[str] | None = None) -> dict[str, Observed]:
-        """The checks as they stand right now: looked and judged, nothing recorded."""
-        wanted = list(self.checks if names is None else names)
-        now = self.clock()
-        seen = {n: self._observe(n, now, ()) for n in wanted if not self._explains(n)}
-        sightings = tuple(s for each in seen.values() for s in _sightings(each))
+        """The checks as they stand right now, side by side: looked and judged, nothing recorded.
+
+        Without names all of them, but for those that put load on the platform.
+        """
+        wanted = [n for n, p in self.checks.items() if p.check.live] if names is None else [*names]
+        now, stored = self.clock(), _latest(self.store)
+        looking = [name for name in wanted if not self._explains(name)]
+        with ThreadPoolExecutor(LIVE_MAX, "live") as pool:
+            found = pool.map(lambda name: self._observe(name, now, ()), looking)
+            seen = dict(zip(looking, found, strict=True))
+        sightings = tuple(s for each in seen.values() for s in _sightings(each, _since(stored)))
         return seen | {n: self._observe(n, now, sightings) for n in wanted if self._explains(n)}
 
     def deliver(self) -> int:
@@ -74,7 +82,8 @@ class App:
         return self.checks[name].check.explains
 
     def _observe(self, name: str, now: datetime, sightings: tuple[Sighting, ...]) -> Observed:
-        memory = self.runner.recorder.memory(name)
+        with self.store.read() as tx:  # the scheduler may be another process: read it fresh
+            memory = writes.memory_of(tx, name)
         return self.runner.observe(self.checks[name], memory, now, lambda: sightings)
 
     def _check_jobs(self) -> list[Job]:
@@ -213,10 +222,13 @@ def _latest(store: Store) -> tuple[Sighting, ...]:
         return reads_history.latest_sightings(tx)
 
 
-def _sightings(seen: Observed) -> list[Sighting]:
-    """A live pass as the check that explains others sees it."""
-    status = seen.verdict.status
-    found = seen.verdict.findings
+def _since(stored: tuple[Sighting, ...]) -> dict[tuple[str, str], datetime | None]:
+    return {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
+
+
+def _sightings(seen: Observed, since: Mapping[tuple[str, str], datetime | None]) -> list[Sighting]:
+    """A live pass as the check that explains others sees it; what goes on began when it began."""
+    name, status, found = seen.name, seen.verdict.status, seen.verdict.findings
     if not found:
-        return [Sighting(seen.name, status, seen.at)]
-    return [Sighting(seen.name, status, seen.at, finding, seen.at) for finding in found]
+        return [Sighting(name, status, seen.at)]
+    return [Sighting(name, status, seen.at, f, since.get((name, f.key)) or seen.at) for f in found]

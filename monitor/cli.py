@@ -33,13 +33,15 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     settings.database.parent.mkdir(parents=True, exist_ok=True)
+    ended = end_asked()
     try:
         with only_scheduler(settings.database):
             app = build(settings)
             scheduler = Scheduler(app.calendar, app.jobs())
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.base_url}")
             scheduler.start()
-            wait_for_the_end()
+            while not ended.wait(3600):
+                pass
             typer.echo("paypulse: stopping")
             scheduler.stop()
             app.deliver()
@@ -48,13 +50,12 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         fail(str(error))
 
 
-def wait_for_the_end() -> None:
-    """Sleep until Ctrl-C or SIGTERM."""
+def end_asked() -> threading.Event:
+    """Set by Ctrl-C or SIGTERM from now on; nothing is cut off any more."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    while not ended.wait(3600):
-        pass
+    return ended
 
 
 @main.command()

@@ -61,10 +61,10 @@ def fault(
     base = url or _running(folder or default_folder())
     try:
         if name == "list":
+            words = Words(language, UTC)
             for each in httpx.get(f"{base}/demo/faults").json()["faults"]:
-                typer.echo(
-                    f"{'on ' if each['on'] else 'off'} {each['name']}: {each['description']}"
-                )
+                state = "on " if each["on"] else "off"
+                typer.echo(f"{state} {each['name']}: {words.say('fault.' + each['name'])}")
             return
         if state not in ("on", "off"):
             fail(f"{state!r}: on or off is expected, as in `paypulse demo fault {name} on`")

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from checks.sources.k6 import find_binary
 from demo.platform import StandIn
@@ -24,6 +23,7 @@ from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_config import history_toml, real_toml
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
+from monitor.cli_progress import progress_bar
 from monitor.config import Config, parse
 from monitor.lock import only_scheduler
 from monitor.report_command import print_report
@@ -137,7 +137,7 @@ def _live_history(
     life = Life(standin, app, clock, switch_times(standin.now, _faults_within(plan.days)))
     total = plan.days * 24 * 3600
     start = standin.now
-    with _bar(words.say("demo.history"), total) as advance:
+    with progress_bar(words.say("demo.history"), total) as advance:
         while (now := datetime.now(UTC)) - clock() > timedelta(seconds=1) and not ended.is_set():
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
@@ -295,27 +295,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _bar(title: str, total: float) -> Iterator[Callable[[float], None]]:
-    """A progress bar; lines of tenths where there is no terminal."""
-    columns = (TextColumn(title), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn()) as progress:
-        if not progress.console.is_terminal:
-            yield _tenths(title, total)
-            return
-        task = progress.add_task(title, total=total)
-        yield lambda done: progress.update(task, completed=done)
-
-
-def _tenths(title: str, total: float) -> Callable[[float], None]:
-    told = 0
-
-    def advance(done: float) -> None:
-        nonlocal told
-        if (tenths := int(10 * done / total)) > told:
-            told = tenths
-            typer.echo(f"{title}: {10 * tenths} %")
-
-    return advance

@@ -86,7 +86,7 @@ class Runner:
         result = lane.run(lambda: _look(planned.check, look), planned.timeout)
         took_ms = (perf_counter() - started) * 1000
         verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
-        return Observed(planned.check.name, now, took_ms, verdict, after)
+        return Observed(planned.check.name, now, took_ms, _bounded(verdict), after)
 
     def _regressions(self, name: str, verdict: Verdict, now: datetime) -> list[Finding]:
         return self.baselines.regressions(name, verdict, now) if self.baselines else []
@@ -108,6 +108,10 @@ def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
         params = {"timeout_seconds": seconds}  # type: ignore[dict-item]
     about: Params = {"part": f"check/{name}", "why": "limit", "reason": reason, **params}
     return Verdict.of([Finding("blind", Status.UNKNOWN, f"check/{name}", about)])
+
+
+def _bounded(verdict: Verdict) -> Verdict:
+    return replace(verdict, findings=bound(verdict.findings))
 
 
 def bound(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import time
 from pathlib import Path
 
+import pytest
 from kill_case import WAIT_SECONDS, ready, repeats, site, stop, until
+
+from monitor.lock import LockedError, lock_path, only_scheduler
 
 
 def test_a_second_run_is_refused_and_reading_commands_work_beside_the_first(
@@ -54,3 +59,14 @@ def test_a_run_that_is_ended_while_slack_hangs_ends_soon_and_the_next_one_tells(
         place.await_told(2)
         assert stop(process) == 0
         assert repeats(place) == []
+
+
+def test_who_looks_up_the_holder_keeps_no_scheduler_from_starting(tmp_path: Path) -> None:
+    database = tmp_path / "paypulse.db"
+    with lock_path(database).open("a+") as asked:
+        fcntl.flock(asked, fcntl.LOCK_SH)
+        leaves = threading.Timer(0.02, lambda: fcntl.flock(asked, fcntl.LOCK_UN))
+        leaves.start()
+        with only_scheduler(database), pytest.raises(LockedError), only_scheduler(database):
+            pass
+        leaves.join()

@@ -13,6 +13,7 @@ from mcp import Client
 from mcp_case import NOW, answer, app_with, found
 from store_case import record
 
+from checks.load_test import CHECK
 from checks.sources.facts import Unseen, Why, blind
 from mcp_server.server import build_server
 from monitor.domain.check import Finding, Metric, Status
@@ -83,6 +84,9 @@ def test_a_live_look_records_nothing(tmp_path):
 def test_a_load_test_is_never_started_by_looking(tmp_path):
     started = []
     app = app_with(tmp_path, {"services": found(), "load_test": lambda: started.append(1)})
+    planned = app.checks["load_test"]
+    check = replace(planned.check, live=CHECK.live)
+    app.checks = {**app.checks, "load_test": replace(planned, check=check)}
     for tool in ("get_system_overview", "diagnose_issues", "check_all_services"):
         answer(app, tool)
     assert started == []

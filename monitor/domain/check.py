@@ -128,7 +128,8 @@ class Check:
 
     `options` is a frozen dataclass of thresholds and settings with defaults. The rest are
     defaults that the configuration may change; `cron` (five fields) takes the place of `every`.
-    `explains` tells a check whose findings only explain others': they raise no alert.
+    `explains` tells a check whose findings only explain others': they raise no alert; `live` one
+    that may be run at any moment (False: it puts load on the platform, and runs when it is named).
     """
 
     name: str
@@ -140,3 +141,4 @@ class Check:
     timeout: timedelta = timedelta(seconds=20)
     enabled: bool = True
     explains: bool = False
+    live: bool = True

@@ -1,0 +1,198 @@
+"""A storm at Slack while incidents fire and resolve: everything arrives, in order, hardly twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from simulated import MINUTE, START
+from slack_server import TOKEN, Accepted, SlackServer
+
+from demo.platform import StandIn
+from monitor import app as application
+from monitor import plugins
+from monitor.app import App
+from monitor.cli_demo_life import InProcess, Life, SimulatedClock, switch_times
+from monitor.config import parse
+from monitor.domain.delivery import Message as Delivered
+from monitor.outbox import DeliveryPolicy
+from monitor.render import renderer
+from monitor.store import notifications
+from monitor.store.notifications import Message
+
+CHECKS = ("services", "breakers", "dead_letters", "reconciliation")
+# Fault -> in which minute it comes, and how many it lasts.
+TROUBLE = {
+    "redis_down": (3, 8),
+    "poison_message": (5, 2),
+    "broker_down": (14, 12),
+    "ledger_wrong_amount": (20, 10),
+    "pg_refusing": (35, 10),
+}
+FAILURES = {
+    "channel": ("429", "500", "html", "drop", "service_unavailable"),
+    "webhook": ("429", "500", "drop", "service_unavailable"),
+}
+AMBIGUOUS = ("before", "after", "after", "after")
+CONFIG = """
+database = "{folder}/paypulse.db"
+[platform]
+base_url = "http://platform.test"
+actuators = {{ ingest = "http://platform.test" }}
+[platform.database]
+via = "direct"
+urls = {{ shard1 = "sqlite:///{folder}/shard1.db", shard2 = "sqlite:///{folder}/shard2.db" }}
+[report]
+daily = "12:30"
+[receivers.channel]
+kind = "slack"
+channel = "C1"
+base_url = "{api_url}"
+timeout_seconds = 0.2
+[receivers.webhook]
+kind = "slack"
+webhook_url_env = "STORMY_WEBHOOK"
+timeout_seconds = 0.2
+"""
+
+
+@dataclass
+class Stormy:
+    """A platform, the engine with its real Slack receivers, and the two Slacks they send to."""
+
+    life: Life
+    app: App
+    slacks: dict[str, SlackServer]
+    lost_claims: int = 0
+
+    def live(self, minutes: int) -> None:
+        """Live on; every other minute a deliverer claims something and is never seen again."""
+        for minute in range(minutes):
+            self.life.live(self.life.clock() + MINUTE)
+            self.lost_claims += minute % 2 and self._lose_a_claim()
+
+    def settle(self) -> None:
+        """What was put off is sent when its time has come."""
+        for _ in range(120):
+            self.life.clock.set(self.life.clock() + MINUTE)
+            self.app.deliver()
+
+    def _lose_a_claim(self) -> int:
+        with self.app.store.read() as tx:
+            due_at = notifications.next_due_at(tx)
+        if due_at is None:
+            return 0
+        now = max(due_at, self.life.clock())
+        return len(notifications.claim(self.app.store, now, DeliveryPolicy().lease, 1))
+
+    def owed(self, receiver: str) -> list[Message]:
+        """All messages to a receiver, oldest first."""
+        with self.app.store.read() as tx:
+            found = notifications.notifications(tx, START, self.life.clock() + MINUTE)
+        return [message for message in reversed(found) if message.receiver == receiver]
+
+    def text(self, owed: Message) -> str:
+        """The top-level text with which a message must arrive."""
+        made = renderer(self.app.config.language, self.app.config.timezone)
+        args = (owed.key, owed.receiver, owed.kind, owed.payload, owed.created_at)
+        return made.slack(Delivered(0, *args)).text
+
+
+def storm(receiver: str, chance: random.Random) -> list[str]:
+    """What happens to each request, one after the other; then the sky is clear."""
+    plan = [chance.choice((*FAILURES[receiver], "ok")) for _ in range(36)] + list(AMBIGUOUS)
+    chance.shuffle(plan)
+    return plan
+
+
+@contextmanager
+def stormy(folder: Path, env: pytest.MonkeyPatch, seed: int) -> Iterator[Stormy]:
+    """A fresh platform and engine, both at the start, under two storms."""
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        slacks = {name: stack.enter_context(SlackServer()) for name in FAILURES}
+        for name, slack in slacks.items():
+            slack.plan.extend(storm(name, chance))
+        env.setenv("SLACK_BOT_TOKEN", TOKEN)
+        env.setenv("STORMY_WEBHOOK", slacks["webhook"].webhook_url)
+        text = CONFIG.format(folder=folder, api_url=slacks["channel"].api_url)
+        for name in plugins.load("checks", "CHECK"):
+            text += f"[checks.{name}]\n"
+            text += "every_seconds = 60\n" if name in CHECKS else "enabled = false\n"
+        text += "[checks.dead_letters.alert]\nfire = 1\n"
+        standin = StandIn(folder, start=START, payments_per_minute=6.0)
+        stack.callback(standin.close)
+        clock = SimulatedClock(START)
+        app = application.build(
+            parse(text, {}),
+            clock=clock,
+            transport=InProcess(standin),
+            is_durable=False,
+            deliver_every=MINUTE / 6,
+        )
+        stack.callback(app.close)
+        hours = {name: (at / 60, span / 60) for name, (at, span) in TROUBLE.items()}
+        yield Stormy(Life(standin, app, clock, switch_times(START, hours)), app, slacks)
+
+
+@pytest.mark.parametrize("seed", [1,2,3,4,5,6])
+def test_after_the_storm_all_has_arrived_in_order_and_twice_only_what_slack_had_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    with stormy(tmp_path, monkeypatch, seed) as world:
+        world.live(60)
+        world.settle()
+        assert world.lost_claims > 3
+        assert not any(slack.plan for slack in world.slacks.values())
+        for receiver, slack in world.slacks.items():
+            owed = world.owed(receiver)
+            assert_whole(owed)
+            assert set(slack.refused) == {"service_unavailable"}
+            assert len(slack.accepted) == len(owed) + AMBIGUOUS.count("after")
+            assert_in_order(world, owed, slack.accepted)
+        assert_in_threads(world)
+
+
+def assert_whole(owed: list[Message]) -> None:
+    """Everything is sent: the report, and each incident from its beginning to its end."""
+    assert {message.state for message in owed} == {"sent"}
+    stories = threads(owed)
+    assert [message.kind for message in stories.pop("")] == ["report"]
+    assert len(stories) == len(TROUBLE)
+    for story in stories.values():
+        kinds = [message.payload["kind"] for message in story]
+        assert (kinds[0], kinds[-1]) == ("firing", "resolved")
+        assert set(kinds[1:-1]) <= {"update"}
+
+
+def threads(owed: list[Message]) -> dict[str, list[Message]]:
+    """The messages of each thread, in their order."""
+    found: dict[str, list[Message]] = {}
+    for message in owed:
+        found.setdefault(message.thread, []).append(message)
+    return found
+
+
+def assert_in_order(world: Stormy, owed: list[Message], accepted: list[Accepted]) -> None:
+    """Of each thread Slack took all messages in their order; one that came twice came in a row."""
+    texts = [message.marker for message in accepted]
+    for story in threads(owed).values():
+        expected = [world.text(message) for message in story]
+        taken = [text for text in texts if text in expected]
+        assert [text for text, _ in groupby(taken)] == expected
+    assert set(texts) == {world.text(message) for message in owed}
+
+
+def assert_in_threads(world: Stormy) -> None:
+    """Of each incident all but the first message is in its thread; a webhook knows no threads."""
+    taken = {message.ts: message for message in world.slacks["channel"].accepted}
+    for thread, (first, *later) in threads(world.owed("channel")).items():
+        assert taken[first.reference["ts"]].thread_ts is None
+        above = {taken[message.reference["ts"]].thread_ts for message in later}
+        assert above == ({first.reference["ts"]} if thread else set())
+    assert {message.thread_ts for message in world.slacks["webhook"].accepted} == {None}
