@@ -20,7 +20,6 @@ from monitor.store.incidents import open_incidents
 from monitor.store.tables import to_micros
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul
-MINUTE = timedelta(minutes=1)
 _EVERY_MINUTE = (
     *("services", "breakers", "kafka_cluster", "redis_health", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
@@ -110,7 +109,7 @@ class World:
         """Go on with an engine that looks so often, on the same history."""
         self.app.close()
         text = config_text(self.standin.folder, every=seconds, direct=direct, more=more)
-        self.app = _app(text, self.life.clock, self.transport, self.kept)
+        self.app = _app(text, self.life.clock, self.transport, self.kept, seconds)
         self.life = Life(self.standin, self.app, self.life.clock)
 
     def close(self) -> None:
@@ -136,11 +135,13 @@ def world(
         folder, seed, start=start, payments_per_minute=payments_per_minute, as_original=as_original
     )
     kept, clock, way = Kept(), SimulatedClock(start), transport(standin)
-    app = _app(config_text(folder, every=every, direct=direct, more=more), clock, way, kept)
+    app = _app(config_text(folder, every=every, direct=direct, more=more), clock, way, kept, every)
     return World(standin, app, Life(standin, app, clock), kept, way)
 
 
-def _app(text: str, clock: SimulatedClock, transport: httpx.BaseTransport, kept: Kept) -> App:
+def _app(
+    text: str, clock: SimulatedClock, transport: httpx.BaseTransport, kept: Kept, every: float
+) -> App:
     return application.build(
         parse(text, {}),
         clock=clock,
@@ -148,5 +149,5 @@ def _app(text: str, clock: SimulatedClock, transport: httpx.BaseTransport, kept:
         senders={"kept": kept},
         is_simulated=True,
         is_durable=False,
-        deliver_every=MINUTE,
+        deliver_every=timedelta(seconds=every),
     )

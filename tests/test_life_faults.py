@@ -8,8 +8,8 @@ from simulated import world
 from checks.causes import every_cause
 from monitor.domain.cause import explains
 
-DAY_MINUTES = 26 * 60
-COARSE_SECONDS = 900
+DAY_MINUTES = 25 * 60
+COARSE_SECONDS = 1800
 QUIET_MINUTES_MAX = 45
 
 L11 = "books_broken:*/L11"
@@ -54,11 +54,12 @@ def prepared(tmp_path_factory):
 
     def give():
         if not worlds or not worlds[-1].is_quiet:
-            made = world(tmp_path_factory.mktemp("world"), every=COARSE_SECONDS)
+            made = world(tmp_path_factory.mktemp("world"), every=COARSE_SECONDS, payments_per_minute=3)
             worlds.append(made)
             made.live(DAY_MINUTES)
             made.watch_every(60)
             made.live(3)
+            assert made.is_quiet
         return worlds[-1]
 
     yield give

@@ -115,3 +115,21 @@ def test_sentences_are_found_in_both_languages_from_another_folder(python, tmp_p
     )
     told = run(python, "-X", "utf8", "-c", code, cwd=tmp_path).split()
     assert told[::2] == ["en", "ko"]
+
+
+def test_a_database_a_report_and_the_tools_come_from_another_folder(python, tmp_path):
+    paypulse = python.with_name("paypulse")
+    (tmp_path / "paypulse.toml").write_text('database = "here.db"\n[report]\ndaily = ""\n')
+    assert "here.db is at schema" in run(paypulse, "db", "migrate", cwd=tmp_path)
+    assert "<html" in run(paypulse, "report", "daily", "--format", "html", cwd=tmp_path)
+    code = (
+        "import anyio, sys\n"
+        "from mcp import Client, StdioServerParameters\n"
+        "async def main():\n"
+        "    server = StdioServerParameters(command=sys.argv[1], args=['mcp'])\n"
+        "    async with Client(server) as client:\n"
+        "        print(*[tool.name for tool in (await client.list_tools()).tools])\n"
+        "anyio.run(main)"
+    )
+    listed = run(python, "-c", code, str(paypulse), cwd=tmp_path).split()
+    assert {"compare_periods", "diagnose_issues", "reconciliation_check"} <= set(listed)

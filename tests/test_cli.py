@@ -1,0 +1,155 @@
+"""The commands as a person gives them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli import main
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Status
+from monitor.domain.incident import Change, Incident
+from monitor.store.alerts import save_alerts
+from monitor.store.database import migrate, open_store
+from monitor.store.incidents import open_incidents, save_incidents
+from monitor.store.notifications import Message, add_notifications, mark_dead, waiting_and_dead
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "paypulse.toml"
+    path.write_text(
+        f'database = "{tmp_path}/paypulse.db"\n'
+        '[platform]\nbase_url = "http://127.0.0.1:9"\ntimeout_seconds = 1\n'
+    )
+    return path
+
+
+def call(*words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def store(file: Path):
+    path = file.with_name("paypulse.db")
+    migrate(path)
+    opened = open_store(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def incident(store) -> Incident:
+    alert = Alert(
+        *("services", "service_down", "kafka", Phase.FIRING, Status.CRIT, NOW, NOW),
+        params={"part": "kafka", "detail": "refused"},
+        fired_at=NOW,
+    )
+    with store.write() as tx:
+        [saved] = save_alerts(tx, [alert])
+        made = Incident(alert.key, NOW, Status.CRIT, (saved.id or 0,), told=Status.CRIT)
+        [kept] = save_incidents(tx, [Change(made)], NOW)
+    return kept
+
+
+def test_a_platform_that_cannot_be_reached_is_unknown_and_never_ok(file):
+    told = json.loads(call("check", "services", "outbox_age", "--json", "-c", file, code=3))
+    assert {each["status"] for each in told.values()} == {"unknown"}
+    assert told["services"]["findings"][0]["code"] == "blind"
+
+
+def test_a_check_that_does_not_exist_is_named_with_those_that_do(file):
+    assert "outbox_age" in call("check", "outbox", "-c", file, code=3)
+
+
+def test_the_doctor_says_what_to_do_about_an_unreachable_platform(file):
+    told = call("doctor", "-c", file, code=2)
+    assert "platform.base_url" in told
+    assert "paypulse run" in told
+
+
+def test_the_doctor_speaks_korean(file):
+    file.write_text('language = "ko"\n' + file.read_text())
+    assert "스케줄러" in call("doctor", "-c", file, code=2)
+
+
+def test_a_broken_configuration_ends_every_command_with_the_key_named(file):
+    file.write_text("langage = 'en'")
+    for command in (["check"], ["doctor"], ["alerts", "list"], ["report"], ["run"], ["mcp"]):
+        assert "did you mean 'language'" in call(*command, "-c", file, code=3)
+
+
+def test_a_configuration_that_is_not_there_is_said(tmp_path):
+    assert "config example" in call("check", "-c", tmp_path / "none.toml", code=3)
+
+
+def test_incidents_are_listed_taken_and_silenced(file, store, incident):
+    assert "Kafka is down" in call("alerts", "list", "-c", file)
+    call("alerts", "ack", incident.id, "-c", file)
+    with store.read() as tx:
+        assert open_incidents(tx)[0].acked_by
+    assert "until" in call("alerts", "silence", "services/*", "--for", "30m", "-c", file)
+    assert "services/*" in call("alerts", "list", "-c", file)
+    call("alerts", "unsilence", 1, "-c", file)
+    assert "services/*" not in call("alerts", "list", "-c", file)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ack", "99"), "no open incident 99"),
+        (("unsilence", "99"), "no silence 99"),
+        (("retry", "99"), "no dead message 99"),
+        (("silence", "x", "--for", "soon"), "such as 30m"),
+    ],
+)
+def test_a_wrong_word_gets_a_clear_error(file, store, words, said):
+    assert said in call("alerts", *words, "-c", file, code=3)
+
+
+def test_a_dead_message_is_visible_and_can_be_sent_again(file, store):
+    with store.write() as tx:
+        add_notifications(tx, [Message("k", "slack", "incident", {}, NOW, NOW)])
+    mark_dead(store, 1, "invalid_auth")
+    assert "invalid_auth" in call("alerts", "list", "-c", file)
+    call("alerts", "retry", 1, "-c", file)
+    with store.read() as tx:
+        assert [m.state for m in waiting_and_dead(tx)] == ["waiting"]
+
+
+@pytest.mark.parametrize("form", ["text", "html", "slack"])
+def test_a_report_is_printed_in_every_form(file, store, form):
+    day = (NOW - timedelta(days=1)).date().isoformat()
+    assert call("report", "daily", "--format", form, "--date", day, "-c", file).strip()
+
+
+def test_a_report_of_no_day_or_form_is_refused_with_what_would_be_right(file, store):
+    assert "2026-11-22" in call("report", "daily", "--date", "yesterday", "-c", file, code=3)
+    assert "text, html and slack" in call("report", "--format", "pdf", "-c", file, code=3)
+    assert "daily and weekly" in call("report", "hourly", "-c", file, code=3)
+
+
+def test_the_database_is_counted_copied_and_cleaned(file, store, tmp_path):
+    assert "snapshots" in call("db", "stats", "-c", file)
+    assert "bytes" in call("db", "backup", tmp_path / "copy.db", "-c", file)
+    assert "another name" in call("db", "backup", tmp_path / "copy.db", "-c", file, code=3)
+    assert "done" in call("db", "prune", "-c", file)
+
+
+def test_the_example_configuration_can_be_used_as_it_is(tmp_path):
+    path = tmp_path / "paypulse.toml"
+    path.write_text(call("config", "example"))
+    assert "12 checks" in call("config", "check", "-c", path)  # load_test is off
+
+
+def test_a_fault_needs_a_running_demo(tmp_path):
+    said = call("demo", "fault", "broker_down", "on", "--folder", tmp_path, code=3)
+    assert "paypulse demo" in said
