@@ -37,7 +37,8 @@ def _follows(effects: str | Iterable[str], *causes: str) -> tuple[Cause, ...]:
 
 def _worker(group: str, service: str) -> tuple[Cause, ...]:
     """A consumer group stands still when its worker does, or what the worker needs."""
-    effects = [f"{code}:{group}" for code in ("lag_stuck", "lag_rising", "group_absent")]
+    moves = ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent")
+    effects = [f"{code}:{group}" for code in moves]
     needs = (f"service_down:{service}*", _KAFKA, *_DATABASES)
     return _follows([*effects, f"group_empty:{group}"], *needs)
 
@@ -75,6 +76,7 @@ _CLUSTER = (
 _LIMITS = (
     *_follows("merchant_blocked:*", "key_without_ttl:rate*"),
     *_follows("merchant_near_limit:{use}", "merchant_blocked:{use}"),
+    *_follows("keys_evicted:{part}", "memory_short:{part}"),
 )
 _OUTBOX = (
     *_follows("relay_stalled:", *_RELAY),
@@ -90,6 +92,7 @@ _GROUPS = (
     *_follows(
         "lag_rising:{group}", "lag_stuck:{group}", "group_absent:{group}", "group_empty:{group}"
     ),
+    *_follows("lag_rising:{group}", "lag_drains_slowly:{group}"),
     *_follows("lag_rising:*", "relay_stalled:", *_PUBLISHER),
 )
 
@@ -97,7 +100,8 @@ _GROUPS = (
 def _work(kind: str, group: str) -> tuple[Cause, ...]:
     """A worker's requests fail with their PG and are late with everything before them."""
     stopped = (f"lag_stuck:{group}", f"group_absent:{group}", f"group_empty:{group}")
-    late = (*stopped, f"lag_rising:{group}", "relay_stalled:", "outbox_old:*", _KAFKA)
+    slow = (f"lag_rising:{group}", f"lag_drains_slowly:{group}")
+    late = (*stopped, *slow, "relay_stalled:", "outbox_old:*", _KAFKA)
     return (
         *_follows(f"work_failing:{kind}", *_DATABASES, *_PG_BREAKERS),
         *_follows(f"work_delayed:{kind}", *late, *_DATABASES, f"work_failing:{kind}"),
@@ -129,6 +133,12 @@ _BOOKS = (
     ),
     *_follows("books_broken:*/O1", "outbox_old:*", "relay_stalled:", *_RELAY),
     *_follows("books_broken:*/O2", "outbox_exhausted:*"),
+    *_follows(
+        ("books_broken:*/P2", "books_broken:*/P3"),
+        *("outbox_old:*", "outbox_exhausted:*", "relay_stalled:", "lag_stuck:*", "lag_rising:*"),
+        *("group_absent:*", "group_empty:*", "work_delayed:*", "service_down:settlement*"),
+        *("service_down:refund*", *_RELAY),
+    ),
 )
 _TRAFFIC = (
     *_follows("payments_refused:*", *_PG_BREAKERS),
@@ -148,7 +158,7 @@ _REGRESSIONS = (
     *_follows("regression:outbox_*", "outbox_old:*", "relay_stalled:", *_RELAY),
     *(
         cause
-        for code in ("lag_stuck", "lag_rising", "group_absent", "group_empty")
+        for code in ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent", "group_empty")
         for cause in _follows("regression:lag_messages{{group}}", f"{code}:{{group}}")
     ),
     *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES),

@@ -25,7 +25,8 @@ class Options:
     A partition is stuck when its offset stood still with a lag for `stuck_looks` looks over
     `stuck_seconds`; a group falls behind when its lag grew over `rising_looks` looks and
     `rising_seconds` to `lag_min` or more. A lag that reached
-    zero in between is well.
+    zero in between is well. One that moves is too slow when, at its speed, what waits would take
+    longer than `drain_seconds_max`.
     """
 
     groups: tuple[str, ...] = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
@@ -34,6 +35,7 @@ class Options:
     rising_looks: int = 5
     rising_seconds: float = 120.0
     lag_min: int = 10
+    drain_seconds_max: float = 3600.0
     looks: int = 10
 
 
@@ -112,6 +114,9 @@ def _judge(lag: GroupLag, window: Sequence[Seen], options: Options) -> Iterator[
     stuck = {key: since for key in window[-1]["lags"] if (since := _stuck(key, window, options))}
     if stuck:
         yield Finding("lag_stuck", Status.CRIT, lag.group_id, _stuck_params(lag, stuck, window))
+    elif (drain := _drain_seconds(window, options)) and drain > options.drain_seconds_max:
+        params = {**_rising_params(lag, window, options), "drain_seconds": round(drain)}
+        yield Finding("lag_drains_slowly", Status.CRIT, lag.group_id, params)
     elif _is_rising(window, options):
         yield Finding("lag_rising", Status.WARN, lag.group_id, _rising_params(lag, window, options))
 
@@ -140,6 +145,19 @@ def _is_rising(window: Sequence[Seen], options: Options) -> bool:
     if _seconds(recent[0]["at"], recent[-1]["at"]) < options.rising_seconds:
         return False
     return all(a <= b for a, b in pairwise(totals)) and totals[0] < totals[-1]
+
+
+def _drain_seconds(window: Sequence[Seen], options: Options) -> float | None:
+    """How long what waits would take at the speed of the recent looks; None: not known."""
+    recent = _recent(window, options)
+    first, last = recent[0], recent[-1]
+    seconds = _seconds(first["at"], last["at"])
+    both = first["lags"].keys() & last["lags"].keys()
+    done: int = sum(last["lags"][key][0] - first["lags"][key][0] for key in both)
+    waiting: int = sum(last["lags"][key][1] for key in both)
+    if seconds < options.rising_seconds or done <= 0 or waiting < options.lag_min:
+        return None
+    return waiting * seconds / done
 
 
 def _recent(window: Sequence[Seen], options: Options) -> Sequence[Seen]:

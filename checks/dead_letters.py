@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 from checks.sources.facts import DeadLetter, Fact, TopicEnds, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+_KINDS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Options:
     critical: tuple[str, ...] = ("payment.dlq",)
     hold_minutes: float = 30.0
     evidence_max: int = 3
+    sample_max: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Facts:
     """The ends of the topics, and samples of those in which something arrived."""
 
     ends: Mapping[str, Fact[TopicEnds]]
-    samples: Mapping[str, tuple[DeadLetter, ...]]
+    samples: Mapping[str, Fact[tuple[DeadLetter, ...]]]
 
 
 def probe(look: Look) -> Facts:
@@ -37,7 +41,7 @@ def probe(look: Look) -> Facts:
         return Facts(dict.fromkeys(options.topics, cluster), {})
     ends = {t: _ends(kafka, t, t in cluster.topics) for t in options.topics}
     moved = [t for t, end in ends.items() if isinstance(end, TopicEnds) and _moved(end, look)]
-    return Facts(ends, {topic: _sample(kafka, topic, options.evidence_max) for topic in moved})
+    return Facts(ends, {topic: _sample(kafka, topic, options.sample_max) for topic in moved})
 
 
 def _ends(kafka: Any, topic: str, exists: bool) -> Fact[TopicEnds]:
@@ -53,10 +57,10 @@ def _moved(ends: TopicEnds, look: Look) -> bool:
     return known is not None and ends.end_offset_total > known["end"]
 
 
-def _sample(kafka: Any, topic: str, limit: int) -> tuple[DeadLetter, ...]:
+def _sample(kafka: Any, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
     found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, limit)
     if isinstance(found, Unseen):
-        return ()
+        return found
     return tuple(sorted(found, key=lambda letter: letter.at)[-limit:])
 
 
@@ -77,20 +81,40 @@ def _remembered(ends: TopicEnds, facts: Facts, look: Look) -> Mapping[str, Any]:
     if known is None or end < known["end"]:
         return {"end": end}
     if end > known["end"]:
-        return _arrived(end, known, facts.samples.get(ends.topic, ()), look.now)
+        return _arrived(ends, known, facts.samples.get(ends.topic, ()), look)
     return known if _is_held(known, look) else {"end": end}
 
 
 def _arrived(
-    end: int, known: Mapping[str, Any], sample: Sequence[DeadLetter], now: datetime
+    ends: TopicEnds,
+    known: Mapping[str, Any],
+    sample: Fact[tuple[DeadLetter, ...]],
+    look: Look,
 ) -> Mapping[str, Any]:
+    end, now = ends.end_offset_total, look.now.isoformat()
+    seen = () if isinstance(sample, Unseen) else sample
+    new = seen[-(end - known["end"]) :]
     return {
         "end": end,
         "count": known.get("count", 0) + end - known["end"],
-        "first_at": known.get("first_at", now.isoformat()),
-        "last_at": now.isoformat(),
-        "rows": [_row(letter) for letter in sample] or known.get("rows", []),
+        "first_at": known.get("first_at", now),
+        "last_at": now,
+        "rows": [_row(letter) for letter in seen[-look.options.evidence_max :]]
+        or known.get("rows", []),
+        "kinds": _kinds(known.get("kinds", {}), new),
+        "unread": isinstance(sample, Unseen),
     }
+
+
+def _kinds(before: Mapping[str, int], letters: Sequence[DeadLetter]) -> dict[str, int]:
+    """What was given up and why, counted over the messages that were read; most frequent first."""
+    kinds = Counter(before)
+    kinds.update(text for letter in letters if (text := _kind(letter)))
+    return dict(kinds.most_common(_KINDS_MAX))
+
+
+def _kind(letter: DeadLetter) -> str:
+    return ": ".join(text for text in (letter.original_topic, letter.error) if text)
 
 
 def _row(letter: DeadLetter) -> Params:
@@ -98,6 +122,8 @@ def _row(letter: DeadLetter) -> Params:
         "partition": letter.partition,
         "offset": letter.offset,
         "at": letter.at.isoformat(),
+        "payment_id": letter.payment_id,
+        "error": letter.error,
         "value": letter.value,
     }
 
@@ -117,6 +143,8 @@ def _finding(topic: str, known: Mapping[str, Any], options: Options) -> Finding:
         "first_at": known["first_at"],
         "last_at": known["last_at"],
         "hold_minutes": options.hold_minutes,
+        "kinds": ", ".join(f"{n} × {kind}" for kind, n in known.get("kinds", {}).items()),
+        "unread": known.get("unread", False),
     }
     rows = tuple(known["rows"])
     return Finding("dead_letters_arrived", status, topic, params, rows, sightings=1)

@@ -1,10 +1,11 @@
-"""Does every key in Redis expire?"""
+"""Does every key in Redis expire, and is there room for more of them?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.sources.facts import Fact, KeyLife, RedisStats, Unseen, blinds
+from checks.sources.facts import Fact, KeyLife, RedisMemory, RedisStats, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 
@@ -13,33 +14,86 @@ class Options:
     """`never_expiring_max`: so many keys of one prefix may live for ever."""
 
     never_expiring_max: int = 0
+    memory_warn_percent: float = 80.0
+    memory_crit_percent: float = 95.0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The lives of the keys, and how many keys there are."""
+    """The lives of the keys, how many there are, and the memory (None: not shown)."""
 
     lives: Fact[tuple[KeyLife, ...]]
     stats: Fact[RedisStats]
+    memory: Fact[RedisMemory] | None = None
 
 
 def probe(look: Look) -> Facts:
-    """Ask for the lives of the keys and for their number."""
+    """Ask for the lives of the keys, for their number and for the memory."""
     redis = look.platform.redis
     lives = redis.key_lives()
-    return Facts(lives, lives if isinstance(lives, Unseen) else redis.stats())
+    if isinstance(lives, Unseen):
+        return Facts(lives, lives)
+    return Facts(lives, redis.stats(), redis.memory())
 
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
-    """A rate-limit key that never expires blocks its merchant for ever."""
+    """A rate-limit key that never expires blocks its merchant for ever; full, Redis drops keys."""
     lives = () if isinstance(facts.lives, Unseen) else facts.lives
-    allowed = look.options.never_expiring_max
-    findings = [_finding(life) for life in lives if life.never_expiring > allowed]
+    memory = facts.memory if isinstance(facts.memory, RedisMemory) else None
+    findings = [
+        *(
+            _finding(life)
+            for life in lives
+            if life.never_expiring > look.options.never_expiring_max
+        ),
+        *(_of_memory(memory, look) if memory else ()),
+        *blinds(_unseen(facts)),
+    ]
+    metrics = [*_metrics(facts.stats), *(_memory_metrics(memory, look.memory) if memory else ())]
+    return Verdict.of(findings, metrics), _remembered(memory) if memory else look.memory
+
+
+def _unseen(facts: Facts) -> Iterator[tuple[Unseen, str]]:
+    """What was not seen; keys beyond the bounds of a scan among it."""
     if isinstance(facts.lives, Unseen):
-        findings += blinds([(facts.lives, "")])
+        yield facts.lives, ""
     elif isinstance(facts.stats, Unseen):
-        findings += blinds([(facts.stats, facts.stats.part)])
-    return Verdict.of(findings, _metrics(facts.stats)), {}
+        yield facts.stats, facts.stats.part
+    elif facts.stats.unscanned_keys:
+        params: Params = {"path": "redis", "got": f"{facts.stats.unscanned_keys}", "expected": ""}
+        yield Unseen("redis/keys", Why.LIMIT, "redis_keys_left", params), ""
+    if isinstance(facts.memory, Unseen):
+        yield facts.memory, "redis"
+
+
+def _of_memory(memory: RedisMemory, look: Look) -> Iterator[Finding]:
+    options, dropped = look.options, _grown(memory.evicted_keys, look.memory.get("evicted"))
+    used_percent = _used_percent(memory)
+    if used_percent is not None and used_percent >= options.memory_warn_percent:
+        full = used_percent >= options.memory_crit_percent
+        params: Params = {
+            "used_percent": round(used_percent, 1),
+            "used_mib": memory.used_bytes // 2**20,
+            "max_mib": (memory.max_bytes or 0) // 2**20,
+        }
+        yield Finding("memory_short", Status.CRIT if full else Status.WARN, "redis", params)
+    if dropped:
+        yield Finding("keys_evicted", Status.WARN, "redis", {"evicted": dropped})
+
+
+def _used_percent(memory: RedisMemory) -> float | None:
+    return 100 * memory.used_bytes / memory.max_bytes if memory.max_bytes else None
+
+
+def _grown(now: int, before: int | None) -> int:
+    """How much a count grew since the last pass; a fall means that Redis began anew."""
+    if before is None:
+        return 0
+    return now - before if now >= before else now
+
+
+def _remembered(memory: RedisMemory) -> Memory:
+    return {"evicted": memory.evicted_keys, "hits": memory.hits, "misses": memory.misses}
 
 
 def _finding(life: KeyLife) -> Finding:
@@ -49,6 +103,17 @@ def _finding(life: KeyLife) -> Finding:
         "never_expiring": life.never_expiring,
     }
     return Finding("key_without_ttl", Status.WARN, life.prefix, params)
+
+
+def _memory_metrics(memory: RedisMemory, before: Memory) -> Iterator[Metric]:
+    yield Metric("redis_evicted_keys", memory.evicted_keys)
+    used_percent = _used_percent(memory)
+    if used_percent is not None:
+        yield Metric("redis_memory_percent", used_percent)
+    hits = _grown(memory.hits, before.get("hits"))
+    asked = hits + _grown(memory.misses, before.get("misses"))
+    if asked:
+        yield Metric("redis_hit_percent", 100 * hits / asked)
 
 
 def _metrics(stats: Fact[RedisStats]) -> list[Metric]:

@@ -43,7 +43,6 @@ def respond(
     request = Request(method, inner, query, body)
     with standin.lock:
         response = _guarded(standin, request)
-        standin.parts.shards.commit()
         slow = standin.parts.conditions.slow_api and inner.startswith(_OF_INGEST)
     return replace(response, delay_seconds=SLOW_SECONDS) if slow else response
 
@@ -54,7 +53,9 @@ def _guarded(standin: StandIn, request: Request) -> Response:
         return boot_error(standin, 404, request.path)
     handler, name = found
     try:
-        return handler(standin, replace(request, name=name))
+        response = handler(standin, replace(request, name=name))
+        standin.parts.finish()
+        return response
     except BadRequestError:
         return boot_error(standin, 400, request.path)
     except PartDownError as down:

@@ -65,7 +65,7 @@ def groups(standin: StandIn, request: Request) -> Response:
         {
             "groupId": name,
             "isSimpleConsumerGroup": False,
-            "state": "STABLE" if name in broker.committed else "EMPTY",
+            "state": broker.state(name),
         }
         for name in group_names(broker)
     ]

@@ -21,11 +21,11 @@ def disagreeing(shard: Shard, now: datetime) -> int:
     row = shard.one(
         "SELECT COUNT(*) AS n FROM (SELECT p.payment_id FROM payment p"
         " LEFT JOIN ledger_entry l USING (payment_id) WHERE p.updated_at < ?"
-        " GROUP BY p.payment_id HAVING"
+        " GROUP BY p.payment_id, p.status, p.amount HAVING"
         f" {_NET} <> CASE WHEN p.status IN ('CAPTURED', 'REFUND_REQUESTED', 'REFUND_FAILED')"
         " THEN p.amount ELSE 0 END"
         " OR COUNT(l.entry_id) <> CASE p.status WHEN 'REFUNDED' THEN 2 WHEN 'CAPTURED' THEN 1"
-        " WHEN 'REFUND_REQUESTED' THEN 1 WHEN 'REFUND_FAILED' THEN 1 ELSE 0 END)",
+        " WHEN 'REFUND_REQUESTED' THEN 1 WHEN 'REFUND_FAILED' THEN 1 ELSE 0 END) AS disagreeing",
         (row_text(now - _IN_FLIGHT),),
     )
     return int(row["n"]) if row else 0

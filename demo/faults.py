@@ -10,10 +10,12 @@ from typing import Protocol
 
 from demo import ingest
 from demo.book_faults import BookFault, doubled, missing, wrong
-from demo.cache import RATE_WINDOW, rate_key
+from demo.broker import Broker
+from demo.cache import RATE_WINDOW, Cache, rate_key
 from demo.down import PartDownError
 from demo.ingest import Authorization
 from demo.parts import Parts, Span
+from demo.shards import Shard
 
 OVER_LIMIT_MERCHANT = "MERCHANT-8"
 _POISON_EVERY = timedelta(seconds=30)
@@ -144,7 +146,9 @@ class _OverLimit:
 
 
 def _all(parts: Parts) -> Iterator[Fault]:
-    yield Fault("broker_down", "The message broker refuses connections.", _Switch(_broker(parts)))
+    yield Fault(
+        "broker_down", "The message broker refuses connections.", _Switch(_reach(parts.broker))
+    )
     yield Fault("relay_stalled", "The relay publishes nothing.", _flag(parts, "relay_stalled"))
     yield Fault(
         "slow_api",
@@ -156,7 +160,7 @@ def _all(parts: Parts) -> Iterator[Fault]:
         "The payment gateway refuses: authorize answers 409 without a payment.",
         _flag(parts, "pg_refusing"),
     )
-    yield Fault("redis_down", "Redis refuses connections.", _Switch(_cache(parts)))
+    yield Fault("redis_down", "Redis refuses connections.", _Switch(_reach(parts.cache)))
     yield Fault(
         "merchant_over_limit",
         f"{OVER_LIMIT_MERCHANT} calls far above its limit and is turned away with 429.",
@@ -173,7 +177,11 @@ def _all(parts: Parts) -> Iterator[Fault]:
         "The ledger consumer commits nothing more.",
         _flag(parts, "consumer_stuck"),
     )
-    yield Fault("shard_down", "The second database shard is out of reach.", _Switch(_shard(parts)))
+    yield Fault(
+        "shard_down",
+        "The second database shard is out of reach.",
+        _Switch(_reach(parts.shards.shard2)),
+    )
     yield Fault("traffic_gone", "No customer comes any more.", _flag(parts, "traffic_gone"))
 
 
@@ -199,26 +207,5 @@ def _flag(parts: Parts, name: str) -> _Switch:
     return _Switch(lambda on: setattr(parts.conditions, name, on))
 
 
-def _broker(parts: Parts) -> Callable[[bool], None]:
-    def turn(on: bool) -> None:
-        parts.broker.up = not on
-
-    return turn
-
-
-def _cache(parts: Parts) -> Callable[[bool], None]:
-    def turn(on: bool) -> None:
-        parts.cache.up = not on
-
-    return turn
-
-
-def _shard(parts: Parts) -> Callable[[bool], None]:
-    def turn(on: bool) -> None:
-        shard = parts.shards.shard2
-        if on:
-            shard.go_down()
-        else:
-            shard.come_back()
-
-    return turn
+def _reach(part: Broker | Cache | Shard) -> Callable[[bool], None]:
+    return lambda on: part.go_down() if on else part.come_back()

@@ -38,7 +38,14 @@ def _book(parts: Parts, record: Record, done: datetime) -> None:
         parts.broker.append("payment.dlq", None, _dead_letter(record, error, done), done)
         return
     debit, credit = _ACCOUNTS[record.topic]
-    parts.shards.of(record.merchant_id or "").execute(
+    shard = parts.shards.of(record.merchant_id or "")
+    if shard.one(
+        "SELECT entry_id FROM ledger_entry"
+        " WHERE payment_id = ? AND debit_account = ? AND credit_account = ?",
+        (posting.payment_id, debit, credit),
+    ):
+        return  # a real broker brings a record again when it, or a shard, went in between
+    shard.execute(
         "INSERT INTO ledger_entry (payment_id, debit_account, credit_account, amount, occurred_at)"
         " VALUES (?, ?, ?, ?, ?)",
         (posting.payment_id, debit, credit, posting.amount, posting.occurred_at),

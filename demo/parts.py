@@ -9,6 +9,9 @@ from datetime import datetime
 from demo.breaker import Breaker, kafka_publisher, pg_auth_api
 from demo.broker import Broker, Record
 from demo.cache import Cache
+from demo.down import PartDownError
+from demo.memory_broker import MemoryBroker
+from demo.memory_cache import MemoryCache
 from demo.meters import Meters
 from demo.shards import Shards
 
@@ -43,14 +46,33 @@ class Parts:
     shards: Shards
     settings: Settings
     chance: random.Random
-    broker: Broker = field(default_factory=Broker)
-    cache: Cache = field(default_factory=Cache)
+    broker: Broker = field(default_factory=MemoryBroker)
+    cache: Cache = field(default_factory=MemoryCache)
     meters: Meters = field(default_factory=Meters)
     conditions: Conditions = field(default_factory=Conditions)
     publisher: Breaker = field(default_factory=kafka_publisher)
     pg: Breaker = field(default_factory=pg_auth_api)
     held: list[tuple[str, Record]] = field(default_factory=list)  # waiting for their shard
     marked: set[tuple[str, int]] = field(default_factory=set)  # payments a fault works on
+
+    def finish(self) -> None:
+        """End a moment's work: first the rows, then what was read for them.
+
+        If a shard went before its rows were safe, the records are read once more.
+        """
+        try:
+            self.shards.commit()
+        except PartDownError:
+            self.broker.take_back()
+            raise
+        self.broker.settle()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for shard in self.shards.all():
+            shard.close()
+        self.broker.close()
+        self.cache.close()
 
 
 @dataclass(frozen=True, slots=True)

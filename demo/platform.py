@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from demo import ledger, relay, workers
+from demo.down import PartDownError
 from demo.faults import Faults
 from demo.parts import Parts, Settings, Span
-from demo.shards import make_shards
+from demo.sqlite_shard import make_shards
 from demo.traffic import Traffic
 
 _FINE = timedelta(seconds=1)
@@ -21,7 +24,8 @@ _FINE_UNTIL = timedelta(minutes=2)
 class StandIn:
     """A payment platform in a folder; `advance` lives until a time, deterministic from the seed.
 
-    Everything that touches it holds `lock`. The folder's shards are made anew.
+    Everything that touches it holds `lock`. The folder's shards are made anew, unless the parts
+    are made elsewhere.
     """
 
     def __init__(
@@ -34,13 +38,18 @@ class StandIn:
         payments_per_minute: float = 0.7,
         rate_capacity: int = 100,
         pg_failure_percent: float = 0.0,
+        make_parts: Callable[[Settings, random.Random], Parts] | None = None,
     ) -> None:
         settings = Settings(rate_capacity=rate_capacity, pg_failure_percent=pg_failure_percent)
+        chance = random.Random(f"platform {seed}")
         self.folder = folder
         self.as_original = as_original
         self.now = start
         self.lock = threading.RLock()
-        self.parts = Parts(make_shards(folder), settings, random.Random(f"platform {seed}"))
+        if make_parts is None:
+            self.parts = Parts(make_shards(folder), settings, chance)
+        else:
+            self.parts = make_parts(settings, chance)
         self.traffic = Traffic(seed, payments_per_minute, start)
         self.faults = Faults(self.parts)
 
@@ -52,7 +61,8 @@ class StandIn:
                 until = min(self.now + step, to)
                 self._live(Span(self.now, until))
                 self.now = until
-            self.parts.shards.commit()
+            with suppress(PartDownError):
+                self.parts.finish()
 
     def set_traffic(self, payments_per_minute: float) -> None:
         """Turn the trickle of customers up or down, from now on."""
@@ -61,22 +71,25 @@ class StandIn:
 
     def set_fault(self, name: str, on: bool) -> None:
         """Switch a fault; KeyError if there is none of that name."""
-        with self.lock:
+        with self.lock, suppress(PartDownError):  # what cannot be done yet is tried again
             self.faults.switch(name, on, self.now)
-            self.parts.shards.commit()
+            self.parts.finish()
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files and the connections."""
         with self.lock:
-            for shard in self.parts.shards.all():
-                shard.close()
+            self.parts.close()
 
     def _live(self, span: Span) -> None:
-        parts = self.parts
+        """One tick; a part that goes in the middle of a step leaves the other steps alone."""
+        for step in (self._prepare, self._trade, relay.run, workers.run, ledger.run):
+            with suppress(PartDownError):
+                step(self.parts, span)
+
+    def _prepare(self, parts: Parts, span: Span) -> None:
         parts.cache.purge(span.start)
         self.faults.step(span)
+
+    def _trade(self, parts: Parts, span: Span) -> None:
         self.traffic.run(parts, span)
         relay.probe(parts.pg, not parts.conditions.pg_refusing, span)
-        relay.run(parts, span)
-        workers.run(parts, span)
-        ledger.run(parts, span)

@@ -54,8 +54,8 @@ CREATE TABLE IF NOT EXISTS demo_tally (
   PRIMARY KEY (kind, name)) WITHOUT ROWID;
 """
 
-# table, the column that names the tally's row, the column that is summed
-_TALLIED = (
+# what a tally is kept of: table, the column that names the tally's row, the column that is summed
+TALLIED = (
     ("payment", "status", "amount"),
     ("ledger_entry", "debit_account", "amount"),
     ("outbox_event", "published", "0"),
@@ -66,7 +66,7 @@ _TALLIED = (
 
 def script() -> str:
     """The statements that make an empty or an existing file a shard."""
-    return _TABLES + "".join(_triggers(*tallied) for tallied in _TALLIED)
+    return _TABLES + "".join(_triggers(*tallied) for tallied in TALLIED)
 
 
 def _triggers(table: str, name: str, amount: str) -> str:

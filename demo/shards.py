@@ -1,84 +1,43 @@
-"""The two database shards: one SQLite file each, which can be taken out of reach and put back."""
+"""The two database shards, whatever they are kept in, and who lives where."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from demo import schema
-from demo.down import PartDownError
-
-Row = sqlite3.Row
+from typing import Any, Protocol
 
 
-class Shard:
-    """One shard; it owns the only writing connection to its file."""
+class Row(Protocol):
+    """A row by the names of its columns; times are texts in UTC."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
-        self._aside = path.with_name(path.name + ".down")
-        self._connection: sqlite3.Connection | None = _connect(path)
+    def keys(self) -> Iterable[str]: ...
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+class Cursor(Protocol):
+    """What a statement left behind."""
 
     @property
-    def up(self) -> bool:
-        """Whether it can be reached."""
-        return self._connection is not None
+    def lastrowid(self) -> int | None: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> Iterable[Any]: ...
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run one statement; a writing one opens a transaction that `commit` ends."""
-        return self._reach().execute(sql, params)
 
-    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement once per row."""
-        self._reach().executemany(sql, rows)
+class Shard(Protocol):
+    """One shard; every question fails with PartDownError while it is down."""
 
-    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        """The first row, if there is one."""
-        found: Row | None = self.execute(sql, params).fetchone()
-        return found
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a bounded question."""
-        return self.execute(sql, params).fetchall()
-
-    def commit(self) -> None:
-        """End the transaction; a shard that is down has none."""
-        if self._connection is not None and self._connection.in_transaction:
-            self._connection.commit()
-
-    def go_down(self) -> None:
-        """Move the file aside, so that nobody can open it."""
-        if self._connection is None:
-            return
-        self.close()
-        _rename(self.path, self._aside)
-
-    def come_back(self) -> None:
-        """Put the file back and open it."""
-        if self._connection is not None:
-            return
-        if self._aside.exists():
-            _rename(self._aside, self.path)
-        self._connection = _connect(self.path)
-
-    def close(self) -> None:
-        """Fold the log into the file and let go of it."""
-        if self._connection is None:
-            return
-        self.commit()
-        self._connection.execute("PRAGMA busy_timeout = 100")  # a reader keeps us no longer
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
-        self._connection = None
-
-    def _reach(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise PartDownError(f"database/{self.name}")
-        return self._connection
+    @property
+    def name(self) -> str: ...
+    @property
+    def up(self) -> bool: ...
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> Cursor: ...
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None: ...
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]: ...
+    def tally(self, table: str) -> list[Row]: ...
+    def commit(self) -> None: ...
+    def go_down(self) -> None: ...
+    def come_back(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +65,3 @@ class Shards:
         """End the transactions of both."""
         self.shard1.commit()
         self.shard2.commit()
-
-
-def make_shards(folder: Path) -> Shards:
-    """Make empty shards in a folder; an earlier life's go, for its broker is gone too."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("shard[12].db*"):
-        left.unlink()
-    return Shards(Shard("shard1", folder / "shard1.db"), Shard("shard2", folder / "shard2.db"))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")  # a power cut may cost the demo its data
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(schema.script())
-    connection.commit()
-    return connection
-
-
-def _rename(source: Path, target: Path) -> None:
-    # a reader that still has the file open keeps a log beside it; it has to go along
-    for ending in ("", "-wal", "-shm"):
-        file = source.with_name(source.name + ending)
-        if file.exists():
-            file.replace(target.with_name(target.name + ending))

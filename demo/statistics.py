@@ -11,7 +11,7 @@ from demo.times import row_text
 from demo.wire import BadRequestError
 
 _TOP = 5
-_BEGINNING = "0000"
+_BEGINNING = "1970-01-02"
 
 
 def since_of(time_range: str, now: datetime, day_offset: timedelta) -> str:

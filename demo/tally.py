@@ -35,9 +35,7 @@ def read(shards: Sequence[Shard], table: str) -> Tally:
     """The tally of a table over some shards."""
     counts: dict[str, tuple[int, int]] = {}
     for shard in shards:
-        for row in shard.rows(
-            "SELECT name, rows, amount FROM demo_tally WHERE kind = ? AND rows > 0", (table,)
-        ):
+        for row in shard.tally(table):
             rows, amount = counts.get(row["name"], (0, 0))
-            counts[row["name"]] = (rows + row["rows"], amount + row["amount"])
+            counts[row["name"]] = (rows + row["n"], amount + row["amount"])
     return Tally(dict(sorted(counts.items())))

@@ -15,6 +15,7 @@ from demo.shards import Row, Shard
 from demo.times import row_text
 
 Work = Callable[[Parts, Record, datetime], None]
+_REQUESTS = {"CAPTURED": "settlement_request", "REFUNDED": "refund_request"}
 _BETWEEN = timedelta(milliseconds=20)  # fifty a second
 
 
@@ -45,7 +46,9 @@ def consume(parts: Parts, group: str, work: Work, span: Span, seconds: tuple[flo
 def settle(parts: Parts, record: Record, done: datetime) -> None:
     """Capture a payment at the payment gateway, unless the API has captured it already."""
     shard, payment = _look_up(parts, record)
-    if payment is None or payment["status"] != "CAPTURE_REQUESTED":
+    if payment is None or _told_again(parts, shard, payment, "CAPTURED", done):
+        return
+    if payment["status"] != "CAPTURE_REQUESTED":
         return
     paid = _pg_agrees(parts)
     shard.execute(
@@ -60,7 +63,9 @@ def settle(parts: Parts, record: Record, done: datetime) -> None:
 def give_back(parts: Parts, record: Record, done: datetime) -> None:
     """Cancel a captured payment at the payment gateway."""
     shard, payment = _look_up(parts, record)
-    if payment is None or payment["status"] != "REFUND_REQUESTED":
+    if payment is None or _told_again(parts, shard, payment, "REFUNDED", done):
+        return
+    if payment["status"] != "REFUND_REQUESTED":
         return
     paid = _pg_agrees(parts)
     reason = json.loads(record.value).get("reason")
@@ -81,8 +86,8 @@ def give_back(parts: Parts, record: Record, done: datetime) -> None:
 def _retry_held(parts: Parts, group: str, work: Work, span: Span) -> None:
     for waiting in [held for held in parts.held if held[0] == group]:
         if parts.shards.of(waiting[1].merchant_id or "").up:
-            parts.held.remove(waiting)
             work(parts, waiting[1], span.until)
+            parts.held.remove(waiting)
 
 
 def _do(parts: Parts, group: str, work: Work, record: Record, done: datetime) -> None:
@@ -116,11 +121,25 @@ def _outcome(
     return ("SUCCESS", transaction, "0000", "OK", requested, row_text(done))
 
 
+def _told_again(parts: Parts, shard: Shard, payment: Row, status: str, done: datetime) -> bool:
+    """A record that was worked off before: its event may have been lost with the broker."""
+    row = shard.one(
+        f"SELECT id FROM {_REQUESTS[status]} WHERE payment_id = ? AND status = 'SUCCESS'",
+        (payment["payment_id"],),
+    )
+    if row is not None:
+        _tell(parts, payment, status, done)
+    return row is not None
+
+
 def _finish(parts: Parts, shard: Shard, payment: Row, done: datetime, status: str) -> None:
-    payment_id = payment["payment_id"]
-    set_status(shard, payment_id, status, done)
-    if status in ("CAPTURED", "REFUNDED"):
-        event = outcome_event(payment_id, status, payment["amount"], done)
-        topic = f"payment.{status.lower()}"
-        merchant = payment["merchant_id"]
-        parts.broker.append(topic, str(payment_id), json.dumps(event), done, merchant_id=merchant)
+    set_status(shard, payment["payment_id"], status, done)
+    if status in _REQUESTS:
+        _tell(parts, payment, status, done)
+
+
+def _tell(parts: Parts, payment: Row, status: str, done: datetime) -> None:
+    payment_id, merchant = payment["payment_id"], payment["merchant_id"]
+    event = outcome_event(payment_id, status, payment["amount"], done)
+    topic = f"payment.{status.lower()}"
+    parts.broker.append(topic, str(payment_id), json.dumps(event), done, merchant_id=merchant)

@@ -172,9 +172,18 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         token=section.token,
         actuators=section.actuators,
         shards=section.database.urls if section.database.via == "direct" else {},
+        redis_url=section.redis.url,
+        kafka_bootstrap=section.kafka.bootstrap,
+        kafka_options=section.kafka.options,
+        prometheus_url=section.prometheus.url,
+        prometheus_token=section.prometheus.token,
+        breakers_job=section.breakers.job if section.breakers.via == "prometheus" else "",
         zone=config.zone,
     )
-    return connect(address, transport)
+    try:
+        return connect(address, transport)
+    except ValueError as error:
+        raise ConfigError(f"platform.{error}") from None
 
 
 def receivers(config: Config) -> dict[str, Sender]:

@@ -9,6 +9,10 @@ import typer
 
 from monitor.cli_common import fail
 
+ServicesOption = Annotated[
+    Path | None,
+    typer.Option("--services", help="Real services: the env file of scripts/services up."),
+]
 commands = typer.Typer(help="The whole product at work against an embedded payment platform.")
 FolderOption = Annotated[
     Path | None, typer.Option("--folder", help="Where the demo lives [a temporary folder].")
@@ -25,6 +29,7 @@ def demo(
     seed: int = 1,
     language: Annotated[str, typer.Option(help="en or ko")] = "en",
     load_tests: Annotated[bool, typer.Option(help="Run k6 in the history.")] = True,
+    services: ServicesOption = None,
 ) -> None:
     """Live a fortnight in seconds, then go on in real time while faults come and go."""
     if context.invoked_subcommand is not None:
@@ -34,7 +39,9 @@ def demo(
 
     if language not in ("en", "ko"):
         fail(f"--language {language!r}: en or ko is expected")
-    plan = Plan(minutes, days, folder or default_folder(), port, seed, language, load_tests)
+    env = _env(services)
+    days = 0 if env else days  # real services have no simulated past
+    plan = Plan(minutes, days, folder or default_folder(), port, seed, language, load_tests, env)
     try:
         run_demo(plan)
     except LockedError as error:
@@ -86,11 +93,13 @@ def platform(
         bool, typer.Option("--as-original", help="Answer with the original's defects.")
     ] = False,
     payments_per_minute: float = 6.0,
+    services: ServicesOption = None,
 ) -> None:
     """Only the stand-in platform, in real time, until Ctrl-C."""
-    from monitor.cli_demo_run import run_platform
+    from monitor.cli_demo_platform import Ground, run_platform
 
-    run_platform(folder or default_folder(), port, seed, as_original, payments_per_minute)
+    ground = Ground(folder or default_folder(), seed, _env(services))
+    run_platform(ground, port, as_original, payments_per_minute)
 
 
 def default_folder() -> Path:
@@ -99,6 +108,18 @@ def default_folder() -> Path:
     import tempfile
 
     return Path(tempfile.gettempdir()) / f"paypulse-demo-{os.getuid()}"
+
+
+def _env(services: Path | None) -> dict[str, str]:
+    """The addresses in an env file; empty: the stand-in keeps everything itself."""
+    if services is None:
+        return {}
+    from demo.real.connect import read_env
+
+    try:
+        return read_env(services)
+    except (OSError, ValueError) as error:
+        fail(f"--services: {error}")
 
 
 def _running(folder: Path) -> str:

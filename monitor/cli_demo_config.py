@@ -14,13 +14,35 @@ database = "{folder}/paypulse.db"
 base_url = "{url}"
 actuators = {{ ingest = "{url}" }}
 
+{platform}
+[report]
+daily = "08:30"
+"""
+IN_FILES = """\
 [platform.database]
 via = "direct"
 urls.shard1 = "sqlite:///{folder}/platform/shard1.db"
 urls.shard2 = "sqlite:///{folder}/platform/shard2.db"
+"""
+ON_SERVICES = """\
+[platform.database]
+via = "direct"
+urls.shard1 = "${PAYPULSE_SHARD1_URL}"
+urls.shard2 = "${PAYPULSE_SHARD2_URL}"
 
-[report]
-daily = "08:30"
+[platform.redis]
+via = "direct"
+url = "${PAYPULSE_REDIS_URL}"
+
+[platform.kafka]
+via = "direct"
+bootstrap = "${PAYPULSE_KAFKA_BOOTSTRAP}"
+
+[platform.prometheus]
+url = "${PAYPULSE_PROMETHEUS_URL}"
+
+[platform.breakers]
+via = "prometheus"
 """
 _CHECKS = (
     *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
@@ -29,7 +51,6 @@ _CHECKS = (
 )
 _OWN = {
     "rate_limits": "authorize_max = 100\ncapture_max = 100\nrefund_max = 100",
-    "reconciliation": "window_hours = 6",
 }
 _LOAD_TEST = """
 [checks.load_test]
@@ -42,7 +63,7 @@ targets_allowed = ["{url}"]
 
 def history_toml(folder: Path, url: str, language: str, load_tests: bool, channel: str) -> str:
     """A pass of everything every 15 minutes."""
-    lines = [_COMMON.format(folder=folder, url=url, language=language)]
+    lines = [_common(folder, url, language)]
     lines += [f"[checks.{n}]\nevery_seconds = 900\n{_OWN.get(n, '')}" for n in _CHECKS]
     return "\n".join(lines) + _LOAD_TEST.format(url=url, enabled=str(load_tests).lower())
 
@@ -53,11 +74,16 @@ def real_toml(folder: Path, url: str, language: str, load_tests: bool, channel: 
         "outbox_age": "warn_seconds = 15\ncrit_seconds = 60\n"
         "stall_warn_seconds = 15\nstall_crit_seconds = 45",
     }
-    lines = [_COMMON.format(folder=folder, url=url, language=language), _ALERTS]
+    lines = [_common(folder, url, language), _ALERTS]
     lines += [f"[checks.{name}]\nevery_seconds = 5\n{own.get(name, '')}" for name in _CHECKS]
     if channel:
         lines.append(_SLACK.format(channel=channel))
     return "\n".join(lines) + _LOAD_TEST.format(url=url, enabled=str(load_tests).lower())
+
+
+def _common(folder: Path, url: str, language: str) -> str:
+    parts = IN_FILES.format(folder=folder)
+    return _COMMON.format(folder=folder, url=url, language=language, platform=parts)
 
 
 _ALERTS = """

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -18,11 +17,12 @@ import typer
 
 from checks.sources.k6 import find_binary
 from demo.platform import StandIn
-from demo.server import Running, Ticker, serve
+from demo.server import Running, Ticker
 from monitor import app as application
 from monitor.app import App
-from monitor.cli_demo_config import history_toml, real_toml
+from monitor.cli_demo_config import IN_FILES, ON_SERVICES, history_toml, real_toml
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
+from monitor.cli_demo_platform import Ground, interruptible, make_standin, serve_standin
 from monitor.cli_progress import progress_bar
 from monitor.config import Config, parse
 from monitor.lock import only_scheduler
@@ -56,6 +56,7 @@ class Plan:
     seed: int
     language: str
     load_tests: bool
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # of real services
 
 
 def run_demo(plan: Plan) -> None:
@@ -63,47 +64,23 @@ def run_demo(plan: Plan) -> None:
     started = monotonic()
     plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = plan.folder / "paypulse.db"
-    with only_scheduler(database), _interruptible() as ended:
+    with only_scheduler(database), interruptible() as ended:
         _sweep(plan.folder)
-        now = datetime.now(UTC)
-        standin = StandIn(
-            plan.folder / "platform",
-            plan.seed,
-            start=now - timedelta(days=plan.days),
+        standin = make_standin(
+            Ground(plan.folder, plan.seed, plan.env),
+            start=datetime.now(UTC) - timedelta(days=plan.days),
             payments_per_minute=HISTORY_PAYMENTS_PER_MINUTE,
         )
-        server = serve(standin, port=_free(plan.port))
-        (plan.folder / "url").write_text(server.url, encoding="utf-8")
+        server = serve_standin(standin, plan.folder, _free(plan.port), plan.env)
         words = _introduce(plan, server)
-        _live_history(plan, standin, server, words, ended)
+        if not plan.env:
+            _live_history(plan, standin, server, words, ended)
         if not ended.is_set():
             _go_on(plan, standin, server, words, ended, started)
         server.stop()
+        standin.close()
         (plan.folder / "url").unlink(missing_ok=True)
         typer.echo(f"\n{words.say('demo.goodbye', folder=plan.folder)}")
-
-
-def run_platform(
-    folder: Path, port: int, seed: int, as_original: bool, payments_per_minute: float
-) -> None:
-    """The stand-in alone, until it is interrupted."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _interruptible() as ended:
-        standin = StandIn(
-            folder / "platform",
-            seed,
-            start=datetime.now(UTC),
-            as_original=as_original,
-            payments_per_minute=payments_per_minute,
-        )
-        server, ticker = serve(standin, port=port), Ticker(standin)
-        ticker.start()
-        (folder / "url").write_text(server.url, encoding="utf-8")
-        typer.echo(f"{server.url}; shards in {folder / 'platform'}; Ctrl-C ends it")
-        ended.wait()
-        ticker.stop()
-        server.stop()
-        (folder / "url").unlink(missing_ok=True)
 
 
 def _introduce(plan: Plan, server: Running) -> Words:
@@ -112,6 +89,8 @@ def _introduce(plan: Plan, server: Running) -> Words:
     words = Words(config.language, config.zone)
     typer.echo(words.say("demo.intro", url=server.url))
     typer.echo(words.say("demo.folder", folder=plan.folder))
+    if plan.env:
+        typer.echo(words.say("demo.services"))
     if plan.load_tests and find_binary("") is None:
         typer.echo(words.say("demo.no_k6"))
     channel = _slack_channel()
@@ -187,7 +166,7 @@ def _go_on(
     say = words.say
     rate = round(REAL_PAYMENTS_PER_MINUTE)
     typer.echo(f"\n{say('demo.real', every=PASS_SECONDS, rate=rate)} {say('demo.until')}")
-    _where_to_look(plan.folder, words)
+    _where_to_look(plan, words)
     began = datetime.now(UTC)
     scheduler.start()
     _await_pass(app, began, ended)
@@ -222,9 +201,11 @@ def _step(text: str) -> None:
     typer.secho(f"▶ {text}", bold=True)
 
 
-def _where_to_look(folder: Path, words: Words) -> None:
+def _where_to_look(plan: Plan, words: Words) -> None:
     typer.echo(words.say("demo.look"))
-    config = folder / "paypulse.toml"
+    config = plan.folder / "paypulse.toml"
+    if plan.env:
+        typer.echo(f"  set -a; . {shlex.quote(str(plan.folder / 'env'))}; set +a")
     command = shutil.which("paypulse") or "paypulse"
     for line in (
         f"{command} alerts list -c {config}",
@@ -252,11 +233,11 @@ def _faults_within(days: int) -> dict[str, tuple[float, float]]:
 def _toml(plan: Plan, server: Running, make: Any) -> str:
     load_tests = plan.load_tests and find_binary("") is not None
     text: str = make(plan.folder, server.url, plan.language, load_tests, _slack_channel())
-    return text
+    return text.replace(IN_FILES.format(folder=plan.folder), ON_SERVICES) if plan.env else text
 
 
 def _config(plan: Plan, server: Running, make: Any) -> Config:
-    return parse(_toml(plan, server, make), {}, "the demo's configuration")
+    return parse(_toml(plan, server, make), plan.env, "the demo's configuration")
 
 
 def _slack_channel() -> str:
@@ -265,7 +246,7 @@ def _slack_channel() -> str:
 
 def _sweep(folder: Path) -> None:
     """The demo's own leftovers of an earlier run, and nothing else."""
-    for name in ("paypulse.db", "paypulse.db-wal", "paypulse.db-shm", "url"):
+    for name in ("paypulse.db", "paypulse.db-wal", "paypulse.db-shm", "url", "env"):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "platform", ignore_errors=True)
 
@@ -280,18 +261,3 @@ def _free(port: int) -> int:
         except OSError:
             return 0
     return port
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set."""
-    ended = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

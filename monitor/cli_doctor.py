@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.sources.facts import Unseen
+from checks.sources.facts import Platform, Unseen
 from checks.sources.k6 import find_binary
 from monitor.app import platform_of, receivers
 from monitor.config import Config, ConfigError
@@ -106,6 +106,15 @@ def _platform(config: Config, words: Words) -> Iterator[Finding]:
             yield Finding("crit", "part_down", {"part": part, "detail": fact.detail})
         else:
             yield Finding("ok", "part", {"part": part, "ms": round(fact.response_ms)})
+    yield from _rights(platform)
+
+
+def _rights(platform: Platform) -> Iterator[Finding]:
+    """A monitor should not be able to write where it only reads."""
+    rights = getattr(platform.database, "writing_rights", dict)
+    for shard, found in rights().items():
+        if found and not isinstance(found, Unseen):
+            yield Finding("warn", "can_write", {"shard": shard, "rights": ", ".join(found)})
 
 
 def _blind_spots(config: Config, planned: dict[str, Planned]) -> Iterator[Finding]:

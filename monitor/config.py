@@ -19,9 +19,10 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
+from monitor.config_platform import PlatformSection
+from monitor.config_section import Seconds, Section
 from monitor.domain.alert import Rule
 from monitor.domain.baseline import Limits
 from monitor.domain.incident import Policy
@@ -39,41 +40,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Seconds = Annotated[float, Field(gt=0)]
 Zone = Annotated[str, AfterValidator(_zone)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatabaseSection(Section):
-    """How the shards are reached: through the gateway, or directly by URL."""
-
-    via: Literal["gateway", "direct"] = "gateway"
-    urls: dict[str, str] = Field(default_factory=dict, repr=False)
-
-    @model_validator(mode="after")
-    def _direct_needs_urls(self) -> DatabaseSection:
-        if self.via == "direct" and not self.urls:
-            raise ValueError(
-                'via = "direct" needs urls, such as { shard1 = "sqlite:///shard1.db" }'
-            )
-        if self.via == "gateway" and self.urls:
-            raise ValueError('urls are used only with via = "direct"')
-        return self
-
-
-class PlatformSection(Section):
-    """Where the platform is."""
-
-    base_url: str = "http://localhost:8082"
-    timeout_seconds: Seconds = 5.0
-    token: str = Field(default="", repr=False)
-    actuators: dict[str, str] = Field(default_factory=dict)
-    database: DatabaseSection = DatabaseSection()
 
 
 class AlertSection(Section):

@@ -30,6 +30,24 @@ _HEAD = """\
 # via = "gateway"            # or "direct": the shards themselves, which reconciliation needs
 # urls = { shard1 = "sqlite:///shard1.db", shard2 = "sqlite:///shard2.db" }
 
+[platform.redis]
+# via = "gateway"            # or "direct"
+# url = "redis://:${REDIS_PASSWORD}@localhost:6379/0"
+
+[platform.kafka]
+# via = "gateway"            # or "direct"
+# bootstrap = "localhost:9092"
+# options = { "security.protocol" = "SASL_SSL", "sasl.password" = "${KAFKA_PASSWORD}" }
+#                            # librdkafka's own, where the cluster wants TLS or a password
+
+[platform.prometheus]
+# url = "http://localhost:9090"
+# token = "${PROMETHEUS_TOKEN}"
+
+[platform.breakers]
+# via = "gateway"            # or "prometheus": both breakers of every instance
+# job = "ingest-service"     # under which Prometheus scrapes ingest
+
 # [receivers.slack]          # none: messages are printed
 # kind = "slack"
 # channel = "#payments"      # the bot's token is read from SLACK_BOT_TOKEN

@@ -18,7 +18,7 @@ from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
 from monitor.store import incidents as incident_rows
-from monitor.store import writes
+from monitor.store import breaks, writes
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import Message, add_notifications
@@ -49,6 +49,8 @@ class Recorder:
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
             snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))
+            if seen.verdict.breaks is not None:
+                breaks.save_breaks(tx, seen.name, seen.verdict.breaks, seen.at)
             if not planned.check.explains:
                 self._alert(tx, planned, seen, snapshot_id)
             self._tell(tx, planned, seen.at)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from checks.causes import every_cause
+from checks.invariants.catalogue import catalogue
 from monitor import plugins
 from monitor.domain.incident import explains, root_of
 from monitor.words import languages, load
@@ -23,15 +24,7 @@ PARTS = (
 )
 BREAKERS = ("ingest/kafka-publisher", "ingest/pg-auth-api", "ingest-2/kafka-publisher")
 TOPICS = ("payment.captured", "payment.dlq", "settlement.dlq", "refund.dlq")
-INVARIANTS = (
-    *("L1", "L3", "L4", "L5", "L7", "L8", "L9", "L11"),
-    "O1",
-    "O2",
-    "O9",
-    "T1",
-    "R1",
-    "R4",
-)
+INVARIANTS = tuple(entry.id for entry in catalogue())
 SUBJECTS = {
     "service_down": PARTS,
     "service_slow": PARTS,
@@ -44,6 +37,8 @@ SUBJECTS = {
     "under_replicated": TOPICS,
     "topic_missing": TOPICS,
     "key_without_ttl": ("rate",),
+    "memory_short": ("redis",),
+    "keys_evicted": ("redis",),
     "merchant_blocked": ("authorize/M-1",),
     "merchant_near_limit": ("authorize/M-1", "refund/M-1"),
     "outbox_old": ("", *SHARDS),
@@ -51,12 +46,14 @@ SUBJECTS = {
     "relay_stalled": ("",),
     "lag_stuck": GROUPS,
     "lag_rising": GROUPS,
+    "lag_drains_slowly": GROUPS,
     "group_absent": GROUPS,
     "group_empty": GROUPS,
     "dead_letters_arrived": TOPICS[1:],
     "work_failing": ("settlement", "refund"),
     "work_delayed": ("settlement", "refund"),
     "work_dead_lettered": ("settlement", "refund"),
+    "breaks_old": (*SHARDS, "shards"),
     "books_broken": tuple(f"{s}/{i}" for s in SHARDS for i in INVARIANTS),
     "traffic_gone": ("",),
     "payments_refused": ("authorize",),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from checks import consumer_lag, dead_letters, outbox_age, settlements, traffic
+from checks.sources.dead_letter import dead_letter
 from checks.sources.facts import (
     BookCounts,
     Cluster,
@@ -143,6 +144,8 @@ def lag_passes(offsets: Iterable[tuple[int, int]], every_minutes: float = 1) -> 
         ([(5, 500), (80, 500), (160, 500), (240, 560), (300, 600)], set()),
         ([(n, 5 * n + 9) for n in range(1, 7)], {f"lag_rising:{GROUP}"}),
         ([(n, 2 * n + 1) for n in range(1, 7)], set()),
+        ([(n, 3000) for n in range(1, 7)], {f"lag_drains_slowly:{GROUP}"}),
+        ([(100 * n, 3000) for n in range(1, 7)], set()),
         ([(1, 50), (9, 60), (60, 60), (61, 90), (62, 120), (63, 150)], set()),
         ([(60, 60), (61, 75), (62, 90), (63, 120), (64, 150)], set()),
         ([(5, 9), (5, 9), (5, 9), (9, 9)], set()),
@@ -157,6 +160,8 @@ def lag_passes(offsets: Iterable[tuple[int, int]], every_minutes: float = 1) -> 
         "busy, up and down",
         "grows",
         "grows, but is small",
+        "moves, but would take days",
+        "moves, and is soon done",
         "was at zero",
         "began at zero",
         "stood still, and is well",
@@ -261,7 +266,7 @@ class Kafka:
 
 
 @pytest.mark.parametrize(
-    ("known", "letters"), [({}, 0), ({DLQ: {"end": 5}}, 0), ({DLQ: {"end": 4}}, 3)]
+    ("known", "letters"), [({}, 0), ({DLQ: {"end": 5}}, 0), ({DLQ: {"end": 4}}, 5)]
 )
 def test_messages_are_fetched_only_where_some_arrived(known, letters):
     kafka = Kafka()
@@ -270,6 +275,27 @@ def test_messages_are_fetched_only_where_some_arrived(known, letters):
     assert kafka.asked[0] == f"ends {DLQ}"
     assert len(kafka.asked) == (2 if letters else 1)
     assert facts.ends["refund.dlq"] == TopicEnds("refund.dlq", {}, 0)
+
+
+def letter(n: int, value: str) -> DeadLetter:
+    return dead_letter(DLQ, 0, n, NOW + timedelta(seconds=n), "", value)
+
+
+def test_dead_letters_are_told_by_what_they_say():
+    passes = Passes(dead_letters.CHECK, {"evidence_max": 1})
+    passes(0, ends(1))
+    lost = (
+        '{"originalTopic":"payment.captured","errorType":"Timeout","payload":"{\\"paymentId\\":7}"}'
+    )
+    known = '{"paymentId": 9, "pgResponseCode": "PG_51"}'
+    sample = (letter(0, lost), letter(1, lost), letter(2, known), letter(3, "not JSON"))
+    (finding,) = passes(1, dead_letters.Facts(ends(4).ends, {DLQ: sample})).findings
+    assert finding.params["kinds"] == "1 × payment.captured: Timeout, 1 × PG_51"
+    assert [row["payment_id"] for row in finding.evidence] == [None]
+    assert sample[0].payment_id == 7
+    away = Unseen("kafka", Why.LIMIT, "kafka_letters_unread")
+    (finding,) = passes(2, dead_letters.Facts(ends(6).ends, {DLQ: away})).findings
+    assert (finding.params["count"], finding.params["unread"]) == (5, True)
 
 
 # --- settlements -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from checks.sources.facts import (
     KeyLife,
     Partition,
     RateUse,
+    RedisMemory,
     RedisStats,
     Unseen,
     Why,
@@ -234,6 +235,51 @@ STATS = RedisStats(1, 1, 0, 2)
 )
 def test_keys_without_an_end_are_said(facts, expected):
     assert keys(judge(redis_health.CHECK, facts)[0]) == expected
+
+
+def full(percent: int, evicted: int, unscanned: int = 0, limit: int | None = 100):
+    memory = RedisMemory(percent, limit, evicted, 9, 1)
+    return redis_health.Facts((), RedisStats(0, 0, 0, 9, unscanned), memory)
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([full(79, 0)], {}),
+        ([full(80, 0)], {"memory_short:redis": "warn"}),
+        ([full(95, 0)], {"memory_short:redis": "crit"}),
+        ([full(999, 0, limit=None)], {}),
+        ([full(5, 7)], {}),
+        ([full(5, 7), full(5, 7)], {}),
+        ([full(5, 7), full(5, 9)], {"keys_evicted:redis": "warn"}),
+        ([full(5, 7), full(5, 3)], {"keys_evicted:redis": "warn"}),
+        ([full(5, 7), full(5, 0)], {}),
+        ([full(5, 0, unscanned=3)], {"blind:redis/keys": "unknown"}),
+    ],
+    ids=[
+        *("room", "short", "nearly full", "no limit", "the first look only learns"),
+        *("as before", "dropped", "began anew and dropped", "began anew", "not all scanned"),
+    ],
+)
+def test_memory_and_what_was_dropped_for_lack_of_it(looks, expected):
+    memory: Memory = {}
+    for look in looks:
+        verdict, memory = judge(redis_health.CHECK, look, memory)
+    assert keys(verdict) == expected
+
+
+def test_hits_are_measured_since_the_last_look_and_the_memory_survives_a_blind_one():
+    _, memory = judge(redis_health.CHECK, full(5, 0))
+    gone = redis_health.Facts(REFUSED["redis"], REFUSED["redis"])
+    _, memory = judge(redis_health.CHECK, gone, memory)
+    grown = redis_health.Facts((), RedisStats(0, 0, 0, 9), RedisMemory(50, 100, 0, 12, 2))
+    verdict, _ = judge(redis_health.CHECK, grown, memory)
+    assert metrics(verdict) == {
+        "redis_keys": 9,
+        "redis_evicted_keys": 0,
+        "redis_memory_percent": 50,
+        "redis_hit_percent": 75,
+    }
 
 
 def use(count: int, action: str | None = "authorize", ttl: int | None = 30) -> RateUse:

@@ -21,7 +21,7 @@ from test_check_flows import (
     outbox,
     work,
 )
-from test_check_states import SERVICES, TOPICS, breaker, cluster, partition, use
+from test_check_states import SERVICES, TOPICS, breaker, cluster, full, partition, use
 
 from checks import (
     breakers,
@@ -64,6 +64,9 @@ def found() -> dict[str, Finding]:
             redis_health.CHECK,
             (0, redis_health.Facts((KeyLife("rate", 5, 3.0, 1),), RedisStats(1, 0, 0, 1))),
         ),
+        *after(redis_health.CHECK, (0, full(85, 0)), (1, full(99, 7))),
+        *after(redis_health.CHECK, (0, full(5, 0, 9))),
+        *after(consumer_lag.CHECK, *((m, lag(m, 9000)) for m in range(6))),
         *after(
             rate_limits.CHECK, (0, (use(90), use(60, None), use(500, "refund", None))), **LIMITS
         ),
@@ -107,12 +110,16 @@ def test_every_code_of_these_checks_was_said():
     assert codes - {finding.code for finding in FOUND.values()} <= {"requests_slow"}
 
 
+DIRECT = ("gateway", "redis", "kafka", "prometheus")
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("why", list(Why))
 def test_every_reason_can_be_said_with_what_a_source_gives(language, why):
     words = Words(language, UTC, strict=True)
     params = {"path": "/x", "got": "500 no", "expected": "a breaker b"}
     more = {"check": "traffic", "age_seconds": 90, "error": "KeyError", "timeout_seconds": 20}
-    for reason in table("gateway", "reason"):
+    params |= {"seen_keys": 5}
+    for reason in [r for name in DIRECT for r in table(name, "reason")]:
         said = words.finding(blind(Unseen("kafka", why, reason, {**params, **more})))
         assert said.text.count(".") >= 2

@@ -2,6 +2,7 @@
 
 import pytest
 
+from monitor.app import platform_of
 from monitor.config import ConfigError, parse
 from monitor.config_example import example_text
 from monitor.plan import plan
@@ -15,6 +16,13 @@ from monitor.plan import plan
         ("timezone = 'Asia/Soul'", "did you mean 'Asia/Seoul'?"),
         ("[platform]\nbase_ulr = 'x'", "platform.base_ulr: no such key; did you mean 'base_url'?"),
         ("[platform.database]\nvia = 'direct'", "needs urls"),
+        ("[platform.redis]\nvia = 'direct'", "needs url"),
+        ("[platform.redis]\nvia = 'direct'\nurl = 'redis://:a/b@h:6379'", "percent-encoded"),
+        ("[platform.redis]\nurl = 'redis://h'", 'url is used only with via = "direct"'),
+        ("[platform.kafka]\nvia = 'direct'", "needs bootstrap"),
+        ("[platform.kafka]\nvia = 'direct'\nbootstrap = 'kafka'", "bootstrap is host:port"),
+        ("[platform.prometheus]\nurl = 'h:9090'", "begins with http"),
+        ("[platform.breakers]\nvia = 'prometheus'", "needs prometheus.url"),
         ("[report]\ndaily = '25:00'", "'25:00' is no time of day, such as '08:30'"),
         ("[alerts]\nfire = 0", "alerts.fire: input should be greater than or equal to 1"),
         ("a = [", "is not TOML"),
@@ -58,7 +66,8 @@ def test_the_example_shows_true_defaults():
     for line in example_text().splitlines():
         key = line.removeprefix("# ")
         is_default = " = " in line and line.startswith("# ")
-        is_made_up = key.startswith(("token", "actuators", "urls", "kind", "channel", "cron"))
+        made_up = ("token", "actuators", "url", "kind", "channel", "cron", "bootstrap", "options")
+        is_made_up = key.startswith(made_up)
         if line.startswith("[") or (is_default and not is_made_up):
             shown.append(key)
     given, default = parse("\n".join(shown), {}), parse("", {})
@@ -71,3 +80,34 @@ def test_the_example_shows_true_defaults():
 def test_the_address_of_the_platform_comes_from_the_environment_if_it_is_there():
     config = parse("[platform]\nbase_url = 'http://a'", {"API_BASE_URL": "http://b"})
     assert config.platform.base_url == "http://b"
+
+
+DIRECT = """
+[platform]
+prometheus = { url = "http://127.0.0.1:1" }
+breakers = { via = "prometheus" }
+[platform.redis]
+via = "direct"
+url = "redis://:${PW}@127.0.0.1:1/0"
+[platform.kafka]
+via = "direct"
+bootstrap = "127.0.0.1:1"
+options = { "sasl.password" = "${PW}" }
+"""
+
+
+def test_each_part_is_seen_through_the_source_that_is_configured():
+    config = parse(DIRECT, {"PW": "hush-hush"})
+    platform = platform_of(config)
+    names = [type(part).__name__ for part in (platform.redis, platform.kafka, platform.breakers)]
+    assert names == ["Redis", "Kafka", "PrometheusBreakers"]
+    assert "hush" not in repr(config) + repr(platform)
+    platform.kafka.close()
+
+
+def test_an_option_that_kafkas_client_does_not_know_stops_the_start():
+    text = DIRECT.replace('"sasl.password"', '"sasl.pasword"')
+    with pytest.raises(ConfigError) as error:
+        platform_of(parse(text, {"PW": "hush-hush"}))
+    assert "platform.kafka.options: No such configuration property" in str(error.value)
+    assert "hush" not in str(error.value)

@@ -49,7 +49,7 @@ def unseen(database: Database) -> set[tuple[str, Why, str]]:
 
 def test_counts_are_sums_over_the_shards(database):
     counts = database.counts()
-    assert (counts.payments, counts.outbox_total, counts.outbox_waiting) == (80, 2 * 93, 0)
+    assert (counts.payments, counts.outbox_total, counts.outbox_waiting) == (80, 2 * 92, 0)
     assert counts.shards == {"shard1": "UP", "shard2": "UP"}
 
 
@@ -57,11 +57,11 @@ def test_statistics_add_the_shards_amounts_and_rank_their_merchants(database):
     found = database.statistics("all", books.NOW)
     assert (found.count, found.amount_krw) == (80, 2 * sum(10_000 + n for n in range(1, 41)))
     first = found.top_merchants[0]
-    assert first["transaction_count"] == 12
+    assert first["transaction_count"] == 6
     assert len(found.top_merchants) == 5
 
 
-@pytest.mark.parametrize(("time_range", "count"), [("last_hour", 4), ("last_24h", 50)])
+@pytest.mark.parametrize(("time_range", "count"), [("last_hour", 10), ("last_24h", 50)])
 def test_statistics_keep_to_their_time_range(database, time_range, count):
     assert database.statistics(time_range, books.NOW).count == count
     assert database.statistics(time_range, books.NOW).count == count
@@ -84,7 +84,7 @@ def test_the_outbox_tells_what_waits_how_long_and_what_gave_up(database, shards)
     one, two = database.outbox(books.NOW)
     assert (one.shard, one.waiting, one.oldest_age_seconds, one.exhausted) == ("shard1", 0, 0, 0)
     assert (two.shard, two.waiting, two.oldest_age_seconds) == ("shard2", 3, 10 * 3600)
-    assert two.exhausted == 2
+    assert two.exhausted == 1
     assert two.oldest[0]["payment_id"] == 30
 
 
@@ -96,8 +96,9 @@ def test_work_counts_results_and_payments_that_wait_too_long(database, shards):
     assert (found.total, found.succeeded, found.failed, found.dead_letters) == (76, 75, 1, 1)
     assert found.delayed == 0
     assert database.work("settlement", books.NOW + timedelta(hours=3)).delayed == 4
-    assert database.work("refund", books.NOW).delayed == 2
-    assert database.work("refund", books.NOW).total == 24
+    assert database.work("refund", books.NOW).delayed == 0
+    assert database.work("refund", books.NOW + timedelta(hours=1)).delayed == 2
+    assert database.work("refund", books.NOW).total == 22
 
 
 def test_a_shard_that_is_down_hides_itself_alone_and_every_sum(database, shards):
@@ -123,7 +124,7 @@ def test_a_shard_that_was_replaced_by_another_file_is_read_anew(database, shards
     fresh = books.shard(tmp_path, "fresh", 8, span=timedelta(minutes=30))
     shards["shard1"].file.unlink()
     fresh.file.rename(shards["shard1"].file)
-    assert database.statistics("last_hour", books.NOW).count == 8 + 2
+    assert database.statistics("last_hour", books.NOW).count == 8 + 5
 
 
 def test_one_file_configured_twice_is_counted_once_and_said(shards, tmp_path):
@@ -198,7 +199,7 @@ def test_one_look_sees_one_moment_while_others_write(shards):
         shards["shard1"].run("DELETE FROM ledger_entry")
         return before, snapshot.rows(count, {})[0][0]
 
-    assert shard.ask(twice) == (50, 50)
+    assert shard.ask(twice) == (49, 49)
 
 
 def test_several_threads_may_ask_at_once(database):
@@ -225,7 +226,13 @@ def test_the_window_starts_where_a_full_scan_says_it_does(shards):
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql+pymysql://payuser:s3cret@db:3306/paydb", "s3cret", "sqlite://"]
+    "url",
+    [
+        "mysql+pymysql://payuser:s3cret@db:3306/",
+        "postgresql://u:s3cret@db/x",
+        "s3cret",
+        "sqlite://",
+    ],
 )
 def test_an_address_that_cannot_be_read_is_refused_without_being_told(url):
     with pytest.raises(ValueError, match="shard1") as error:

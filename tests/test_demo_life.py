@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from demo_violations import PREDICATES, violations
 
-from demo.broker import Broker
+from demo.memory_broker import MemoryBroker
 from demo.platform import StandIn
 from demo.traffic import share_of_mean
 
@@ -137,7 +137,7 @@ def test_a_new_platform_in_an_old_folder_begins_anew(tmp_path):
 
 
 def test_a_partition_stays_in_the_order_of_time_so_that_a_commit_skips_nothing():
-    broker = Broker()
+    broker = MemoryBroker()
     for seconds in (9, 3, 5):
         at = START + timedelta(seconds=seconds)
         broker.append("payment.capture-requested", "1", "{}", at)

@@ -209,6 +209,20 @@ def test_a_direct_source_replaces_the_gateways_word():
     assert found["database/shard2"] is down
 
 
+def test_the_gateway_is_not_asked_for_what_is_seen_directly():
+    asked = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json=WELL[request.url.path.removeprefix("/monitoring/")])
+
+    wire = Wire("http://gateway", transport=httpx.MockTransport(gateway))
+    seen = {part: Health(part, True, 1.0) for part in ("redis", "kafka")}
+    found = Services(Gateway(wire), direct=lambda: seen).healths()
+    assert found["redis"] is seen["redis"]
+    assert not [path for path in asked if "redis" in path or "kafka" in path]
+
+
 def test_all_of_it_stays_within_its_budget():
     def slow(request: httpx.Request) -> httpx.Response:
         time.sleep(0.03)

@@ -12,7 +12,7 @@ DAY_MINUTES = 25 * 60
 COARSE_SECONDS = 1800
 QUIET_MINUTES_MAX = 45
 
-L11 = "books_broken:*/L11"
+NET = ("books_broken:*/L10", "books_broken:*/L11")
 KAFKA_DOWN = (
     "breaker_open:ingest/kafka-publisher",
     "relay_stalled:",
@@ -33,13 +33,13 @@ FAULTS = {
     "redis_down": ("service_down:redis", 12, ("blind:redis",)),
     "merchant_over_limit": ("merchant_blocked:authorize/MERCHANT-8", 6, ()),
     "poison_message": ("dead_letters_arrived:payment.dlq", 5, ()),
-    "ledger_entry_missing": ("books_broken:shard?/L1", 5, (L11,)),
-    "ledger_entry_duplicated": ("books_broken:shard?/L3", 5, (L11,)),
-    "ledger_wrong_amount": ("books_broken:shard?/L4", 5, (L11,)),
+    "ledger_entry_missing": ("books_broken:shard?/L1", 5, NET),
+    "ledger_entry_duplicated": ("books_broken:shard?/L3", 5, NET),
+    "ledger_wrong_amount": ("books_broken:shard?/L4", 5, NET),
     "consumer_stuck": (
         "lag_stuck:payment-consumer",
         10,
-        ("lag_rising:payment-consumer", "books_broken:*/L1", L11),
+        ("lag_rising:payment-consumer", "books_broken:*/L1", *NET),
     ),
     "shard_down": ("service_down:database/shard2", 12, ("blind:database/shard2",)),
     "traffic_gone": ("traffic_gone:", 14, ("regression:payments_per_minute",)),

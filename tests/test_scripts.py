@@ -169,8 +169,34 @@ fi
     )
 
 
+FAKE_SERVICES = """#!/bin/bash
+echo "services $1 $PAYPULSE_SERVICES_FOLDER" >>"$LOG"
+[ "$1" = up ] || exit 0
+[ -z "${NO_SERVICES:-}" ] || exit 1
+mkdir -p "$PAYPULSE_SERVICES_FOLDER"
+echo PAYPULSE_REDIS_URL=here >"$PAYPULSE_SERVICES_FOLDER/env"
+echo "$PAYPULSE_SERVICES_FOLDER/env"
+"""
+
+
+def test_ci_tests_with_the_services_up_and_ends_them(root):
+    program(root / "scripts" / "services", FAKE_SERVICES)
+    program(root / "scripts" / "test", '#!/bin/bash\necho "$PAYPULSE_REDIS_URL $*"; exit 7\n')
+    done = start(root, ".ci/run", "-k", "a or b", env={"TMPDIR": str(root.parent)})
+    assert (done.returncode, done.stdout) == (7, "here -k a or b\n")
+    verbs = [line.split()[1] for line in log(root)]
+    assert verbs == ["up", "down"]
+    assert not list(root.parent.glob("paypulse-ci-*"))
+
+
+def test_ci_fails_where_the_services_do_not_come_up(root):
+    program(root / "scripts" / "services", FAKE_SERVICES)
+    done = start(root, ".ci/run", env={"NO_SERVICES": "1", "TMPDIR": str(root.parent)})
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_the_test_script_lints_types_and_ends_with_pytest(root):
-    done = start(root, ".ci/run", "-k", "a or b")
+    done = start(root, "scripts/test", "-k", "a or b")
     assert done.returncode == 0, done.stderr
     steps = [line.removeprefix("module ") for line in log(root) if line.startswith("module")]
     assert [step.split()[0] for step in steps] == ["ruff", "ruff", "mypy", "pytest"]
@@ -227,6 +253,8 @@ def test_the_lock_holds_pins_for_every_supported_python_and_nothing_else():
             Marker(marker)
 
 
-@pytest.mark.parametrize("name", ["scripts/demo", "scripts/test", "scripts/lock", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["scripts/demo", "scripts/test", "scripts/lock", "scripts/services", ".ci/run"]
+)
 def test_a_script_may_be_executed(name):
     assert os.access(ROOT / name, os.X_OK)

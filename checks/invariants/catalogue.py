@@ -21,18 +21,22 @@ from monitor.domain.check import Status
 class Invariant:
     """Something that must hold. Its sentence is [invariant.<id>] in templates.
 
-    `build` makes the statement whose rows are violations. `implies`: what its fault breaks too.
+    `build` makes the statement whose rows are violations; None: no statement can tell, so the
+    sources compare results under this id. `whole` makes one that only a full sweep can afford.
+    `implies`: what its fault breaks too, on the same shard; `implies_anywhere`: on any shard.
     `grace_seconds`: how long it may take to come true (None: as configured). `sightings`: how
     many passes must see it (None: as configured). `worsens`: critical when seen twice in a row.
     """
 
     id: str
     severity: Status
-    build: Callable[[Scope], Select[Any]]
+    build: Callable[[Scope], Select[Any]] | None
     implies: tuple[str, ...] = ()
     grace_seconds: float | None = 0.0
     sightings: int | None = 1
     worsens: bool = False
+    whole: Callable[[], Select[Any]] | None = None
+    implies_anywhere: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -45,9 +49,17 @@ def catalogue() -> tuple[Invariant, ...]:
 
 
 def implied_causes() -> tuple[Cause, ...]:
-    """What each invariant's fault breaks too, on the same shard, as causes of alerts."""
-    return tuple(
-        Cause(effect=f"books_broken:{{shard}}/{effect}", cause=f"books_broken:{{shard}}/{entry.id}")
-        for entry in catalogue()
-        for effect in entry.implies
+    """What each invariant's fault breaks too, as causes of alerts; and that breaks grow old."""
+    return (
+        *(
+            Cause(f"books_broken:{{shard}}/{effect}", f"books_broken:{{shard}}/{entry.id}")
+            for entry in catalogue()
+            for effect in entry.implies
+        ),
+        *(
+            Cause(f"books_broken:*/{effect}", f"books_broken:*/{entry.id}")
+            for entry in catalogue()
+            for effect in entry.implies_anywhere
+        ),
+        Cause("breaks_old:{shard}", "books_broken:{shard}/*"),
     )

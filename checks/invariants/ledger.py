@@ -76,7 +76,7 @@ def _unbooked(
                 _P.amount.label("expected_krw"),
                 _ZERO.label("actual_krw"),
             ).where(
-                scope(_P.payment_id),
+                scope.payments(_P.payment_id),
                 has_status == _ONE,
                 _P.updated_at < BEFORE,
                 ~exists().where(_L.payment_id == _P.payment_id, kind),
@@ -102,7 +102,7 @@ def _booked_twice(kind: ColumnElement[bool]) -> Callable[[Scope], Select[Any]]:
             select(
                 _L.payment_id, func.count().label("entries"), _sum(_L.amount).label("actual_krw")
             )
-            .where(scope(_L.payment_id), kind)
+            .where(scope.payments(_L.payment_id), kind)
             .group_by(_L.payment_id)
             .having(func.count() > literal_column("1"))
             .subquery()
@@ -124,7 +124,7 @@ def _wrong_amount(scope: Scope) -> Select[Any]:
             _L.amount.label("actual_krw"),
         )
         .select_from(LEDGER.join(PAYMENT, _P.payment_id == _L.payment_id))
-        .where(scope(_L.payment_id), _CAPTURE, _L.amount != _P.amount)
+        .where(scope.payments(_L.payment_id), _CAPTURE, _L.amount != _P.amount)
     )
 
 
@@ -135,7 +135,7 @@ def _reversed_more(scope: Scope) -> Select[Any]:
             _sum_of(_CAPTURE).label("expected_krw"),
             _sum_of(_REVERSAL).label("actual_krw"),
         )
-        .where(scope(_L.payment_id))
+        .where(scope.payments(_L.payment_id))
         .group_by(_L.payment_id)
         .having(_sum_of(_REVERSAL) > _sum_of(_CAPTURE))
         .subquery()
@@ -152,12 +152,39 @@ def _strange_accounts(scope: Scope) -> Select[Any]:
             _L.credit_account,
             _ZERO.label("expected_krw"),
             _L.amount.label("actual_krw"),
-        ).where(scope(_L.payment_id), not_(_CAPTURE), not_(_REVERSAL))
+        ).where(scope.payments(_L.payment_id), not_(_CAPTURE), not_(_REVERSAL))
     )
 
 
-def _control(scope: Scope) -> Select[Any]:
-    """Net receivable against open captured amount, payment by payment, none of it in flight."""
+def _unexpected(
+    kind: ColumnElement[bool], statuses: tuple[str, ...]
+) -> Callable[[Scope], Select[Any]]:
+    """Entries of the kind whose payment has, long enough after, none of the statuses."""
+
+    def build(scope: Scope) -> Select[Any]:
+        return _bounded(
+            select(
+                _L.payment_id,
+                _L.entry_id,
+                _P.merchant_id,
+                _P.status,
+                _ZERO.label("expected_krw"),
+                _L.amount.label("actual_krw"),
+            )
+            .select_from(LEDGER.join(PAYMENT, _P.payment_id == _L.payment_id))
+            .where(
+                scope.payments(_L.payment_id),
+                kind,
+                _P.status.not_in(words(statuses)),
+                _L.occurred_at < BEFORE,
+            )
+        )
+
+    return build
+
+
+def _differing(scope: Scope) -> Select[Any]:
+    """Payments at rest whose net receivable is not what their status calls for."""
     net = select(
         _sum(
             case((_L.debit_account == _RECEIVABLE, _L.amount), else_=_ZERO)
@@ -173,13 +200,33 @@ def _control(scope: Scope) -> Select[Any]:
             want.label("expected_krw"),
             net.scalar_subquery().label("actual_krw"),
         )
-        .where(scope(_P.payment_id), _P.updated_at < BEFORE)
+        .where(scope.payments(_P.payment_id), _P.updated_at < BEFORE)
         .subquery()
     )
     # Workers publish before they commit: an entry can be there before its payment's status.
     fresh = exists().where(_L.payment_id == payments.c.payment_id, _L.occurred_at >= BEFORE)
     differs = payments.c.expected_krw != payments.c.actual_krw
-    return _bounded(select(payments).where(differs, ~fresh))
+    return select(payments).where(differs, ~fresh)
+
+
+def _net(scope: Scope) -> Select[Any]:
+    return _bounded(_differing(scope))
+
+
+def _control(_: Scope) -> Select[Any]:
+    """Net receivable against open captured amount of all payments at rest in a range.
+
+    Named payments have no total of their own.
+    """
+    drift = _differing(Scope()).subquery()
+    key = literal_column("'total'", String()).label("control")
+    total = select(
+        key,
+        func.min(drift.c.payment_id).label("payment_id"),
+        _sum(drift.c.expected_krw).label("expected_krw"),
+        _sum(drift.c.actual_krw).label("actual_krw"),
+    ).subquery()
+    return select(total).where(total.c.expected_krw != total.c.actual_krw).limit(ROWS)
 
 
 INVARIANTS = (
@@ -187,22 +234,49 @@ INVARIANTS = (
         "L1",
         Status.CRIT,
         _unbooked(CAPTURED_FAMILY, _CAPTURE),
-        implies=("L8", "L11"),
+        implies=("L8", "L10", "L11"),
         grace_seconds=None,
         sightings=2,
+        implies_anywhere=("X2",),
     ),
-    Invariant("L3", Status.CRIT, _booked_twice(_CAPTURE), implies=("L11",)),
-    Invariant("L4", Status.CRIT, _wrong_amount, implies=("L8", "L11")),
+    Invariant(
+        "L2",
+        Status.CRIT,
+        _unexpected(_CAPTURE, CAPTURED_FAMILY),
+        implies=("L10", "L11"),
+        grace_seconds=60.0,
+        sightings=2,
+    ),
+    Invariant("L3", Status.CRIT, _booked_twice(_CAPTURE), implies=("L10", "L11")),
+    Invariant("L4", Status.CRIT, _wrong_amount, implies=("L8", "L10", "L11")),
     Invariant(
         "L5",
         Status.CRIT,
         _unbooked(("REFUNDED",), _REVERSAL),
-        implies=("L11",),
+        implies=("L10", "L11"),
         grace_seconds=None,
         sightings=2,
+        implies_anywhere=("X2",),
     ),
-    Invariant("L7", Status.CRIT, _booked_twice(_REVERSAL), implies=("L8", "L11")),
-    Invariant("L8", Status.CRIT, _reversed_more, implies=("L11",)),
-    Invariant("L9", Status.CRIT, _strange_accounts, implies=("L1", "L5", "L8", "L11")),
+    Invariant(
+        "L6",
+        Status.CRIT,
+        _unexpected(_REVERSAL, ("REFUNDED",)),
+        implies=("L8", "L10", "L11"),
+        grace_seconds=60.0,
+        sightings=2,
+    ),
+    Invariant("L7", Status.CRIT, _booked_twice(_REVERSAL), implies=("L8", "L10", "L11")),
+    Invariant("L8", Status.CRIT, _reversed_more, implies=("L10", "L11")),
+    Invariant("L9", Status.CRIT, _strange_accounts, implies=("L1", "L5", "L8", "L10", "L11")),
+    Invariant("L10", Status.CRIT, _net, implies=("L11",), grace_seconds=None, sightings=2),
     Invariant("L11", Status.WARN, _control, grace_seconds=None, worsens=True),
+    Invariant("L12", Status.CRIT, None, implies=("L1", "L5", "L10", "L11")),
+    Invariant(
+        "L13",
+        Status.CRIT,
+        None,
+        implies=("L2", "L3", "L4", "L6", "L7", "L8", "L10", "L11"),
+        implies_anywhere=("L1", "L5"),
+    ),
 )

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from checks.sources.facts import Breaker, RequestCount, cut
 
 _REQUESTS = "http_server_requests_seconds_"
-_BREAKERS = "resilience4j_circuitbreaker_"
-_STATES = {
+BREAKERS = "resilience4j_circuitbreaker_"
+STATES = {
     "closed": "CLOSED",
     "open": "OPEN",
     "half_open": "HALF_OPEN",
@@ -40,11 +40,15 @@ def requests_from(text: str, instance: str) -> tuple[RequestCount, ...]:
 
 def breakers_from(text: str, instance: str) -> tuple[Breaker, ...]:
     """The breakers with their states. ValueError: the text is not Prometheus text."""
-    readings = list(_readings(text, _BREAKERS))
+    return breakers_of(list(_readings(text, BREAKERS)), instance)
+
+
+def breakers_of(readings: list[Reading], instance: str) -> tuple[Breaker, ...]:
+    """The breakers among the readings of one instance."""
     states = {
-        labels.get("name", ""): _STATES[labels["state"]]
+        labels.get("name", ""): STATES[labels["state"]]
         for name, labels, value in readings
-        if name == _BREAKERS + "state" and value == 1 and labels.get("state") in _STATES
+        if name == BREAKERS + "state" and value == 1 and labels.get("state") in STATES
     }
     return tuple(_breaker(instance, name, state, readings) for name, state in states.items())
 
@@ -64,7 +68,7 @@ def _breaker(instance: str, name: str, state: str, readings: list[Reading]) -> B
 
 
 def _rate(readings: list[Reading], name: str) -> float | None:
-    values = [value for found, _, value in readings if found == _BREAKERS + name]
+    values = [value for found, _, value in readings if found == BREAKERS + name]
     return values[0] if values and values[0] >= 0 else None
 
 
@@ -72,7 +76,7 @@ def _sum(readings: list[Reading], name: str, **labels: str) -> float:
     return sum(
         value
         for found, has, value in readings
-        if found == _BREAKERS + name and labels.items() <= has.items()
+        if found == BREAKERS + name and labels.items() <= has.items()
     )
 
 
@@ -93,5 +97,5 @@ def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_prometheus(text: str) -> bool:
     """A help or type line, or a reading of ours; HTML, JSON and an empty body have none."""
-    starts = ("# HELP ", "# TYPE ", _REQUESTS, _BREAKERS)
+    starts = ("# HELP ", "# TYPE ", _REQUESTS, BREAKERS)
     return any(line.startswith(starts) for line in text.splitlines())

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import Any
 
 import httpx
 
 from checks.sources.actuator import Actuator
-from checks.sources.facts import DatabaseSource, Platform
+from checks.sources.facts import (
+    BreakersSource,
+    DatabaseSource,
+    Fact,
+    Health,
+    KafkaSource,
+    Platform,
+    RedisSource,
+)
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from checks.sources.services import Services
@@ -17,14 +27,26 @@ from checks.sources.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the platform is. `shards`: name -> database URL; empty: seen through the gateway."""
+    """Where the platform is; a part whose own address is empty is seen through the gateway.
+
+    `shards`: name -> database URL; `breakers_job`: the job under which Prometheus scrapes ingest.
+    """
 
     base_url: str
     timeout_seconds: float = 5.0
     token: str = field(default="", repr=False)
     actuators: Mapping[str, str] = field(default_factory=dict)
     shards: Mapping[str, str] = field(default_factory=dict, repr=False)
+    redis_url: str = field(default="", repr=False)
+    kafka_bootstrap: str = ""
+    kafka_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    prometheus_url: str = field(default="", repr=False)
+    prometheus_token: str = field(default="", repr=False)
+    breakers_job: str = ""
     zone: tzinfo = UTC
+
+
+Healths = Callable[[], Mapping[str, Fact[Health]]]
 
 
 def connect(address: Address, transport: httpx.BaseTransport | None = None) -> Platform:
@@ -39,11 +61,76 @@ def connect(address: Address, transport: httpx.BaseTransport | None = None) -> P
     actuator = Actuator(
         address.actuators, transport, timeout_seconds=min(address.timeout_seconds, 3.0)
     )
-    database: DatabaseSource = gateway
-    services = Services(gateway, actuator)
-    if address.shards:
-        from checks.sources.database import Database  # noqa: PLC0415  (drivers only when used)
+    direct: list[Healths] = []
+    database = _database(address, direct) or gateway
+    redis = _redis(address, direct) or gateway
+    kafka = _kafka(address, direct) or gateway
+    breakers = _breakers(address, transport, direct)
+    services = Services(gateway, actuator, direct=lambda: _together(direct))
+    return Platform(services, breakers or services, kafka, redis, database)
 
-        shards = Database(address.shards, zone=address.zone)
-        database, services = shards, Services(gateway, actuator, direct=shards.healths)
-    return Platform(services, services, gateway, gateway, database)
+
+# Drivers are imported only where they are used: they are large, and not everybody needs them.
+
+
+def _database(address: Address, direct: list[Healths]) -> DatabaseSource | None:
+    if not address.shards:
+        return None
+    from checks.sources.database import Database  # noqa: PLC0415
+
+    database = Database(address.shards, zone=address.zone)
+    direct.append(database.healths)
+    return database
+
+
+def _redis(address: Address, direct: list[Healths]) -> RedisSource | None:
+    if not address.redis_url:
+        return None
+    from checks.sources.redis import Redis  # noqa: PLC0415
+
+    redis = Redis(address.redis_url, timeout_seconds=min(address.timeout_seconds, 3.0))
+    direct.append(redis.healths)
+    return redis
+
+
+def _kafka(address: Address, direct: list[Healths]) -> KafkaSource | None:
+    """ValueError: the client does not take the options."""
+    if not address.kafka_bootstrap:
+        return None
+    from checks.sources.kafka import Kafka  # noqa: PLC0415
+
+    seconds = address.timeout_seconds
+    try:
+        kafka = Kafka(address.kafka_bootstrap, address.kafka_options, timeout_seconds=seconds)
+    except ValueError as error:
+        raise ValueError(f"kafka.options: {error}") from None
+    direct.append(kafka.healths)
+    return kafka
+
+
+def _breakers(
+    address: Address, transport: httpx.BaseTransport | None, direct: list[Healths]
+) -> BreakersSource | None:
+    """Prometheus' own health counts where something is seen through it."""
+    if not (address.prometheus_url and address.breakers_job):
+        return None
+    from checks.sources.prometheus import Prometheus  # noqa: PLC0415
+    from checks.sources.prometheus_breakers import PrometheusBreakers  # noqa: PLC0415
+
+    prometheus = Prometheus(
+        address.prometheus_url,
+        token=address.prometheus_token,
+        timeout_seconds=address.timeout_seconds,
+        transport=transport,
+    )
+    direct.append(prometheus.healths)
+    return PrometheusBreakers(prometheus, address.breakers_job)
+
+
+def _together(direct: list[Healths]) -> dict[str, Fact[Health]]:
+    """Each source bounds itself; side by side, they wait no longer than the slowest of them."""
+    if not direct:
+        return {}
+    with ThreadPoolExecutor(len(direct), "health") as pool:
+        found = pool.map(lambda healths: healths(), direct)
+        return {part: fact for each in found for part, fact in each.items()}

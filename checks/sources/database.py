@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, TypeVar
 
 from checks.sources import database_figures as figures
+from checks.sources.database_across import across
 from checks.sources.database_books import Window, examine
 from checks.sources.database_shard import Shard, Snapshot
+from checks.sources.database_sweep import sweep
 from checks.sources.facts import (
     BookCounts,
-    Books,
     Fact,
     Health,
     OutboxState,
@@ -22,8 +24,10 @@ from checks.sources.facts import (
     Why,
     WorkStats,
 )
+from checks.sources.facts_books import Books, Swept
 
 T = TypeVar("T")
+_SHARDS_OF_THE_RULE = 2
 
 
 class Database:
@@ -40,11 +44,13 @@ class Database:
         outbox_retries_max: int = 5,
         work_retries_max: int = 10,
         seconds_max: float = 10.0,
+        sweep_seconds_max: float = 60.0,
     ) -> None:
         """`urls`: shard -> SQLAlchemy URL; `seconds_max` bounds one look at one shard."""
         if not urls:
             raise ValueError("no shards are configured")
         self._shards = tuple(Shard(name, url, seconds_max) for name, url in urls.items())
+        self._sweepers = tuple(Shard(name, url, sweep_seconds_max) for name, url in urls.items())
         self._zone = zone
         self._outbox_retries_max = outbox_retries_max
         self._work_retries_max = work_retries_max
@@ -75,19 +81,65 @@ class Database:
     def books(
         self, now: datetime, window: Window, open_ids: Mapping[str, tuple[int, ...]]
     ) -> tuple[Fact[Books], ...]:
-        """The books of each shard, as far as the window and the open payments reach."""
-        constants = {"retries_max": self._outbox_retries_max}
-        return self._each(
+        """The books of each shard, as far as the window and the open payments reach, and what
+        all shards together break (as a shard named "shards", when all of them were seen)."""
+        parts = self._each_named(
             lambda snapshot: examine(
-                snapshot, now, window, open_ids.get(snapshot.shard, ()), constants
+                snapshot,
+                now,
+                window,
+                open_ids.get(snapshot.shard, ()),
+                self._constants(snapshot.shard),
             )
         )
+        twins = {shard.name: twin for shard, twin in self._with_twins() if twin}
+        facts, together = across(self._shards, parts, twins, window.known_merchants)
+        return (*facts, together) if together else facts
+
+    def sweep(
+        self, now: datetime, window: Window, steps: Mapping[str, int]
+    ) -> tuple[Fact[Swept], ...]:
+        """One step of a sweep on each shard that is named."""
+        return tuple(
+            shard.ask(
+                lambda snapshot: sweep(
+                    snapshot,
+                    now,
+                    window,
+                    steps[snapshot.shard],
+                    self._constants(snapshot.shard),
+                )
+            )
+            for shard in self._sweepers
+            if shard.name in steps
+        )
+
+    def writing_rights(self) -> Mapping[str, Fact[tuple[str, ...]]]:
+        """By shard, the rights to write that the account has though it only reads."""
+        return {shard.name: shard.writing_rights() for shard in self._shards}
+
+    def _constants(self, shard: str) -> Mapping[str, Any]:
+        """What statements must know of the platform; of other than two shards the rule is not."""
+        names = [each.name for each in self._shards]
+        return {
+            "retries_max": self._outbox_retries_max,
+            "work_retries_max": self._work_retries_max,
+            "parity": names.index(shard) if len(names) == _SHARDS_OF_THE_RULE else None,
+        }
 
     def _each(self, read: Callable[[Snapshot], Fact[T]]) -> tuple[Fact[T], ...]:
-        return tuple(
-            shard.ask(read) if twin is None else _same(shard.name, twin)
-            for shard, twin in self._with_twins()
-        )
+        return tuple(self._each_named(read).values())
+
+    def _each_named(self, read: Callable[[Snapshot], Fact[T]]) -> dict[str, Fact[T]]:
+        """One answer per shard; they are asked side by side, so that a slow one delays none."""
+        asked = list(self._with_twins())
+
+        def ask(one: tuple[Shard, str | None]) -> Fact[T]:
+            shard, twin = one
+            return shard.ask(read) if twin is None else _same(shard.name, twin)
+
+        with ThreadPoolExecutor(len(asked), "shard") as pool:
+            return dict(zip((s.name for s, _ in asked), pool.map(ask, asked), strict=True))
 
     def _sum(self, read: Callable[[Snapshot], Fact[T]], add: Callable[[Sequence[T]], T]) -> Fact[T]:
         """A sum over the shards; one that lacks a shard would look like a fall."""

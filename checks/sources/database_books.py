@@ -1,131 +1,104 @@
-"""A look at the books of one shard: which payments, which statements, what broke."""
+"""A look at the books of one shard: which rows, which statements, what broke."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Integer,
-    Row,
-    Select,
-    bindparam,
-    func,
-    literal_column,
-    select,
-    union,
-)
+from sqlalchemy import Row, Select
 from sqlalchemy.exc import SQLAlchemyError
 
-from checks.sources.database_shard import Snapshot
-from checks.sources.database_tables import (
-    CLOCKS,
-    LEDGER,
-    OUTBOX,
-    PAYMENT,
-    REFUND,
-    ROWS,
-    SETTLEMENT,
-    aware_utc,
-    naive_utc,
+from checks.sources.database_rows import break_of
+from checks.sources.database_shard import Snapshot, needs
+from checks.sources.database_tables import CLOCKS, OF_PAYMENTS, naive_utc
+from checks.sources.database_touched import (
+    LATE,
+    PUBLISHED,
+    SIZE,
+    TOUCHED,
+    UNFINISHED,
 )
 from checks.sources.database_window import low_key, low_statement
-from checks.sources.facts import Books, Break, Fact, Unseen, Why
+from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_books import Books, Break, Reach
 
-TEXT_MAX = 200
+KEY_MAX = 2**62
+SOON = timedelta(seconds=5)
+_BATCH = 1000  # payments named in one statement
+
+# The words of keys, and the tables whose primary keys they are.
+WORDS = {
+    "payment": "payment",
+    "outbox_event": "event",
+    "settlement_request": "settlement",
+    "refund_request": "refund",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
     """One thing to examine: rows of its statements are violations.
 
-    `in_window` walks the window's keys, `by_ids` looks at named payments (equal to it where
-    the statement has no such form). The rows give `payment_id`, maybe `entry_id` or `event_id`,
-    and what else is worth telling.
+    `in_range` walks a range of keys, `by_ids` looks at named payments (equal to it where the
+    statement has no such form), `whole` is what only a full sweep can afford. The rows give
+    `payment_id`, maybe the key of another row, and what else is worth telling.
     """
 
     id: str
-    in_window: Select[Any]
+    in_range: Select[Any]
     by_ids: Select[Any]
     grace: timedelta = timedelta(0)
+    whole: Select[Any] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it looks at all rows at every pass, along an index of its own."""
+        return not _takes(self.in_range, "low_")
 
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
-    """When a shard was last looked at, and the newest ledger entry then."""
+    """When a shard was last looked at, and a ledger entry older than any still in its grace."""
 
     at: datetime
-    entry_last: int
+    entry_mark: int
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of the books to look at.
+    """How much of the books to look at: what is newer than the last look less `overlap`.
 
-    A shard in `last_looks` is looked at as far back as `span`, and at the older payments that
-    something has happened to since; any other shard is swept whole.
+    Older payments that something has happened to since are looked at by their ids.
     """
 
     examinations: tuple[Examination, ...]
-    span: timedelta = timedelta(hours=24)
+    overlap: timedelta = timedelta(minutes=15)
     last_looks: Mapping[str, LastLook] = field(default_factory=dict)
     breaks_max: int = 1000
-    ids_max: int = 1000
+    ids_max: int = 10_000
+    published_since: datetime | None = None
+    known_merchants: tuple[str, ...] = ()
+    sweep_rows: int = 200_000
+
+    @property
+    def grace_max(self) -> timedelta:
+        """The longest grace of what is looked for in a window."""
+        graces = (e.grace for e in self.examinations if not e.is_complete)
+        return max(graces, default=timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one shard is asked: the parameters of all statements, and the older payments."""
+class Aim:
+    """What one shard is asked: the parameters of all statements, and the named payments."""
 
     params: Mapping[str, Any]
     ids: tuple[int, ...] = ()
-    swept: bool = False
 
 
 Answer: TypeAlias = Unseen | list[Row[Any]]
-
-_LATE = timedelta(minutes=5)  # keys commit out of order, clocks of the services differ
-_ZERO = literal_column("0", Integer())
-_SIZE = select(
-    select(func.count())
-    .where(PAYMENT.c.payment_id >= bindparam("low_payment"))
-    .scalar_subquery()
-    .label("payments"),
-    select(func.max(LEDGER.c.entry_id)).scalar_subquery().label("entry_last"),
-)
-
-
-def _touched() -> Select[Any]:
-    """Payments before the window that something has happened to since."""
-    # The additions of 0 keep to the primary key: an index on payment_id would walk all old rows.
-    entries = select(LEDGER.c.payment_id).where(
-        LEDGER.c.entry_id > bindparam("after", type_=Integer()),
-        LEDGER.c.payment_id + _ZERO < bindparam("low_payment", type_=Integer()),
-    )
-    others = (
-        select(payment_id).where(
-            CLOCKS[table][0] >= bindparam(f"low_{table}", type_=Integer()),
-            CLOCKS[table][1] >= bindparam("since", type_=DateTime()),
-            payment_id + _ZERO < bindparam("low_payment", type_=Integer()),
-        )
-        for table, payment_id in _OF_PAYMENTS.items()
-    )
-    rows = union(entries, *others).subquery()
-    return select(rows.c.payment_id).limit(ROWS)
-
-
-_OF_PAYMENTS: Mapping[str, ColumnElement[Any]] = {
-    "outbox_event": OUTBOX.c.aggregate_id,
-    "settlement_request": SETTLEMENT.c.payment_id,
-    "refund_request": REFUND.c.payment_id,
-}
-_TOUCHED = _touched()
 
 
 def examine(
@@ -136,113 +109,150 @@ def examine(
     constants: Mapping[str, Any],
 ) -> Fact[Books]:
     """The books of one shard as far as the window and the open payments reach."""
-    missing = snapshot.lacks(_TOUCHED, _SIZE, *(low_statement(table) for table in CLOCKS))
-    if missing:
+    fixed = (TOUCHED, SIZE, UNFINISHED, *(low_statement(table) for table in CLOCKS))
+    if missing := snapshot.lacks(*fixed):
         return snapshot.unseen_columns(missing)
-    look = _aim(snapshot, now, window, open_ids)
-    size = snapshot.rows(_SIZE, look.params)[0]
-    params = {**look.params, **constants, "rows": window.breaks_max + 1}
-    answers = _answers(snapshot, now, window, replace(look, params=params))
+    params = _from(snapshot, now, window)
+    older = _older(snapshot, window, params, open_ids)
+    ids = tuple(sorted(older)[-window.ids_max :])
+    unfinished = snapshot.rows(UNFINISHED, {**params, "rows": window.ids_max})
+    size = snapshot.rows(SIZE, params)[0]
+    books = look(snapshot, now, window, Aim({**params, **constants}, ids))
+    return replace(
+        books,
+        payments_seen=size.payments + len(ids),
+        entry_last=size.entry_last or 0,
+        unfinished=tuple(row.payment_id for row in unfinished),
+        published=_published(snapshot, now, window, params),
+        overflow=len(older) > len(ids),
+    )
+
+
+def look(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> Books:
+    """What all examinations find in the ranges and payments of the aim."""
+    params = {**aim.params, "rows": window.breaks_max + 1, "soon": naive_utc(now + SOON)}
+    answers = _answers(snapshot, now, window, replace(aim, params=params))
     rows = {i: answer for i, answer in answers.items() if not isinstance(answer, Unseen)}
     return Books(
         shard=snapshot.shard,
         examined=tuple(rows),
         breaks=_breaks(snapshot.shard, rows, window.breaks_max),
-        payments_seen=size.payments + len(look.ids),
-        low=look.params["low_payment"],
+        payments_seen=0,
+        low=params["low_payment"],
         truncated=tuple(i for i, found in rows.items() if len(found) > window.breaks_max),
         unseen={i: answer for i, answer in answers.items() if isinstance(answer, Unseen)},
-        swept=look.swept,
-        entry_last=size.entry_last or 0,
+        reach=_reach(snapshot, window, aim),
     )
 
 
-def _aim(snapshot: Snapshot, now: datetime, window: Window, open_ids: Sequence[int]) -> _Look:
-    """Where the window starts in each table, and which older payments belong to the look."""
+def _reach(snapshot: Snapshot, window: Window, aim: Aim) -> Reach:
+    return Reach(
+        ranges={
+            word: (aim.params[f"low_{table}"], aim.params[f"high_{table}"])
+            for table, word in WORDS.items()
+        },
+        wholes=frozenset({CONTROL}),
+        ids=frozenset(aim.ids),
+        complete=frozenset(e.id for e in window.examinations if e.is_complete),
+        behind=frozenset(e.id for e in window.examinations if not _leads(snapshot, e.by_ids)),
+    )
+
+
+CONTROL = "control total"  # the key of the control total of the window
+
+
+def _from(snapshot: Snapshot, now: datetime, window: Window) -> dict[str, Any]:
+    """Where the window starts in each table; a first look starts an overlap before now."""
     last = window.last_looks.get(snapshot.shard)
-    if last is None:
-        return _whole()
-    start = now - window.span
-    lows = {f"low_{table}": _low(snapshot, table, start) for table in CLOCKS}
-    params = {
-        **lows,
-        "since": naive_utc(last.at - _grace_max(window) - _LATE),
-        "after": last.entry_last,
-        "rows": window.ids_max + 1,
+    back = max(window.overlap, window.grace_max + LATE)
+    start = min(now, last.at if last else now) - back
+    lows = {table: _low(snapshot, table, start) for table in CLOCKS}
+    return {
+        **{f"low_{table}": low for table, low in lows.items()},
+        **{f"first_{table}": low for table, low in lows.items()},
+        **{f"high_{table}": KEY_MAX for table in lows},
+        "since": naive_utc(start),
+        "after": last.entry_mark if last else KEY_MAX,
     }
-    touched = [row.payment_id for row in snapshot.rows(_TOUCHED, params)]
-    older = {*touched, *(i for i in open_ids if i < lows["low_payment"])}
-    if len(older) > window.ids_max:
-        return _whole()
-    return _Look(lows, tuple(sorted(older)))
 
 
 def _low(snapshot: Snapshot, table: str, start: datetime) -> int:
-    late = timedelta(0) if table == "payment" else _LATE
+    late = timedelta(0) if table == "payment" else LATE
     return low_key(snapshot, table, naive_utc(start - late))
 
 
-def _grace_max(window: Window) -> timedelta:
-    return max((e.grace for e in window.examinations), default=timedelta(0))
+def _older(
+    snapshot: Snapshot, window: Window, params: Mapping[str, Any], open_ids: Sequence[int]
+) -> set[int]:
+    """The payments before the window that belong to the look."""
+    touched = snapshot.rows(TOUCHED, {**params, "rows": window.ids_max + 1})
+    return {
+        *(row.payment_id for row in touched),
+        *(i for i in open_ids if i < params["low_payment"]),
+    }
 
 
-def _whole() -> _Look:
-    return _Look({f"low_{table}": 0 for table in CLOCKS}, swept=True)
+def _published(
+    snapshot: Snapshot, now: datetime, window: Window, params: Mapping[str, Any]
+) -> dict[str, int]:
+    if window.published_since is None or snapshot.lacks(PUBLISHED):
+        return {}
+    span: dict[str, Any] = {"from": naive_utc(window.published_since), "until": naive_utc(now)}
+    rows = snapshot.rows(PUBLISHED, {**params, **span})
+    return {row.event_type: row.count_ for row in rows}
 
 
-def _answers(snapshot: Snapshot, now: datetime, window: Window, look: _Look) -> dict[str, Answer]:
+def _answers(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> dict[str, Answer]:
     """The rows of each examination, or why it could not be made; after a time-out none is."""
     answers: dict[str, Answer] = {}
     stopped: Unseen | None = None
     for examination in window.examinations:
-        answer = stopped or _answer(snapshot, now, examination, look)
+        answer = stopped or _answer(snapshot, now, examination, aim)
         if isinstance(answer, Unseen) and answer.why is Why.LIMIT:
             stopped = answer
         answers[examination.id] = answer
     return answers
 
 
-def _answer(snapshot: Snapshot, now: datetime, examination: Examination, look: _Look) -> Answer:
-    missing = snapshot.lacks(examination.in_window)
-    if missing:
+def _answer(snapshot: Snapshot, now: datetime, examination: Examination, aim: Aim) -> Answer:
+    if missing := snapshot.lacks(examination.in_range):
         return snapshot.unseen_columns(missing)
-    params = {**look.params, "before": naive_utc(now - examination.grace)}
+    if _takes(examination.in_range, "parity") and aim.params.get("parity") is None:
+        about = {"shard": snapshot.shard}
+        return Unseen(f"database/{snapshot.shard}", Why.BLIND, "shard_rule_unknown", about)
+    params = {**aim.params, "before": naive_utc(now - examination.grace)}
     try:
-        rows = list(snapshot.rows(examination.in_window, params))
-        if look.ids and _takes_ids(examination.by_ids):
-            rows += snapshot.rows(examination.by_ids, {**params, "ids": look.ids})
+        return _rows(snapshot, examination, params, aim.ids)
     except SQLAlchemyError as error:
         unseen = snapshot.unseen_error(error)
         if unseen.why is not Why.LIMIT:
             raise
         return unseen
+
+
+def _rows(
+    snapshot: Snapshot, examination: Examination, params: dict[str, Any], ids: Sequence[int]
+) -> list[Row[Any]]:
+    rows = list(snapshot.rows(examination.in_range, params))
+    if not _takes(examination.by_ids, "ids") or not _leads(snapshot, examination.by_ids):
+        return rows
+    for start in range(0, len(ids), _BATCH):
+        named = {**params, "ids": ids[start : start + _BATCH]}
+        rows += snapshot.rows(examination.by_ids, named)
     return rows
 
 
-@lru_cache(maxsize=256)
-def _takes_ids(statement: Select[Any]) -> bool:
-    return "ids" in statement.compile().params
+@lru_cache(maxsize=512)
+def _takes(statement: Select[Any], name: str) -> bool:
+    return any(param.startswith(name) for param in statement.compile().params)
+
+
+def _leads(snapshot: Snapshot, by_ids: Select[Any]) -> bool:
+    """Whether an index leads to the rows of named payments in all tables of the statement."""
+    used = {table for table, _ in needs(by_ids)} & OF_PAYMENTS.keys()
+    return all((table, OF_PAYMENTS[table].name) in snapshot.schema.indexed for table in used)
 
 
 def _breaks(shard: str, rows: Mapping[str, list[Row[Any]]], most: int) -> tuple[Break, ...]:
-    return tuple(_break(i, shard, row) for i, found in rows.items() for row in found[:most])
-
-
-_KEYS = {"entry_id": "entry", "event_id": "event", "payment_id": "payment"}
-
-
-def _break(invariant: str, shard: str, row: Row[Any]) -> Break:
-    values = {name: _scalar(value) for name, value in row._mapping.items()}
-    key = next(f"{word} {values[name]}" for name, word in _KEYS.items() if name in values)
-    payment_id = values.pop("payment_id")
-    return Break(invariant, shard, key, payment_id, values)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return aware_utc(value).isoformat()
-    if isinstance(value, str):
-        return value[:TEXT_MAX]
-    if isinstance(value, Decimal | float) and value == int(value):
-        return int(value)
-    return float(value) if isinstance(value, Decimal) else value
+    found = (break_of(i, shard, row) for i, listed in rows.items() for row in listed[:most])
+    return tuple({(one.invariant, one.key): one for one in found}.values())

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Executable,
-    Row,
-    SelectBase,
-    create_engine,
-    event,
-    make_url,
-)
+from sqlalchemy import Column, Connection, Engine, Executable, Row, SelectBase, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import visitors
 
 from checks.sources.facts import Fact, Unseen, Why
 from monitor.domain.check import Params
 
 T = TypeVar("T")
-Columns = Mapping[str, frozenset[str]]  # table -> its columns
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a shard has: the columns of its tables, the first columns of indexes, its views."""
+
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    indexed: frozenset[tuple[str, str]] = frozenset()
+    views: frozenset[str] = frozenset()
+
+
+class Server(Protocol):
+    """A kind of database: how it is opened, what tells it from another, what its errors mean."""
+
+    engine: Engine
+
+    def identity(self) -> Any: ...
+    def schema(self, connection: Connection) -> Schema: ...
+    def replaced(self) -> bool: ...
+    def writing_rights(self, connection: Connection) -> tuple[str, ...]: ...
+    def meaning(self, error: SQLAlchemyError) -> tuple[Why, str, str]: ...
+
+
+class OutOfTimeError(SQLAlchemyError):
+    """A look at a shard took longer than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +50,16 @@ class Snapshot:
 
     shard: str
     connection: Connection
-    columns: Columns
+    schema: Schema
     seconds_max: float
     marks: dict[str, int]  # where the windows began at the last look, kept between looks
+    deadline: float
+    unseen_error: Callable[[SQLAlchemyError], Unseen]  # why something stays unseen after it
 
     def rows(self, statement: Executable, params: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """All rows of a statement (statements bound their rows themselves)."""
+        if monotonic() > self.deadline:
+            raise OutOfTimeError
         return self.connection.execute(statement, params).all()
 
     def lacks(self, *statements: SelectBase) -> tuple[str, ...]:
@@ -53,20 +68,20 @@ class Snapshot:
         return tuple(
             f"{table}.{column}"
             for table, column in needed
-            if column not in self.columns.get(table, frozenset())
+            if column not in self.schema.columns.get(table, frozenset())
         )
 
     def unseen_columns(self, missing: tuple[str, ...]) -> Unseen:
         """Why something stays unseen on a shard that lacks columns."""
-        params = {"shard": self.shard, "columns": ", ".join(missing)}
-        return Unseen(f"database/{self.shard}", Why.BLIND, "column_missing", params)
+        views = sorted({name.partition(".")[0] for name in missing} & self.schema.views)
+        params: Params = {"shard": self.shard, "columns": ", ".join(missing)}
+        if views:
+            params = {"shard": self.shard, "views": ", ".join(views)}
+        reason = "table_is_view" if views else "column_missing"
+        return Unseen(f"database/{self.shard}", Why.BLIND, reason, params)
 
-    def unseen_error(self, error: SQLAlchemyError) -> Unseen:
-        """Why something stays unseen after a statement failed."""
-        return unseen_error(self.shard, error, self.seconds_max)
 
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def needs(statement: SelectBase) -> frozenset[tuple[str, str]]:
     """The (table, column) pairs that a statement reads."""
     return frozenset(
@@ -80,31 +95,25 @@ def needs(statement: SelectBase) -> frozenset[tuple[str, str]]:
 
 @dataclass(slots=True)
 class Shard:
-    """A shard and the engine that reads it. Safe to use from several threads."""
+    """A shard and the server that it is on. Safe to use from several threads."""
 
     name: str
     url: str = field(repr=False)
     seconds_max: float = 10.0
-    _file: Path = field(init=False, repr=False)
-    _engine: Any = field(init=False, repr=False)
-    _columns: tuple[Any, Columns] = field(init=False, repr=False, default=(None, {}))
+    _server: Server = field(init=False, repr=False)
     _marks: dict[str, int] = field(init=False, repr=False, default_factory=dict)
-    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         """Build the engine; nothing is opened yet."""
-        self._file = _sqlite_file(self.name, self.url)
-        # No pool: a pooled connection would go on reading a file that was moved away.
-        self._engine = create_engine("sqlite://", creator=self._open, poolclass=NullPool)
-        event.listen(self._engine, "begin", _begin)
+        self._server = _server(self.name, self.url, self.seconds_max)
 
-    def identity(self) -> tuple[int, int] | None:
+    def identity(self) -> Any:
         """What tells this shard's storage from another's; None: it cannot be reached."""
-        try:
-            stat = self._file.stat()
-        except OSError:
-            return None
-        return stat.st_dev, stat.st_ino
+        return self._server.identity()
+
+    def writing_rights(self) -> Fact[tuple[str, ...]]:
+        """The rights to change the shard that the account has though it only reads."""
+        return self.ask(lambda snapshot: self._server.writing_rights(snapshot.connection))
 
     def ask(self, read: Callable[[Snapshot], Fact[T]]) -> Fact[T]:
         """What `read` finds in one consistent snapshot, or why it could not look."""
@@ -112,79 +121,46 @@ class Shard:
             with self._snapshot() as snapshot:
                 return read(snapshot)
         except SQLAlchemyError as error:
-            return unseen_error(self.name, error, self.seconds_max)
+            return self.unseen(error)
         except ValueError as error:  # a time that is none, in a column of times
             params = {"shard": self.name, "error": type(error).__name__}
             return Unseen(f"database/{self.name}", Why.GARBLED, "database_garbled", params)
 
+    def unseen(self, error: SQLAlchemyError) -> Unseen:
+        """A database error as data; the driver's text may hold addresses: only its code is told."""
+        why, reason, code = Why.LIMIT, "database_time_limit", "OutOfTime"
+        if not isinstance(error, OutOfTimeError):
+            why, reason, code = self._server.meaning(error)
+        params: Params = {"shard": self.name, "error": code, "seconds_max": self.seconds_max}
+        return Unseen(f"database/{self.name}", why, reason, params)
+
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:
-        with self._engine.connect() as connection, connection.begin():
-            columns = self._read_columns(connection)
-            yield Snapshot(self.name, connection, columns, self.seconds_max, self._marks)
-
-    def _open(self) -> sqlite3.Connection:
-        uri = f"{self._file.absolute().as_uri()}?mode=ro"
-        raw = sqlite3.connect(
-            uri, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False
-        )
-        raw.execute("PRAGMA query_only = ON")
         deadline = monotonic() + self.seconds_max
-        raw.set_progress_handler(lambda: monotonic() > deadline, 20_000)
-        return raw
-
-    def _read_columns(self, connection: Connection) -> Columns:
-        """The shard's columns, read again when its schema (or its file) has changed."""
-        version = connection.exec_driver_sql("PRAGMA schema_version").scalar(), self.identity()
-        with self._lock:
-            if self._columns[0] != version:
-                self._columns = version, _columns(connection)
+        with self._server.engine.connect() as connection, connection.begin():
+            if self._server.replaced():
                 self._marks.clear()
-            return self._columns[1]
+            schema = self._server.schema(connection)
+            yield Snapshot(
+                self.name, connection, schema, self.seconds_max, self._marks, deadline, self.unseen
+            )
 
 
-def _sqlite_file(shard: str, url: str) -> Path:
+def _server(shard: str, url: str, seconds_max: float) -> Server:
     try:
         parsed = make_url(url)
+        backend = parsed.get_backend_name()
     except SQLAlchemyError:
         raise ValueError(f"the address of shard {shard} is not a database URL") from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise ValueError(f"shard {shard}: only sqlite:///FILE can be read directly")
-    return Path(parsed.database)
+    if backend == "sqlite" and parsed.database:
+        from checks.sources.database_sqlite import SqliteFile  # noqa: PLC0415
 
+        return SqliteFile(parsed.database, seconds_max)
+    if backend in ("mysql", "mariadb") and parsed.database and parsed.host:
+        from checks.sources.database_mariadb import MariadbServer  # noqa: PLC0415
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _columns(connection: Connection) -> Columns:
-    listed = connection.exec_driver_sql(
-        "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c"
-        " WHERE t.type = 'table'"
+        return MariadbServer(parsed, seconds_max)
+    raise ValueError(
+        f"shard {shard}: sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE"
+        " is needed"
     )
-    found: dict[str, set[str]] = {}
-    for table, column in listed:
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
-
-
-# SQLite's result codes -> (why, reason); anything else is a refusal.
-_REASONS = {
-    "SQLITE_INTERRUPT": (Why.LIMIT, "database_time_limit"),
-    "SQLITE_BUSY": (Why.LIMIT, "database_busy"),
-    "SQLITE_LOCKED": (Why.LIMIT, "database_busy"),
-    "SQLITE_NOTADB": (Why.GARBLED, "database_garbled"),
-    "SQLITE_CORRUPT": (Why.GARBLED, "database_garbled"),
-    "SQLITE_ERROR": (Why.GARBLED, "database_garbled"),
-}
-
-
-def unseen_error(shard: str, error: SQLAlchemyError, seconds_max: float) -> Unseen:
-    """A database error as data; the driver's text may hold addresses, so only its code is told."""
-    origin = getattr(error, "orig", None)
-    code = str(getattr(origin, "sqlite_errorname", type(origin or error).__name__))
-    why, reason = _REASONS.get(code, (Why.REFUSED, "database_refused"))
-    if not isinstance(origin, sqlite3.Error):
-        why, reason = Why.GARBLED, "database_garbled"
-    params: Params = {"shard": shard, "error": code, "seconds_max": seconds_max}
-    return Unseen(f"database/{shard}", why, reason, params)

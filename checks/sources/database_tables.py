@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     DateTime,
@@ -73,14 +74,15 @@ OUTBOX = Table(
 )
 
 
-def _work_table(kind: str, amount: str) -> Table:
+def _work_table(kind: str, amount: str, *own: Column[str]) -> Table:
     return Table(
         f"{kind}_request",
         METADATA,
         Column("id", _ID, primary_key=True),
         Column("payment_id", BigInteger),
         Column(amount, _MONEY),
-        _text("status", 20),
+        _text("status", 32),
+        *own,
         Column("retry_count", Integer),
         Column("last_retry_at", DateTime),
         Column("requested_at", DateTime),
@@ -88,8 +90,19 @@ def _work_table(kind: str, amount: str) -> Table:
     )
 
 
-SETTLEMENT = _work_table("settlement", "request_amount")
-REFUND = _work_table("refund", "refund_amount")
+SETTLEMENT = _work_table(
+    "settlement", "request_amount", _text("pg_transaction_id", 64), _text("pg_response_code", 10)
+)
+REFUND = _work_table("refund", "refund_amount", _text("pg_cancel_transaction_id", 64))
+IDEMPOTENCY = Table(
+    "idem_response_cache",
+    METADATA,
+    Column("merchant_id", String(32), primary_key=True),
+    Column("idempotency_key", String(64), primary_key=True),
+    Column("http_status", Integer),
+    Column("response_body", String(4000)),
+    Column("created_at", DateTime),
+)
 
 # In these tables the primary key grows with the time beside it: a window starts at a key.
 CLOCKS: dict[str, tuple[ColumnElement[int], ColumnElement[datetime]]] = {
@@ -99,29 +112,52 @@ CLOCKS: dict[str, tuple[ColumnElement[int], ColumnElement[datetime]]] = {
     "refund_request": (REFUND.c.id, REFUND.c.requested_at),
 }
 
+# The rows that belong to a payment, by its id; no index is sure to lead to them.
+OF_PAYMENTS: dict[str, ColumnElement[Any]] = {
+    "outbox_event": OUTBOX.c.aggregate_id,
+    "settlement_request": SETTLEMENT.c.payment_id,
+    "refund_request": REFUND.c.payment_id,
+}
+
 CAPTURED_FAMILY = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED", "REFUNDED")
 OPEN_CAPTURED = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which payments a statement looks at: a window of keys, or the payments named by id.
+    """Which rows a statement looks at: those in a range of keys, or those of named payments.
 
-    Two forms instead of one OR, so that the window always walks an index.
+    Two forms instead of one OR, so that a range always walks an index.
     """
 
     by_ids: bool = False
 
-    def __call__(
-        self, payment_id: ColumnElement[Any], key: ColumnElement[Any] | None = None
-    ) -> ColumnElement[bool]:
-        """The condition on a payment id; `key`: the row's own key where no index is on the id."""
+    def payments(self, payment_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The payments of the range; for tables with an index on the payment's id."""
         if self.by_ids:
             return payment_id.in_(bindparam("ids", expanding=True))
-        window = payment_id >= bindparam("low_payment", type_=BigInteger())
-        if key is None:
-            return window
-        return and_(key >= bindparam(f"low_{_table_of(key)}", type_=BigInteger()), window)
+        return _between(payment_id, "payment")
+
+    def rows(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The rows of the range by their own key, whatever payment they belong to."""
+        table = _table_of(key)
+        if self.by_ids:
+            return self.payments(OF_PAYMENTS[table])
+        return _between(key, table)
+
+    def rows_of_payments(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The rows of the payments of the range, from the first that can be theirs."""
+        table = _table_of(key)
+        chosen = self.payments(OF_PAYMENTS[table])
+        return chosen if self.by_ids else and_(key >= _key(f"first_{table}"), chosen)
+
+
+def _between(key: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return and_(key >= _key(f"low_{name}"), key < _key(f"high_{name}"))
+
+
+def _key(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger())
 
 
 def _table_of(key: ColumnElement[Any]) -> str:
@@ -130,7 +166,10 @@ def _table_of(key: ColumnElement[Any]) -> str:
 
 BEFORE = bindparam("before", type_=DateTime())  # now less the grace
 ROWS = bindparam("rows", type_=Integer())  # the most rows that a statement may answer
+SOON = bindparam("soon", type_=DateTime())  # later than this, nothing can have happened yet
 RETRIES_MAX = bindparam("retries_max", type_=Integer())
+WORK_RETRIES_MAX = bindparam("work_retries_max", type_=Integer())
+PARITY = bindparam("parity", type_=Integer())  # of the digits that lead to this shard
 
 
 def words(values: tuple[str, ...]) -> list[ColumnElement[str]]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from checks.sources.facts_books import Books, Swept
 from monitor.domain.check import Finding, Params, Status
 
 
@@ -97,6 +98,17 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of database connections of one instance; `pending` threads wait for one."""
+
+    instance: str
+    name: str
+    active: int
+    max: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
 class RequestCount:
     """HTTP requests that one instance answered since it started, by uri and status."""
 
@@ -162,6 +174,7 @@ class PartitionLag:
     committed_offset: int
     end_offset: int
     lag_messages: int
+    has_commit: bool = True  # False: it never committed here; counted from what is retained
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,9 @@ class DeadLetter:
     at: datetime
     key: str
     value: str
+    original_topic: str = ""
+    error: str = ""
+    payment_id: int | None = None
 
 
 # --- redis -----------------------------------------------------------------------------------
@@ -200,6 +216,18 @@ class RedisStats:
     idempotency_keys: int
     cache_keys: int
     total_keys: int
+    unscanned_keys: int = 0  # beyond the bounds of a scan: nothing is known about them
+
+
+@dataclass(frozen=True, slots=True)
+class RedisMemory:
+    """What Redis holds and, since it started, dropped; `max_bytes` None: it has no limit."""
+
+    used_bytes: int
+    max_bytes: int | None
+    evicted_keys: int
+    hits: int
+    misses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,37 +322,6 @@ class WorkStats:
     unseen: tuple[Unseen, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    """A violation of an invariant: where, which row, and by how much."""
-
-    invariant: str
-    shard: str
-    key: str  # "payment 12", "entry 7", "event 9"; "" for a control total
-    payment_id: int | None
-    params: Params = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """One look at the books of one shard: the invariants examined and what broke them.
-
-    `low` is the first payment_id of the window (0 and `swept`: all were looked at); `truncated`
-    are invariants with more breaks than are listed, `unseen` those that could not be examined,
-    each with its why. `entry_last` is the newest ledger entry.
-    """
-
-    shard: str
-    examined: tuple[str, ...]
-    breaks: tuple[Break, ...]
-    payments_seen: int
-    low: int
-    truncated: tuple[str, ...] = ()
-    unseen: Mapping[str, Unseen] = field(default_factory=dict)
-    swept: bool = False
-    entry_last: int = 0
-
-
 # --- what a source offers --------------------------------------------------------------------
 
 
@@ -356,6 +353,7 @@ class RedisSource(Protocol):
     """The rate limits and the idempotency cache."""
 
     def stats(self) -> Fact[RedisStats]: ...
+    def memory(self) -> Fact[RedisMemory] | None: ...  # None: this source does not show it
     def rate_uses(self) -> Fact[tuple[RateUse, ...]]: ...
     def rate_use(self, merchant_id: str) -> Fact[tuple[RateUse, ...]]: ...
     def key_lives(self) -> Fact[tuple[KeyLife, ...]]: ...
@@ -372,6 +370,9 @@ class DatabaseSource(Protocol):
     def books(
         self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]
     ) -> tuple[Fact[Books], ...]: ...
+    def sweep(
+        self, now: datetime, window: Any, steps: Mapping[str, int]
+    ) -> tuple[Fact[Swept], ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 from checks.sources.facts import (
     BookCounts,
-    Books,
     Fact,
     OutboxState,
     PaymentStatistics,
@@ -19,6 +18,7 @@ from checks.sources.facts import (
     WorkStats,
     cut,
 )
+from checks.sources.facts_books import Books, Swept
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import (
     DatabaseStats,
@@ -92,6 +92,12 @@ class DatabaseReads:
         """Never seen: the platform's reconciliation compares a column with itself."""
         expected = "the entries and payments themselves (a direct database source)"
         return (unseen_part("database", "gateway_tautology", expected, ""),)
+
+    def sweep(
+        self, now: datetime, window: Any, steps: Mapping[str, int]
+    ) -> tuple[Fact[Swept], ...]:
+        """Never asked for: there are no shards to sweep."""
+        return ()
 
     def reconciliation(self) -> Fact[Reconciliation]:
         """The platform's own comparison, for what it is worth."""

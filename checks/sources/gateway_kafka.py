@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from checks.sources.dead_letter import dead_letter
 from checks.sources.facts import (
     Cluster,
     DeadLetter,
@@ -183,13 +184,13 @@ def _letters(fields: Fields, topic: str) -> tuple[DeadLetter, ...]:
 
 
 def _letter(row: Fields, topic: str) -> DeadLetter:
-    return DeadLetter(
+    return dead_letter(
         topic,
         row.count("partition"),
         row.count("offset"),
         row.milliseconds("timestamp"),
-        cut(row.text("key")) if row.has("key") else "",
-        cut(row.text("value")) if row.has("value") else "",
+        row.text("key") if row.has("key") else "",
+        row.text("value") if row.has("value") else "",
     )
 
 

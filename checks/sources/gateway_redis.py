@@ -24,6 +24,9 @@ class RedisReads:
         """How many keys there are, by use."""
         return self._ask("redis", "/monitoring/redis/stats", _stats)
 
+    def memory(self) -> None:
+        """Not shown by the monitoring-service."""
+
     def rate_uses(self) -> Fact[tuple[RateUse, ...]]:
         """Every merchant's counters; the action comes from the samples, where they show it."""
         listed = self._ask("redis", "/monitoring/redis/rate-limit/all", _listed)

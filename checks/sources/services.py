@@ -21,8 +21,8 @@ Healths = Mapping[str, Fact[Health]]
 class Services:
     """Services, their requests and breakers, from the gateway and from actuators together.
 
-    `direct` is asked for the health of parts that another source sees with its own eyes; its word
-    replaces the gateway's. All of `healths` stays within `budget_seconds`, whatever hangs.
+    `direct` is asked for the health of parts that another source sees with its own eyes; the
+    gateway is not asked for those. All of `healths` stays within `budget_seconds`, whatever hangs.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class Services:
     def healths(self) -> Healths:
         """Every part's health, by part."""
         ends_at = time.monotonic() + self._budget_seconds
+        direct = self._direct()
         actuators = {name: self._own(name, ends_at) for name in self._actuator.services}
-        seen = {**dict(self._behind_gateway(actuators, ends_at)), **self._direct()}
+        seen = {**dict(self._behind_gateway(actuators, direct, ends_at)), **direct}
         judged = _judged(actuators, way_works=any(_answered(fact) for fact in seen.values()))
         return {**seen, **judged}
 
@@ -68,7 +69,7 @@ class Services:
         return self._actuator.health(service)
 
     def _behind_gateway(
-        self, actuators: Healths, ends_at: float
+        self, actuators: Healths, direct: Healths, ends_at: float
     ) -> Iterator[tuple[str, Fact[Health]]]:
         monitoring = _timed("monitoring", self._gateway.load_test_scenarios, lambda _: "")
         yield "monitoring", _refused_if_unreachable(monitoring)
@@ -78,6 +79,8 @@ class Services:
                 yield "ingest", _behind(monitoring)
             return
         for part, ask in self._asks(actuators):
+            if part in direct:
+                continue
             if time.monotonic() > ends_at:
                 yield part, _out_of_time(part)
             else:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from monitor.domain.breaks import OpenBreak
 from monitor.domain.load_test import LoadTestRun
 
 Params = Mapping[str, "str | int | float | bool | None"]
@@ -83,12 +84,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a pass of a check came to; `load_test` is the run that the pass made, if any."""
+    """What a pass of a check came to; `load_test` is the run that the pass made, if any.
+
+    `breaks` are all that are open in the books after the pass; None: it has no say in them.
+    """
 
     status: Status
     findings: tuple[Finding, ...] = ()
     metrics: tuple[Metric, ...] = ()
     load_test: LoadTestRun | None = None
+    breaks: tuple[OpenBreak, ...] | None = None
 
     @classmethod
     def of(cls, findings: Iterable[Finding], metrics: Iterable[Metric] = ()) -> Verdict:

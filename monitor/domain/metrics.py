@@ -51,6 +51,8 @@ _GAUGES = (
     MetricSpec("dlq_retained_messages", "messages", Worse.NEITHER),
     # redis
     MetricSpec("redis_keys", "keys", Worse.NEITHER),
+    MetricSpec("redis_memory_percent", "%", Worse.HIGHER),
+    MetricSpec("redis_hit_percent", "%", Worse.LOWER),
     MetricSpec("blocked_merchants", "merchants", Worse.HIGHER),
     MetricSpec("rate_limit_used_percent_max", "%", Worse.HIGHER),
     # outbox
@@ -64,6 +66,8 @@ _GAUGES = (
     # reconciliation
     MetricSpec("breaks", "breaks", Worse.HIGHER),
     MetricSpec("control_drift_krw", "KRW", Worse.HIGHER),
+    MetricSpec("open_breaks_krw", "KRW", Worse.HIGHER),
+    MetricSpec("old_breaks", "breaks", Worse.HIGHER),
     # traffic
     MetricSpec("payments_per_minute", "payments/min", Worse.LOWER, watched=True, effect_min=1),
     MetricSpec("payment_amount_krw_avg", "KRW", Worse.NEITHER),
@@ -78,6 +82,7 @@ _GAUGES = (
 _COUNTERS = (
     MetricSpec("topic_messages", "messages", Worse.NEITHER, Kind.COUNTER),
     MetricSpec("dlq_arrived_messages", "messages", Worse.HIGHER, Kind.COUNTER),
+    MetricSpec("redis_evicted_keys", "keys", Worse.HIGHER, Kind.COUNTER),
     MetricSpec("payments_created", "payments", Worse.NEITHER, Kind.COUNTER),
     MetricSpec("breaker_not_permitted_calls", "calls", Worse.HIGHER, Kind.COUNTER),
 )

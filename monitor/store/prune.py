@@ -60,6 +60,7 @@ _HISTORY = (  # table, which rows are old (? in microseconds)
     ("notes", "at < ?"),
     ("silences", "until < ?"),
     ("load_tests", "started_at < ?"),
+    ("breaks", "resolved_at < ?"),
     ("snapshots", "at < ?"),
 )
 

@@ -303,3 +303,29 @@ class JobRunRow(SQLModel, table=True):
     ended_at: datetime | None = _time(default=None)
     state: str
     missed: int = 0
+
+
+class BreakRow(SQLModel, table=True):
+    """A break in the books (domain.breaks.OpenBreak), from its first sighting to its end."""
+
+    __tablename__ = "breaks"
+    __table_args__ = (
+        Index(
+            "ix_breaks_open",
+            *("check", "shard", "invariant", "key"),
+            unique=True,
+            sqlite_where=Column("resolved_at").is_(None),
+        ),
+        Index("ix_breaks_payment", "shard", "payment_id"),
+        Index("ix_breaks_resolved_at", "resolved_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    check: str
+    shard: str
+    invariant: str
+    key: str
+    payment_id: int | None = None
+    amount_krw: int = Field(sa_column=Column(BigInteger, nullable=False))
+    first_seen_at: datetime = _time()
+    last_seen_at: datetime = _time()
+    resolved_at: datetime | None = _time(default=None)

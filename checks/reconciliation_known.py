@@ -1,0 +1,205 @@
+"""What reconciliation remembers of a shard: its watermark, open breaks, open payments, sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias
+
+from checks.sources.database_books import CONTROL
+from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_books import Books, Break, EntriesSum, Reach, Swept
+from monitor.domain.breaks import OpenBreak
+
+Known: TypeAlias = dict[str, Any]
+Row: TypeAlias = "list[Any]"  # payment id, first seen, last seen, booked less expected
+
+KNOWN_MAX = 500  # breaks remembered of one invariant on one shard
+_OPEN_MAX = 5000
+_STILL = timedelta(minutes=15)  # an open payment is looked at this long after it was closed
+_MARK_EVERY = timedelta(minutes=1)
+_OUT_OF_ORDER = 10_000  # entry ids that may still be committed behind the newest
+
+
+class SweepOptions(Protocol):
+    """When everything is swept."""
+
+    @property
+    def sweep_hour_utc(self) -> int: ...
+    @property
+    def sweep_retry_minutes(self) -> float: ...
+
+
+def is_sweep_due(known: Mapping[str, Any], options: SweepOptions, now: datetime) -> bool:
+    """Once a night, and at once on a new shard; a step that failed waits before it is repeated."""
+    tried = known.get("failed_at")
+    if tried and now - _time(tried) < timedelta(minutes=options.sweep_retry_minutes):
+        return False
+    swept = known.get("swept_at")
+    if swept is None or known.get("step", 0):
+        return True
+    night = now.replace(hour=options.sweep_hour_utc, minute=0, second=0, microsecond=0)
+    return _time(swept) < (night if night <= now else night - timedelta(days=1))
+
+
+def open_ids(known: Mapping[str, Any]) -> tuple[int, ...]:
+    """The payments to look at again, however old: broken ones, and those that are not finished."""
+    broken = (row[0] for rows in known.get("breaks", {}).values() for row in rows.values())
+    return tuple(sorted({*(i for i in broken if i is not None), *map(int, known.get("open", {}))}))
+
+
+def merchants(known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The merchants that are known to be on two shards."""
+    return tuple(key.partition(" ")[2] for key in known.get("breaks", {}).get("S3", {}))
+
+
+def entry_mark(known: Mapping[str, Any]) -> int:
+    """A ledger entry older than any whose grace was not over at the last look."""
+    marks = known.get("marks") or [[None, 0]]
+    return int(marks[0][1])
+
+
+def open_breaks(shard: str, known: Mapping[str, Any]) -> list[OpenBreak]:
+    """The open breaks of a shard, as they are stored."""
+    return [
+        OpenBreak(shard, invariant, key, row[0], abs(row[3]), _time(row[1]), _time(row[2]))
+        for invariant, rows in known.get("breaks", {}).items()
+        for key, row in rows.items()
+    ]
+
+
+def after_look(
+    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str]
+) -> Known:
+    """What is known after a look at the window; a look that was stopped moves no watermark."""
+    after = {**known, "breaks": _merged(known, books, now, names)}
+    if any(unseen.why is Why.LIMIT for unseen in books.unseen.values()):
+        return after
+    after["looked_at"] = now.isoformat()
+    after["marks"] = _marks(known.get("marks", []), books.entry_last, now)
+    after["open"] = _open(known.get("open", {}), books.unfinished, now)
+    if books.overflow:
+        after["swept_at"] = None  # more was touched than named payments can tell
+    return after
+
+
+def after_sweep(
+    known: Mapping[str, Any], swept: Fact[Swept], now: datetime, names: frozenset[str]
+) -> Known:
+    """What is known after a step of a sweep; a step that was stopped is done again later."""
+    if isinstance(swept, Unseen) or _is_stopped(swept.books):
+        return {**known, "failed_at": now.isoformat()}
+    changed = _changed(known, swept, names)
+    after = {**known, "breaks": _merged(known, swept.books, now, names)}
+    after["breaks"] = _merged(after, _of_entries(swept, changed), now, names)
+    after["sums"] = _sums(known.get("sums", []), swept)
+    started = known.get("sweeping_since") if swept.step else now.isoformat()
+    if swept.is_last:
+        after |= {"swept_at": started, "step": 0, "sweeping_since": None, "failed_at": None}
+    else:
+        after |= {"step": swept.step + 1, "sweeping_since": started, "failed_at": None}
+    return after
+
+
+def _is_stopped(books: Books) -> bool:
+    return any(unseen.why is Why.LIMIT for unseen in books.unseen.values())
+
+
+def _merged(
+    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str]
+) -> dict[str, dict[str, Row]]:
+    """The breaks that are open: those found, and those that were not looked at this time."""
+    before: Mapping[str, Mapping[str, Row]] = known.get("breaks", {})
+    examined = frozenset(books.examined)
+    merged = {
+        invariant: {
+            key: row
+            for key, row in rows.items()
+            if invariant not in examined or not books.reach.covers(invariant, key, row[0])
+        }
+        for invariant, rows in before.items()
+        if invariant in names
+    }
+    for one in books.breaks:
+        if one.invariant in names:
+            since = before.get(one.invariant, {}).get(one.key, (None, now.isoformat()))[1]
+            row = [one.payment_id, since, now.isoformat(), difference(one)]
+            merged.setdefault(one.invariant, {})[one.key] = row
+    if {"L10", "L11"} <= names & examined and merged.get("L10"):
+        before_total = before.get("L11", {}).get(CONTROL)
+        merged["L11"] = _control(merged, before_total, now.isoformat())
+    return {i: _bounded(rows) for i, rows in merged.items() if rows}
+
+
+def _control(merged: Mapping[str, Mapping[str, Row]], before: Row | None, now: str) -> Any:
+    """The control total of a shard: what all payments that are known to differ come to."""
+    rows = merged.get("L10", {}).values()
+    total = sum(row[3] for row in rows)
+    if not total:
+        return {}
+    payment = min((row[0] for row in rows if row[0] is not None), default=None)
+    return {CONTROL: [payment, before[1] if before else now, now, total]}
+
+
+def _bounded(rows: dict[str, Row]) -> dict[str, Row]:
+    if len(rows) <= KNOWN_MAX:
+        return rows
+    return dict(sorted(rows.items(), key=lambda item: item[1][0] or 0)[:KNOWN_MAX])
+
+
+def difference(one: Break) -> int:
+    """Booked less expected, in KRW; 0 where it is not about money."""
+    actual, expected = one.params.get("actual_krw"), one.params.get("expected_krw")
+    if actual is None:  # money that waits for something
+        return int(expected or 0)
+    return int(actual or 0) - int(expected or 0)
+
+
+def _marks(before: Iterable[list[Any]], last: int, now: datetime) -> list[list[Any]]:
+    """The newest entries at past looks: the first is older than every grace."""
+    marks = [[at, entry] for at, entry in before if entry <= last]
+    if not marks:
+        return [[now.isoformat(), max(0, last - _OUT_OF_ORDER)]]
+    if now - _time(marks[-1][0]) >= _MARK_EVERY:
+        marks.append([now.isoformat(), last])
+    while len(marks) > 1 and now - _time(marks[1][0]) >= _STILL:
+        marks.pop(0)
+    return marks
+
+
+def _open(before: Mapping[str, str], unfinished: Iterable[int], now: datetime) -> dict[str, str]:
+    recent = {i: at for i, at in before.items() if now - _time(at) < _STILL}
+    after = recent | {str(i): now.isoformat() for i in unfinished}
+    return dict(list(after.items())[-_OPEN_MAX:])
+
+
+def _changed(known: Mapping[str, Any], swept: Swept, names: frozenset[str]) -> list[Break]:
+    """Ledger entries of this step that are not what they were at the sweep before."""
+    sums = known.get("sums", [])
+    before = sums[swept.step] if swept.step < len(sums) else None
+    now = _sum(swept.entries)
+    if before is None or now is None or before == now or "L12" not in names:
+        return []
+    amounts = {"expected_krw": before[1], "actual_krw": now[1]}
+    params = {**amounts, "rows_before": before[0], "rows_now": now[0]}
+    return [Break("L12", swept.books.shard, f"entries {swept.step}", None, params)]
+
+
+def _of_entries(swept: Swept, changed: list[Break]) -> Books:
+    """A change is told until the next sweep has seen the entries as they are now."""
+    reach = Reach({}, wholes=frozenset({f"entries {swept.step}"}))
+    return Books(swept.books.shard, ("L12",), tuple(changed), 0, 0, reach=reach)
+
+
+def _sums(before: list[Any], swept: Swept) -> list[Any]:
+    sums = [*before, *([None] * (swept.step + 1 - len(before)))]
+    sums[swept.step] = _sum(swept.entries) or sums[swept.step]
+    return sums[: swept.step + 1] if swept.is_last else sums
+
+
+def _sum(entries: EntriesSum | None) -> list[int] | None:
+    return None if entries is None else [entries.rows, entries.amount_krw, entries.checksum]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,140 @@
+"""The streams beside the books: was everything published that the outbox says, and who gave up?
+
+X1: a topic that only the relay writes grows by at least the events marked as published.
+X2: a missing entry has its dead letter, and a dead letter its missing entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from checks.sources.database_across import ACROSS
+from checks.sources.facts import DeadLetter, Fact, TopicEnds, Unseen, blind
+from checks.sources.facts_books import Books, Break
+from monitor.domain.check import Finding
+
+TOPICS = {
+    "PAYMENT_AUTHORIZED": "payment.authorized",
+    "PAYMENT_CAPTURE_REQUESTED": "payment.capture-requested",
+    "PAYMENT_REFUND_REQUESTED": "payment.refund-requested",
+}
+_DLQ = "payment.dlq"
+_DLQ_READ = 200
+_BASE_LASTS = timedelta(minutes=10)
+_GRACE, _FORGOTTEN = timedelta(minutes=5), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What Kafka says; None: nobody asked it."""
+
+    ends: Mapping[str, Fact[int]] = field(default_factory=dict)
+    dead_letters: Fact[tuple[DeadLetter, ...]] | None = None
+
+    def blinds(self) -> Iterator[Finding]:
+        """What could not be seen of Kafka: one finding."""
+        unseen = [end for end in self.ends.values() if isinstance(end, Unseen)]
+        if unseen:
+            yield blind(unseen[0], hides=f"{ACROSS}/X1")
+        elif isinstance(self.dead_letters, Unseen):
+            yield blind(self.dead_letters, hides=f"{ACROSS}/X2")
+
+    def remembered(self, before: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Where the topics ended, and when: what the next passes count from."""
+        ends = {topic: end for topic, end in self.ends.items() if isinstance(end, int)}
+        if len(ends) < len(TOPICS):
+            return before
+        is_young = before and now - datetime.fromisoformat(before["at"]) < _BASE_LASTS
+        if is_young and all(end >= before["ends"].get(topic, 0) for topic, end in ends.items()):
+            return before
+        return {"at": now.isoformat(), "ends": ends}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one invariant of the streams came to; `examined` False: nothing can be said."""
+
+    invariant: str
+    examined: bool = False
+    breaks: tuple[Break, ...] = ()
+
+    def added_to(self, books: Books, names: frozenset[str]) -> Books:
+        """The books of all shards together with this."""
+        if not self.examined or self.invariant not in names:
+            return books
+        reach = replace(books.reach, complete=books.reach.complete | {self.invariant})
+        examined = (*books.examined, self.invariant)
+        return replace(books, examined=examined, breaks=(*books.breaks, *self.breaks), reach=reach)
+
+
+def look_at_streams(kafka: Any, names: set[str]) -> Streams:
+    """Ask Kafka for what the invariants need of it."""
+    if kafka is None:
+        return Streams()
+    ends = {topic: _end(kafka.topic_ends(topic), topic) for topic in TOPICS.values()}
+    return Streams(
+        ends=ends if "X1" in names else {},
+        dead_letters=kafka.dead_letters(_DLQ, _DLQ_READ) if "X2" in names else None,
+    )
+
+
+def _end(found: Fact[tuple[TopicEnds, ...]], topic: str) -> Fact[int]:
+    if isinstance(found, Unseen):
+        return found
+    return sum(ends.end_offset_total for ends in found if ends.topic == topic)
+
+
+def lost(streams: Streams, books: Sequence[Books], before: Mapping[str, Any]) -> Found:
+    """X1: events that are marked as published and did not arrive."""
+    ends = {topic: end for topic, end in streams.ends.items() if isinstance(end, int)}
+    if not before or len(ends) < len(TOPICS):
+        return Found("X1")
+    breaks = []
+    for event_type, topic in TOPICS.items():
+        published = sum(each.published.get(event_type, 0) for each in books)
+        arrived = ends[topic] - before["ends"].get(topic, 0)
+        if 0 <= arrived < published:
+            params = {"topic": topic, "published": published, "arrived": arrived}
+            breaks.append(Break("X1", ACROSS, f"topic {topic}", None, params))
+    return Found("X1", True, tuple(breaks))
+
+
+def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Found:
+    """X2: missing entries without a dead letter, and dead letters without a missing entry."""
+    letters = streams.dead_letters
+    if letters is None or isinstance(letters, Unseen):
+        return Found("X2")
+    missing = {
+        (b.shard, b.payment_id)
+        for each in books
+        for b in each.breaks
+        if b.invariant in ("L1", "L5")
+    }
+    named = [(letter, payment_of(letter)) for letter in letters]
+    given_up = {payment for _, payment in named if payment is not None}
+    breaks = [
+        Break("X2", ACROSS, f"payment {payment} on {shard}", payment, {"shards": shard})
+        for shard, payment in sorted(missing, key=str)
+        if payment not in given_up
+    ]
+    lacking = {payment for _, payment in missing}
+    breaks += [
+        Break("X2", ACROSS, f"letter {one.partition}/{one.offset}", payment, {"topic": one.topic})
+        for one, payment in named
+        if payment is not None and payment not in lacking and _GRACE < now - one.at < _FORGOTTEN
+    ]
+    return Found("X2", True, tuple(breaks))
+
+
+def payment_of(letter: DeadLetter) -> int | None:
+    """The payment that a dead letter is about; None: it does not say."""
+    try:
+        payload = json.loads(letter.value)["payload"]
+        found = json.loads(payload)["paymentId"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None

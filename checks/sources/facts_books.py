@@ -1,0 +1,96 @@
+"""Typed facts about the books: what a look at them went through, and what it found broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitor.domain.check import Params
+
+if TYPE_CHECKING:
+    from checks.sources.facts import Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A violation of an invariant: where, which row, and by how much."""
+
+    invariant: str
+    shard: str
+    key: str  # "payment 12", "entry 7", "event 9"; "" for a control total
+    payment_id: int | None
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which rows a look went through: ranges of keys by word ("payment"), and named payments.
+
+    `wholes` are words and keys that were gone through as a whole, `complete` invariants of which
+    this is true, `behind` those whose named payments no index leads to: they wait for a sweep.
+    """
+
+    ranges: Mapping[str, tuple[int, int]]
+    wholes: frozenset[str] = frozenset()
+    ids: frozenset[int] = frozenset()
+    complete: frozenset[str] = frozenset()
+    behind: frozenset[str] = frozenset()
+
+    def covers(self, invariant: str, key: str, payment_id: int | None) -> bool:
+        """Whether a break with this key would have been found if it were still there."""
+        if invariant in self.complete:
+            return True
+        if payment_id in self.ids and invariant not in self.behind:
+            return True
+        word, _, number = key.partition(" ")
+        if key in self.wholes or word in self.wholes:
+            return True
+        if word == "entry":  # entries are looked for by their payment
+            word, number = "payment", str(payment_id)
+        low, high = self.ranges.get(word, (0, 0))
+        return number.lstrip("-").isdecimal() and low <= int(number) < high
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One look at the books of one shard: the invariants examined and what broke them.
+
+    `low` is the first payment_id of the window; `truncated` are invariants with more breaks than
+    are listed, `unseen` those that could not be examined, each with its why. `entry_last` is the
+    newest ledger entry, `unfinished` are older payments that wait for their capture or refund,
+    `published` counts events by type that went out since the window's `published_since`.
+    `overflow`: more older payments were touched than could be looked at.
+    """
+
+    shard: str
+    examined: tuple[str, ...]
+    breaks: tuple[Break, ...]
+    payments_seen: int
+    low: int
+    truncated: tuple[str, ...] = ()
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    entry_last: int = 0
+    reach: Reach = Reach({})
+    unfinished: tuple[int, ...] = ()
+    published: Mapping[str, int] = field(default_factory=dict)
+    overflow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesSum:
+    """The content of a range of ledger entries, so that any change of it shows."""
+
+    rows: int
+    amount_krw: int
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One step of a sweep through all books of a shard: the rows of one range of keys."""
+
+    books: Books
+    step: int
+    is_last: bool
+    entries: EntriesSum | None = None  # None: entries of this range may still be added

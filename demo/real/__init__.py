@@ -1,0 +1,1 @@
+"""The stand-in's parts on real services: MariaDB, Kafka and Redis."""

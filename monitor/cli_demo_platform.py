@@ -1,0 +1,91 @@
+"""The platform of the demo: a stand-in in a folder, or on the services of an env file."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from demo.platform import StandIn
+from demo.server import Running, Ticker, serve
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a stand-in stands on. `env`: the addresses of real services; empty: its own folder."""
+
+    folder: Path
+    seed: int
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def make_standin(
+    ground: Ground, start: datetime, payments_per_minute: float, as_original: bool = False
+) -> StandIn:
+    """A stand-in. Services remember earlier lives, so that there each has customers of its own."""
+    make, seed = None, ground.seed
+    if ground.env:
+        from demo.real.connect import on_services
+
+        make, seed = on_services(ground.env), ground.seed + int(start.timestamp())
+    return StandIn(
+        ground.folder / "platform",
+        seed,
+        start=start,
+        as_original=as_original,
+        payments_per_minute=payments_per_minute,
+        make_parts=make,
+    )
+
+
+def serve_standin(standin: StandIn, folder: Path, port: int, env: Mapping[str, str]) -> Running:
+    """Serve it, and leave its address where other terminals and Prometheus find it."""
+    server = serve(standin, port=port)
+    (folder / "url").write_text(server.url, encoding="utf-8")
+    if env:
+        from demo.real.connect import tell_prometheus
+
+        tell_prometheus(env, server.url)
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in env.items()]
+        (folder / "env").touch(mode=0o600)
+        (folder / "env").write_text("".join(lines), encoding="utf-8")
+    return server
+
+
+def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minute: float) -> None:
+    """The stand-in alone, until it is interrupted."""
+    ground.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with interruptible() as ended:
+        standin = make_standin(ground, datetime.now(UTC), payments_per_minute, as_original)
+        server = serve_standin(standin, ground.folder, port, ground.env)
+        ticker = Ticker(standin, period_seconds=0.5)
+        ticker.start()
+        where = "on real services" if ground.env else f"shards in {ground.folder / 'platform'}"
+        typer.echo(f"{server.url}; {where}; Ctrl-C ends it")
+        ended.wait()
+        ticker.stop()
+        server.stop()
+        standin.close()
+        (ground.folder / "url").unlink(missing_ok=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set."""
+    ended = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,118 @@
+"""The tables about the platform: where each part is, and through what it is seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from monitor.config_section import Seconds, Section
+
+
+class DatabaseSection(Section):
+    """How the shards are reached: through the gateway, or directly by URL."""
+
+    via: Literal["gateway", "direct"] = "gateway"
+    urls: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _direct_needs_urls(self) -> DatabaseSection:
+        if self.via == "direct" and not self.urls:
+            raise ValueError(
+                'via = "direct" needs urls, such as { shard1 = "sqlite:///shard1.db" }'
+            )
+        if self.via == "gateway" and self.urls:
+            raise ValueError('urls are used only with via = "direct"')
+        return self
+
+
+class RedisSection(Section):
+    """How Redis is reached: through the gateway, or directly."""
+
+    via: Literal["gateway", "direct"] = "gateway"
+    url: str = Field(default="", repr=False)
+
+    @model_validator(mode="after")
+    def _direct_needs_url(self) -> RedisSection:
+        _fits(self.via, self.url, "url", "redis://:${REDIS_PASSWORD}@localhost:6379/0")
+        if self.url and not _is_redis_url(self.url):
+            raise ValueError(
+                "url is no redis://, rediss:// or unix:// address; special characters in the "
+                "password are written percent-encoded"
+            )
+        return self
+
+
+class KafkaSection(Section):
+    """How Kafka is reached: through the gateway, or directly; `options` are librdkafka's own."""
+
+    via: Literal["gateway", "direct"] = "gateway"
+    bootstrap: str = ""
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="after")
+    def _direct_needs_bootstrap(self) -> KafkaSection:
+        _fits(self.via, self.bootstrap, "bootstrap", "localhost:9092")
+        for address in self.bootstrap.split(",") if self.bootstrap else ():
+            if not re.fullmatch(r"\s*(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}\s*", address):
+                raise ValueError("bootstrap is host:port, or several of them with commas between")
+        return self
+
+
+class PrometheusSection(Section):
+    """Where Prometheus is."""
+
+    url: str = Field(default="", repr=False)
+    token: str = Field(default="", repr=False)
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("it begins with http:// or https://")
+        return url
+
+
+class BreakersSection(Section):
+    """How the breakers are seen: through the gateway and actuators, or all through Prometheus."""
+
+    via: Literal["gateway", "prometheus"] = "gateway"
+    job: str = "ingest-service"
+
+
+def _fits(via: str, address: str, key: str, example: str) -> None:
+    if via == "direct" and not address:
+        raise ValueError(f'via = "direct" needs {key}, such as "{example}"')
+    if via == "gateway" and address:
+        raise ValueError(f'{key} is used only with via = "direct"')
+
+
+def _is_redis_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port or 6379) > 0
+    except ValueError:
+        return False
+    return named if parts.scheme in ("redis", "rediss") else parts.scheme == "unix"
+
+
+class PlatformSection(Section):
+    """Where the platform is."""
+
+    base_url: str = "http://localhost:8082"
+    timeout_seconds: Seconds = 5.0
+    token: str = Field(default="", repr=False)
+    actuators: dict[str, str] = Field(default_factory=dict)
+    database: DatabaseSection = DatabaseSection()
+    redis: RedisSection = RedisSection()
+    kafka: KafkaSection = KafkaSection()
+    prometheus: PrometheusSection = PrometheusSection()
+    breakers: BreakersSection = BreakersSection()
+
+    @model_validator(mode="after")
+    def _breakers_need_prometheus(self) -> PlatformSection:
+        if self.breakers.via == "prometheus" and not self.prometheus.url:
+            raise ValueError('breakers.via = "prometheus" needs prometheus.url')
+        return self
