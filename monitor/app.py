@@ -96,7 +96,7 @@ class App:
             self.runner.run(planned, slot_at, now, missed)
 
         late_max = timedelta(hours=1) if planned.cron else None
-        return Job(f"check:{name}", timetable, run, late_max, records=True)
+        return Job(f"check:{name}", timetable, run, late_max, True, planned.jitter_seconds)
 
     def _report_jobs(self) -> list[Job]:
         late_max = timedelta(hours=self.config.report.late_hours_max)

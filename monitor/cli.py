@@ -32,12 +32,14 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    # A wake that finds its job still at work is normal, and is said every two seconds.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     ended = end_asked()
     try:
         with only_scheduler(settings.database):
             app = build(settings)
-            scheduler = Scheduler(app.calendar, app.jobs())
+            scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.base_url}")
             scheduler.start()
             while not ended.wait(3600):

@@ -160,6 +160,7 @@ class CheckSection(BaseModel):
     enabled: bool | None = None
     every_seconds: Annotated[float, Field(ge=1)] | None = None
     cron: str | None = None
+    jitter_seconds: Annotated[float, Field(ge=0)] = 0
     timeout_seconds: Seconds | None = None
     alert: AlertSection | None = None
 

@@ -39,6 +39,7 @@ def _plan(check: Check, config: Config) -> Planned | None:
         timeout=_seconds(section.timeout_seconds, check.timeout),
         rule=alert.rule(),
         policy=config.alerts.policy(),
+        jitter_seconds=section.jitter_seconds,
     )
     return planned if enabled else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ class Planned:
     timeout: timedelta
     rule: Rule
     policy: Policy
+    jitter_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Runner:
     recorder: Recorder
     baselines: Baselines | None
     sightings: Callable[[], tuple[Sighting, ...]]
+    abandoned: threading.Event = field(default_factory=threading.Event)
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def run(self, planned: Planned, slot_at: datetime, now: datetime, missed: int = 0) -> Observed:
@@ -83,7 +86,7 @@ class Runner:
         look = Look(self.platform, planned.options, memory, now, sightings)
         lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
         started = perf_counter()
-        result = lane.run(lambda: _look(planned.check, look), planned.timeout)
+        result = lane.run(lambda: _look(planned.check, look), planned.timeout, self.abandoned)
         took_ms = (perf_counter() - started) * 1000
         verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
         return Observed(planned.check.name, now, took_ms, _bounded(verdict), after)

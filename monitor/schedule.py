@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from monitor.bounded import AbandonedError
 from monitor.store import job_runs
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun
@@ -23,6 +25,8 @@ from monitor.timetable import Timetable, due
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+_AGAIN_AFTER = timedelta(seconds=30)
+_PATIENCE_SECONDS = 10.0
 
 
 def utc_now() -> datetime:
@@ -43,20 +47,23 @@ class Job:
     run: Callable[[datetime, datetime, int], Any]
     late_max: timedelta | None = None
     records: bool = False
-    jitter_seconds: int = 0
+    jitter_seconds: float = 0
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]
-    """Wakes at the slots of a timetable, so that both clocks, real and simulated, see the same."""
+    """Wakes at the slots of a timetable, so that both clocks, real and simulated, see the same.
 
-    def __init__(self, timetable: Timetable, jitter_seconds: int = 0) -> None:
+    Jitter only delays: before its slot a job owes nothing.
+    """
+
+    def __init__(self, timetable: Timetable, jitter_seconds: float = 0) -> None:
         self._timetable = timetable
-        self._jitter = jitter_seconds or None
+        self._jitter_seconds = jitter_seconds
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """The first slot after the last one, or after now."""
         at = self._timetable.next((previous or now).astimezone(UTC))
-        return at if self._jitter is None else self._apply_jitter(at, self._jitter, now)
+        return at + timedelta(seconds=random.uniform(0, self._jitter_seconds))  # noqa: S311
 
 
 class Calendar:
@@ -73,11 +80,12 @@ class Calendar:
             self._skip(job, slot, now, owed.missed)
         if owed.slot is None:
             return False
-        self._last[job.name] = owed.slot
-        if job.records:
-            job.run(owed.slot, now, owed.missed)
-            return True
-        return self._run(job, owed.slot, now, owed.missed)
+        if not job.records:
+            self._last[job.name] = owed.slot
+            return self._run(job, owed.slot, now, owed.missed)
+        job.run(owed.slot, now, owed.missed)
+        self._last[job.name] = owed.slot  # only now: what raised is owed still
+        return True
 
     def _last_slot(self, job: Job, now: datetime) -> datetime | None:
         if job.name not in self._last:
@@ -111,6 +119,7 @@ class Scheduler:
     calendar: Calendar
     jobs: Sequence[Job]
     clock: Clock = utc_now
+    abandon: Callable[[], None] = lambda: None
     _scheduler: Any = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -130,18 +139,38 @@ class Scheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Let the passes that run come to their end, and wake no more."""
+        """Wake no more, and let the passes that run come to their end; those that last, abandon."""
         self._stopping.set()
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
+        if self._scheduler is None:
+            return
+        patience = threading.Timer(_PATIENCE_SECONDS, self.abandon)
+        patience.start()
+        self._scheduler.shutdown(wait=True)
+        patience.cancel()
 
     def _wake(self, job: Job) -> None:
         if self._stopping.is_set():
             return
         try:
             self.calendar.wake(job, self.clock())
+        except AbandonedError:
+            log.info("job %s was abandoned", job.name)
         except Exception:
             log.exception("job %s could not be run or recorded", job.name)
+            self._again(job)
+
+    def _again(self, job: Job) -> None:
+        """What failed is owed still: a report must not wait for tomorrow's slot."""
+        if not self._stopping.is_set():
+            at = self.clock() + _AGAIN_AFTER
+            self._scheduler.add_job(
+                self._wake,
+                "date",
+                run_date=at,
+                args=[job],
+                id=f"{job.name} again",
+                replace_existing=True,
+            )
 
 
 def simulate(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.bounded import Lane
 from monitor.lock import LockedError, holder, only_scheduler
 from monitor.schedule import Calendar, Job, Scheduler, SlotTrigger, simulate
 from monitor.store.database import Store, migrate, open_store
@@ -96,6 +97,52 @@ def test_a_job_that_raises_is_on_record_as_failed_and_the_next_slot_runs(store):
     with store.read() as tx:
         states = [run.state for run in runs(tx, "prune", now - DAY, now + DAY)]
     assert states == ["failed", "done"]
+
+
+def test_a_report_whose_making_fails_is_owed_still(store):
+    done, failures = [], [RuntimeError("the store was locked")]
+
+    def run(slot_at, now, missed):
+        if failures:
+            raise failures.pop()
+        done.append(slot_at)
+
+    job = Job("report", Timetable(cron="30 8 * * *", zone="Asia/Seoul"), run, DAY, True)
+    calendar = Calendar(store)
+    first = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    calendar.wake(job, first - timedelta(hours=1))
+    with pytest.raises(RuntimeError):
+        calendar.wake(job, first)
+    assert calendar.wake(job, first + timedelta(seconds=30))
+    assert done == [first]
+
+
+def test_jitter_only_delays():
+    table = Timetable(timedelta(minutes=1))
+    now = datetime(2026, 10, 25, 0, 5, tzinfo=UTC)
+    trigger = SlotTrigger(table, jitter_seconds=20)
+    woken = [trigger.get_next_fire_time(None, now) for _ in range(50)]
+    assert min(woken) >= now + timedelta(minutes=1)
+    assert max(woken) <= now + timedelta(seconds=80)
+    assert len(set(woken)) > 1
+
+
+def test_a_pass_that_lasts_is_abandoned_when_the_scheduler_stops(store, monkeypatch):
+    monkeypatch.setattr("monitor.schedule._PATIENCE_SECONDS", 0.1)
+    abandoned, entered, lane = threading.Event(), threading.Event(), Lane("k6")
+
+    def run(slot_at, now, missed):
+        entered.set()
+        lane.run(lambda: threading.Event().wait(60), timedelta(minutes=1), abandoned)
+
+    job = Job("load_test", Timetable(timedelta(hours=1)), run, records=True)
+    scheduler = Scheduler(Calendar(store), [job], abandon=abandoned.set)
+    scheduler.start()
+    assert entered.wait(5)
+    stopping = threading.Thread(target=scheduler.stop)
+    stopping.start()
+    stopping.join(5)
+    assert not stopping.is_alive()
 
 
 def test_both_clocks_wake_at_the_same_slots():

@@ -176,7 +176,7 @@ class SlackWebhook:
             answer = self._client.send_dict(body)
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, self._secret) from None
-        if answer.status_code == 200:
+        if answer.status_code == 200 and answer.body.strip() == "ok":
             return {}
         raise _error(answer.status_code, answer.body.strip(), answer.headers, self._secret)
 
