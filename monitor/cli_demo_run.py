@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -224,16 +226,21 @@ def _step(text: str) -> None:
 
 def _where_to_look(folder: Path, words: Words) -> None:
     typer.echo(words.say("demo.look"))
-    config = folder / "paypulse.toml"
-    command = shutil.which("paypulse") or "paypulse"
+    command, config = shlex.quote(_command()), shlex.quote(str(folder / "paypulse.toml"))
     for line in (
-        f"{command} alerts list -c {config}",
-        f"{command} check -c {config}",
-        f"{command} report daily -c {config}",
-        f"{command} demo fault list",
-        f"{command} mcp -c {config}",
+        f"alerts list -c {config}",
+        f"check -c {config}",
+        f"report daily -c {config}",
+        f"demo fault list --folder {shlex.quote(str(folder))}",
+        f"mcp -c {config}",
     ):
-        typer.echo(f"  {line}")
+        typer.echo(f"  {command} {line}")
+
+
+def _command() -> str:
+    """How this program was started, so that it can be started again from anywhere."""
+    started = Path(sys.argv[0])
+    return str(started.absolute()) if started.name == "paypulse" else "paypulse"
 
 
 def _await_pass(app: App, began: datetime, ended: threading.Event) -> None:

@@ -99,15 +99,15 @@ def test_what_could_not_be_seen_is_never_well_and_never_an_outage(worlds, answer
     life = worlds(direct)
     before = len(life.told)
     life.transport.turn(answer)
-    life.live(3)
-    words = life.words(2.5)
+    life.live(2)
+    words = life.words(1.5)
     asked = PLATFORM_CHECKS - (OF_THE_BOOKS if direct else set())
     if direct and answer is refused:  # nobody listens at ingest, and the way to the books works
         assert set(words["services"]) == {"crit"}
         asked -= {"services"}
     assert {check: set(words[check]) for check in asked} == {c: {"unknown"} for c in asked}
     life.transport.turn(None)
-    life.live(4)
+    life.live(3)
     assert roots(life.told[before:]) - (MAY_SEEM_DOWN if direct else set()) == set()
 
 
@@ -180,6 +180,7 @@ SEEN_BY = {
     "consumer_stuck": ("consumer_lag",),
     "shard_down": ("services", "outbox_age", "settlements", "reconciliation", "traffic"),
 }
+SEEN_WITHIN_MINUTES = {"consumer_stuck": 6, "relay_stalled": 4, "pg_refusing": 6, "slow_api": 5}
 REALLY_DOWN = {
     "broker_down": {"service_down:kafka"},
     "redis_down": {"service_down:redis"},
@@ -223,7 +224,7 @@ def test_whatever_the_gateway_says_no_fault_is_well_and_no_part_down_that_is_not
     life = platforms(as_original, direct)
     before = len(life.told)
     life.switch([fault], True)
-    life.live(7)
+    life.live(SEEN_WITHIN_MINUTES.get(fault, 3))
     words = life.words(1.5)
     assert [check for check in SEEN_BY[fault] if words[check][-1] == "ok"] == []
     life.switch([fault], False)
