@@ -3,9 +3,13 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from fnmatch import fnmatchcase
 
 import pytest
 from simulated import world
+
+from checks.causes import every_cause
+from monitor.domain.cause import explains
 
 BROKER = "service_down:kafka"
 
@@ -73,3 +77,25 @@ def test_what_went_wrong_long_before_is_no_consequence_and_does_not_outlast_the_
     breaker = [m for m in life.told if m.root.key == "breaker_open:ingest/pg-auth-api"]
     assert (breaker[0].kind, breaker[-1].kind) == ("firing", "resolved")
     assert [m.kind for m in life.told if m.root.key == "requests_slow:authorize"] == ["firing"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "root"),
+    [
+        ("consumer_stuck", "lag_stuck:payment-consumer"),
+        ("ledger_entry_missing", "books_broken:*/L1"),
+    ],
+)
+def test_a_drift_of_the_books_seen_every_five_minutes_is_told_by_its_cause(life, fault, root):
+    planned = life.app.checks["reconciliation"]
+    slower = replace(planned, every=timedelta(minutes=5))
+    life.app.checks = {**life.app.checks, "reconciliation": slower}
+    said = lived(life, fault, 16)
+    assert [kind for kind, _ in said].count("firing") == 1
+    assert {key for _, key in said if not fnmatchcase(key, root)} == set()
+    assert life.is_quiet
+
+
+def test_a_drift_follows_from_a_stuck_consumer_even_before_the_missing_entries_are_seen():
+    stuck, drift = "lag_stuck:payment-consumer", "books_broken:shard1/L11"
+    assert explains(every_cause(), stuck, drift)

@@ -256,3 +256,14 @@ def test_what_a_source_can_never_see_does_not_keep_an_outage_open(platforms):
     life.live(4)
     kinds = [m.kind for m in life.told[before:] if m.root.key == "service_down:database/shard2"]
     assert kinds == ["firing", "resolved"]
+
+
+def test_slow_answers_are_over_although_half_the_books_stay_unseen(platforms):
+    life = platforms(True, False)
+    before = len(life.told)
+    life.switch(["slow_api"], True)
+    life.live(6)
+    life.switch(["slow_api"], False)
+    life.live(7)
+    kinds = [m.kind for m in life.told[before:] if m.root.key == "requests_slow:authorize"]
+    assert kinds == ["firing", "resolved"]
