@@ -1,4 +1,4 @@
-"""Stores that a test leaves open are closed: open SQLite connections are errors from Python 3.13."""
+"""Stores that a test leaves open are closed: from Python 3.13 they would be errors."""
 
 from __future__ import annotations
 
