@@ -22,7 +22,7 @@ from monitor.plan import options_of, plan
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 from monitor.render import renderer
-from monitor.report_job import owe_report
+from monitor.report_job import await_passes, owe_report
 from monitor.run_check import Observed, Planned, Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
 from monitor.store import reads_history, reads_metrics, writes
@@ -109,7 +109,15 @@ class App:
         return jobs
 
     def _reporter(self, kind: str) -> Any:
+        started_at = self.clock()
+        awaited = {
+            name: Timetable(planned.every).latest(started_at)
+            for name, planned in self.checks.items()
+            if not planned.cron
+        }
+
         def run(slot_at: datetime, now: datetime, missed: int) -> None:
+            await_passes(self.store, awaited, started_at, now)
             owe_report(self.store, self.config, kind, slot_at, now, list(self.senders))
 
         return run

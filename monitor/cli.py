@@ -39,8 +39,9 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     try:
         with only_scheduler(settings.database):
             app = build(settings)
+            app.runner.recorder.retire(app.checks, app.clock())
             scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
-            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.base_url}")
+            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
             while not ended.wait(3600):
                 pass

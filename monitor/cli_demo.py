@@ -34,7 +34,8 @@ def demo(
 
     if language not in ("en", "ko"):
         fail(f"--language {language!r}: en or ko is expected")
-    plan = Plan(minutes, days, folder or default_folder(), port, seed, language, load_tests)
+    home = _claimed(folder or default_folder())
+    plan = Plan(minutes, days, home, port, seed, language, load_tests)
     try:
         run_demo(plan)
     except LockedError as error:
@@ -90,7 +91,7 @@ def platform(
     """Only the stand-in platform, in real time, until Ctrl-C."""
     from monitor.cli_demo_run import run_platform
 
-    run_platform(folder or default_folder(), port, seed, as_original, payments_per_minute)
+    run_platform(_claimed(folder or default_folder()), port, seed, as_original, payments_per_minute)
 
 
 def default_folder() -> Path:
@@ -99,6 +100,19 @@ def default_folder() -> Path:
     import tempfile
 
     return Path(tempfile.gettempdir()) / f"paypulse-demo-{os.getuid()}"
+
+
+def _claimed(folder: Path) -> Path:
+    """The folder, made or taken for the demo; one that is not its own is refused, untouched."""
+    from monitor.cli_demo_folder import ForeignFolderError, claim
+
+    try:
+        claim(folder)
+    except ForeignFolderError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the demo cannot use {folder}: {error}")
+    return folder
 
 
 def _running(folder: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -24,6 +23,7 @@ from demo.server import Running, Ticker, serve
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_config import history_toml, real_toml
+from monitor.cli_demo_folder import claim, sweep
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
 from monitor.cli_progress import progress_bar
 from monitor.config import Config, parse
@@ -63,10 +63,10 @@ class Plan:
 def run_demo(plan: Plan) -> None:
     """All of it, from the start to the last word."""
     started = monotonic()
-    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim(plan.folder)
     database = plan.folder / "paypulse.db"
     with only_scheduler(database), _interruptible() as ended:
-        _sweep(plan.folder)
+        sweep(plan.folder)
         now = datetime.now(UTC)
         standin = StandIn(
             plan.folder / "platform",
@@ -89,7 +89,7 @@ def run_platform(
     folder: Path, port: int, seed: int, as_original: bool, payments_per_minute: float
 ) -> None:
     """The stand-in alone, until it is interrupted."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim(folder)
     with _interruptible() as ended:
         standin = StandIn(
             folder / "platform",
@@ -268,13 +268,6 @@ def _config(plan: Plan, server: Running, make: Any) -> Config:
 
 def _slack_channel() -> str:
     return os.environ.get("SLACK_CHANNEL", "") if os.environ.get("SLACK_BOT_TOKEN") else ""
-
-
-def _sweep(folder: Path) -> None:
-    """The demo's own leftovers of an earlier run, and nothing else."""
-    for name in ("paypulse.db", "paypulse.db-wal", "paypulse.db-shm", "url"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "platform", ignore_errors=True)
 
 
 def _free(port: int) -> int:

@@ -72,9 +72,20 @@ class Calendar:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._last: dict[str, datetime | None] = {}
+        self._at_work: dict[str, threading.Lock] = {}
+        self._is_set_back = False
 
     def wake(self, job: Job, now: datetime) -> bool:
-        """Do what a job owes at this moment; False if it owes nothing."""
+        """Do what a job owes at this moment; False if it owes nothing, or is at work already."""
+        at_work = self._at_work.setdefault(job.name, threading.Lock())
+        if not at_work.acquire(blocking=False):
+            return False
+        try:
+            return self._wake(job, now)
+        finally:
+            at_work.release()
+
+    def _wake(self, job: Job, now: datetime) -> bool:
         owed = due(job.timetable, self._last_slot(job, now), job.late_max, now)
         for slot in owed.skipped:
             self._skip(job, slot, now, owed.missed)
@@ -90,9 +101,22 @@ class Calendar:
     def _last_slot(self, job: Job, now: datetime) -> datetime | None:
         if job.name not in self._last:
             self._last[job.name] = job_runs.last_slot(self._store, job.name)
-            if self._last[job.name] is None and job.late_max is not None:
-                self._skip(job, job.timetable.latest(now), now, 0)  # it waits for its next slot
+        if self._is_ahead(job, now):
+            self._last[job.name] = None
+        if self._last[job.name] is None and job.late_max is not None:
+            self._skip(job, job.timetable.latest(now), now, 0)  # it waits for its next slot
         return self._last[job.name]
+
+    def _is_ahead(self, job: Job, now: datetime) -> bool:
+        """Whether a job's last slot lies more than an interval ahead: the clock was set back."""
+        last = self._last[job.name]
+        if last is None or last <= now or last <= job.timetable.next(now):
+            return False
+        if not self._is_set_back:
+            self._is_set_back = True
+            text = "the clock was set back: the last slot of %s is %s; all goes on from now"
+            log.warning(text, job.name, last.isoformat())
+        return True
 
     def _skip(self, job: Job, slot: datetime, now: datetime, missed: int) -> None:
         self._last[job.name] = slot

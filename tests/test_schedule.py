@@ -190,3 +190,66 @@ def test_a_second_scheduler_is_refused_and_told_of_the_first(tmp_path):
         assert found is not None
         assert str(found["pid"]) in str(error.value)
     assert holder(database) is None
+
+
+def test_after_the_clock_was_set_back_the_jobs_go_on_from_now(store, caplog):
+    slots: list[datetime] = []
+    jobs = [
+        Job("check", Timetable(timedelta(minutes=1)), lambda *a: slots.append(a[0]), records=True),
+        Job("other", Timetable(timedelta(minutes=1)), lambda *a: None, records=True),
+    ]
+    now = datetime(2026, 11, 1, 10, tzinfo=UTC)
+    ahead = now + timedelta(hours=5)
+    with store.write() as tx:  # as a process before this one left it
+        for job in jobs:
+            record_run(tx, JobRun(job.name, ahead, ahead, ahead, "done", 0))
+    calendar = Calendar(store)
+    for minute in range(3):
+        for job in jobs:
+            calendar.wake(job, now + timedelta(minutes=minute))
+    assert slots == [now + timedelta(minutes=minute) for minute in range(3)]
+    assert caplog.text.count("set back") == 1
+
+
+def test_a_clock_set_back_within_an_interval_repeats_nothing(store):
+    slots: list[datetime] = []
+    job = Job("check", Timetable(DAY), lambda *a: slots.append(a[0]), records=True)
+    calendar = Calendar(store)
+    midnight = datetime(2026, 11, 1, tzinfo=UTC)
+    calendar.wake(job, midnight)
+    assert not calendar.wake(job, midnight - timedelta(minutes=5))
+    assert slots == [midnight]
+
+
+def test_a_report_waits_for_its_next_slot_when_the_clock_was_set_back(store):
+    done: list[datetime] = []
+    job = report_job(store, done)
+    first = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    calendar = Calendar(store)
+    calendar.wake(job, first + 9 * DAY)
+    calendar.wake(job, first + 10 * DAY)
+    calendar.wake(job, first - timedelta(hours=1))
+    calendar.wake(job, first)
+    assert done == [first + 10 * DAY, first]
+
+
+def test_a_wake_that_finds_its_job_at_work_leaves_it_alone(store):
+    entered, release, calls = threading.Event(), threading.Event(), []
+
+    def run(slot_at, now, missed):
+        calls.append(slot_at)
+        entered.set()
+        release.wait(5)
+
+    job = Job("report", Timetable(timedelta(hours=1)), run, records=True)
+    calendar, now = Calendar(store), datetime(2026, 11, 1, 10, tzinfo=UTC)
+    first = threading.Thread(target=calendar.wake, args=(job, now))
+    first.start()
+    assert entered.wait(5)
+    release_later = threading.Timer(0.2, release.set)
+    release_later.start()
+    assert calendar.wake(job, now) is False
+    release.set()
+    first.join(5)
+    assert calls == [now]
+    assert calendar.wake(job, now + timedelta(hours=1)) is True

@@ -49,6 +49,10 @@ _PERMANENT = frozenset(
     | {"no_service", "no_service_id", "no_team", "team_disabled", "invalid_token", "user_not_found"}
     | _BLOCKS_REFUSED
 )
+_SLACK_IN_TROUBLE = frozenset(
+    {"service_unavailable", "internal_error", "fatal_error", "request_timeout", "team_added_to_org"}
+    | {"ratelimited", "rate_limited"}
+)
 _ANSWER_MAX = 200
 
 
@@ -227,11 +231,11 @@ def _code(data: Any) -> str:
 def _error(status: int, code: str, headers: Mapping[str, Any], secret: str) -> Undelivered:
     """What an answer means: worth another attempt, or not."""
     said = _safe(f"Slack answered {status} {code}".strip(), secret)
-    if status == 429 or code == "ratelimited":
-        return Temporary(said, _retry_after(headers))
+    if status == 429 or code in _SLACK_IN_TROUBLE:
+        return Temporary(said, _retry_after(headers), whole_receiver=True)
     if code in _PERMANENT or code in _THREAD_LOST:
         return _Refused(said, code)
-    return Temporary(said, _retry_after(headers))
+    return Temporary(said, _retry_after(headers), whole_receiver=status >= 500)
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float | None:
@@ -244,7 +248,8 @@ def _retry_after(headers: Mapping[str, Any]) -> float | None:
 
 
 def _unreachable(error: BaseException, secret: str) -> Temporary:
-    return Temporary(_safe(f"Slack was not reached: {type(error).__name__}: {error}", secret))
+    said = _safe(f"Slack was not reached: {type(error).__name__}: {error}", secret)
+    return Temporary(said, whole_receiver=True)
 
 
 def _safe(text: str, secret: str) -> str:
