@@ -182,7 +182,10 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         shards=section.database.urls if section.database.via == "direct" else {},
         zone=config.zone,
     )
-    return connect(address, transport)
+    try:
+        return connect(address, transport)
+    except ValueError as error:
+        raise ConfigError(f"platform: {error}") from None
 
 
 def receivers(config: Config) -> dict[str, Sender]:
@@ -222,7 +225,8 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
         with store.read() as tx:
             return reads_metrics.recent_values(tx, check, series, since)
 
-    return Baselines(config.baseline.limits(), config.baseline.days, medians, recent)
+    section = config.baseline
+    return Baselines(section.limits(), section.days, medians, recent, zone=config.zone)
 
 
 def _latest(store: Store) -> tuple[Sighting, ...]:

@@ -15,13 +15,18 @@ FolderOption = Annotated[
 ]
 
 
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="The stand-in's port; 0 takes a free one")
+]
+
+
 @commands.callback(invoke_without_command=True)
 def demo(
     context: typer.Context,
-    minutes: Annotated[float, typer.Option(help="How long it goes on in real time.")] = 5,
+    minutes: Annotated[float, typer.Option(min=0, help="How long it goes on in real time")] = 5,
     days: Annotated[int, typer.Option(min=0, max=60, help="Days of history to live first.")] = 14,
     folder: FolderOption = None,
-    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    port: PortOption = 8082,
     seed: int = 1,
     language: Annotated[str, typer.Option(help="en or ko")] = "en",
     load_tests: Annotated[bool, typer.Option(help="Run k6 in the history.")] = True,
@@ -80,7 +85,7 @@ def fault(
 
 @commands.command()
 def platform(
-    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    port: PortOption = 8082,
     folder: FolderOption = None,
     seed: int = 1,
     as_original: Annotated[

@@ -43,8 +43,8 @@ HISTORY = {
     "ledger_wrong_amount": (286.1, 1.6),
 }
 # In real time: what goes wrong, when (seconds after the first pass), and until when.
-RECOVERY_SECONDS = 60
-SCRIPT = (("broker_down", 15, 75), ("ledger_wrong_amount", 150, 210))
+RECOVERY_SECONDS = 55
+SCRIPT = (("broker_down", 10, 60), ("ledger_wrong_amount", 130, 190))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,13 @@ def _live_history(
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
             advance((until - start).total_seconds())
+    lived = (clock() - start) / timedelta(days=1)
     _hand_over(app, clock())
-    typer.echo(words.say("demo.lived", seconds=round(monotonic() - began, 1), **_lived(app)))
+    typer.echo(
+        words.say(
+            "demo.lived", days=round(lived), seconds=round(monotonic() - began), **_lived(app)
+        )
+    )
     app.close()
 
 
@@ -210,6 +215,8 @@ def _play(plan: Plan, standin: StandIn, words: Words, ended: threading.Event) ->
     steps = [(on, name, True) for name, on, _ in acts] + [
         (off, name, False) for name, _, off in acts
     ]
+    if not steps:
+        _step(words.say("demo.short"))
     for at, name, on in sorted(steps):
         if ended.wait(max(0.0, at - (monotonic() - began))):
             break

@@ -88,7 +88,7 @@ def build(options: SlackOptions, renderer: Renderer) -> Sender:
 def _secret(variable: str, option: str) -> str:
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise ValueError(f"{option}: the environment variable {variable} is not set")
+        raise ValueError(f"{option}: {_variable(variable)} is not set")
     return value
 
 
@@ -153,6 +153,11 @@ class SlackChannel:
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, self._secret) from None
         return {"channel": answer.get("channel"), "ts": answer.get("ts")}
+
+
+def _variable(name: str) -> str:
+    """A name from the environment; what is none may be the secret itself, and is not repeated."""
+    return f"the environment variable {name}" if name.isidentifier() else "no variable's name: it"
 
 
 class SlackWebhook:
