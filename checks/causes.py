@@ -121,7 +121,7 @@ _WORK = (
 )
 _BOOKS = (
     *_follows(
-        ("books_broken:*/L1", "books_broken:*/L5"),
+        ("books_broken:*/L1", "books_broken:*/L5", "books_broken:*/L11"),
         "lag_stuck:payment-consumer",
         "lag_rising:payment-consumer",
         "group_absent:payment-consumer",

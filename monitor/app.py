@@ -22,7 +22,7 @@ from monitor.plan import options_of, plan
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 from monitor.render import renderer
-from monitor.report_job import owe_report
+from monitor.report_job import await_passes, owe_report
 from monitor.run_check import Observed, Planned, Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
 from monitor.store import reads_history, reads_metrics, writes
@@ -96,7 +96,7 @@ class App:
             self.runner.run(planned, slot_at, now, missed)
 
         late_max = timedelta(hours=1) if planned.cron else None
-        return Job(f"check:{name}", timetable, run, late_max, records=True)
+        return Job(f"check:{name}", timetable, run, late_max, True, planned.jitter_seconds)
 
     def _report_jobs(self) -> list[Job]:
         late_max = timedelta(hours=self.config.report.late_hours_max)
@@ -109,7 +109,15 @@ class App:
         return jobs
 
     def _reporter(self, kind: str) -> Any:
+        started_at = self.clock()
+        awaited = {
+            name: Timetable(planned.every).latest(started_at)
+            for name, planned in self.checks.items()
+            if not planned.cron
+        }
+
         def run(slot_at: datetime, now: datetime, missed: int) -> None:
+            await_passes(self.store, awaited, started_at, now)
             owe_report(self.store, self.config, kind, slot_at, now, list(self.senders))
 
         return run
@@ -223,7 +231,8 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
         with store.read() as tx:
             return reads_metrics.recent_values(tx, check, series, since)
 
-    return Baselines(config.baseline.limits(), config.baseline.days, medians, recent)
+    section = config.baseline
+    return Baselines(section.limits(), section.days, medians, recent, zone=config.zone)
 
 
 def _latest(store: Store) -> tuple[Sighting, ...]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
+
+_SLICE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,10 @@ class Overran:
     """The work did not end in time; `still` it is the work of an earlier call that hangs."""
 
     still: bool
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the work any more: the process is about to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,11 @@ class Lane:
         self._busy = False
         self._thread: threading.Thread | None = None
 
-    def run(self, work: Callable[[], Any], timeout: timedelta) -> Any:
-        """What the work returns, or Raised, or Overran; a hung thread is never waited for again."""
+    def run(self, work: Callable[[], Any], timeout: timedelta, abandoned: threading.Event) -> Any:
+        """What the work returns, or Raised, or Overran; a hung thread is never waited for again.
+
+        Raises AbandonedError once the event is set.
+        """
         if self._busy:
             return Overran(still=True)
         if self._thread is None:
@@ -44,10 +55,13 @@ class Lane:
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._busy = True
         self._todo.put((work, answer))
-        try:
-            return answer.get(timeout=timeout.total_seconds())
-        except queue.Empty:
-            return Overran(still=False)
+        ends_at = monotonic() + timeout.total_seconds()
+        while (left := ends_at - monotonic()) > 0:
+            if abandoned.is_set():
+                raise AbandonedError
+            with suppress(queue.Empty):
+                return answer.get(timeout=min(left, _SLICE_SECONDS))
+        return Overran(still=False)
 
     def _serve(self) -> None:
         while True:

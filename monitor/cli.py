@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import logging
 import signal
@@ -32,13 +33,16 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    # A wake that finds its job still at work is normal, and is said every two seconds.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     ended = end_asked()
     try:
         with only_scheduler(settings.database):
             app = build(settings)
-            scheduler = Scheduler(app.calendar, app.jobs())
-            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.base_url}")
+            app.runner.recorder.retire(app.checks, app.clock())
+            scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
+            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
             while not ended.wait(3600):
                 pass
@@ -122,6 +126,32 @@ def mcp(config: ConfigOption = None) -> None:
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     serve_stdio(build(load(config), senders={}))
+
+
+def run_main() -> None:
+    """The command's entry: what the machine refuses is said in a line, not in a traceback."""
+    try:
+        main()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except (OSError, OverflowError) as error:
+        typer.echo(f"paypulse: {error}", err=True)
+        sys.exit(3)
+
+
+@main.callback(invoke_without_command=True)
+def version(
+    context: typer.Context,
+    show: Annotated[bool, typer.Option("--version", help="Print the version and end")] = False,
+) -> None:
+    """Watches a payment platform, remembers what it saw, and tells you what matters."""
+    if show:
+        typer.echo(importlib.metadata.version("paypulse"))
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def _groups() -> None:

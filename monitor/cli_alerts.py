@@ -15,7 +15,9 @@ commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes 
 
 @commands.command("list")
 def list_(
-    hours: Annotated[float, typer.Option(help="Also what ended within so many hours.")] = 24,
+    hours: Annotated[
+        float, typer.Option(min=0, max=87_600, help="Also what ended within so many hours.")
+    ] = 24,
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
@@ -56,6 +58,8 @@ def silence(
     """Keep quiet about matching alerts for a while; afterwards what changed is told."""
     from monitor.store.notes import add_silence
 
+    if "/" not in pattern and "*" not in pattern:
+        fail(f"{pattern!r}: check/code:subject is expected, as `paypulse alerts list` shows them")
     until = datetime.now(UTC) + span_of(duration)
     with opened(config) as (settings, store):
         number = add_silence(store, pattern, until, datetime.now(UTC), caller(), comment)
@@ -90,7 +94,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def span_of(text: str) -> timedelta:
     """The length of time behind 30m, 4h or 2d."""
-    match = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    match = re.fullmatch(r"(\d{1,4})([mhd])", text.strip())
     if match is None or not int(match[1]):
-        fail(f"--for {text!r}: a number and m, h or d is expected, such as 30m")
+        fail(f"--for {text!r}: a number up to 9999 and m, h or d is expected, such as 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

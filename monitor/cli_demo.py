@@ -19,13 +19,18 @@ FolderOption = Annotated[
 ]
 
 
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="The stand-in's port; 0 takes a free one")
+]
+
+
 @commands.callback(invoke_without_command=True)
 def demo(
     context: typer.Context,
-    minutes: Annotated[float, typer.Option(help="How long it goes on in real time.")] = 5,
+    minutes: Annotated[float, typer.Option(min=0, help="How long it goes on in real time")] = 5,
     days: Annotated[int, typer.Option(min=0, max=60, help="Days of history to live first.")] = 14,
     folder: FolderOption = None,
-    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    port: PortOption = 8082,
     seed: int = 1,
     language: Annotated[str, typer.Option(help="en or ko")] = "en",
     load_tests: Annotated[bool, typer.Option(help="Run k6 in the history.")] = True,
@@ -41,7 +46,8 @@ def demo(
         fail(f"--language {language!r}: en or ko is expected")
     env = _env(services)
     days = 0 if env else days  # real services have no simulated past
-    plan = Plan(minutes, days, folder or default_folder(), port, seed, language, load_tests, env)
+    home = _claimed(folder or default_folder())
+    plan = Plan(minutes, days, home, port, seed, language, load_tests, env)
     try:
         run_demo(plan)
     except LockedError as error:
@@ -86,7 +92,7 @@ def fault(
 
 @commands.command()
 def platform(
-    port: Annotated[int, typer.Option(help="The stand-in's port; 0 takes a free one.")] = 8082,
+    port: PortOption = 8082,
     folder: FolderOption = None,
     seed: int = 1,
     as_original: Annotated[
@@ -98,7 +104,7 @@ def platform(
     """Only the stand-in platform, in real time, until Ctrl-C."""
     from monitor.cli_demo_platform import Ground, run_platform
 
-    ground = Ground(folder or default_folder(), seed, _env(services))
+    ground = Ground(_claimed(folder or default_folder()), seed, _env(services))
     run_platform(ground, port, as_original, payments_per_minute)
 
 
@@ -120,6 +126,19 @@ def _env(services: Path | None) -> dict[str, str]:
         return read_env(services)
     except (OSError, ValueError) as error:
         fail(f"--services: {error}")
+
+
+def _claimed(folder: Path) -> Path:
+    """The folder, made or taken for the demo; one that is not its own is refused, untouched."""
+    from monitor.cli_demo_folder import ForeignFolderError, claim
+
+    try:
+        claim(folder)
+    except ForeignFolderError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the demo cannot use {folder}: {error}")
+    return folder
 
 
 def _running(folder: Path) -> str:

@@ -15,6 +15,7 @@ import typer
 
 from demo.platform import StandIn
 from demo.server import Running, Ticker, serve
+from monitor.cli_demo_folder import claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def serve_standin(standin: StandIn, folder: Path, port: int, env: Mapping[str, s
 
 def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minute: float) -> None:
     """The stand-in alone, until it is interrupted."""
-    ground.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim(ground.folder)
     with interruptible() as ended:
         standin = make_standin(ground, datetime.now(UTC), payments_per_minute, as_original)
         server = serve_standin(standin, ground.folder, port, ground.env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from demo.server import Running, Ticker
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_config import IN_FILES, ON_SERVICES, history_toml, real_toml
+from monitor.cli_demo_folder import claim, sweep
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
 from monitor.cli_demo_platform import Ground, interruptible, make_standin, serve_standin
 from monitor.cli_progress import progress_bar
@@ -41,8 +42,8 @@ HISTORY = {
     "ledger_wrong_amount": (286.1, 1.6),
 }
 # In real time: what goes wrong, when (seconds after the first pass), and until when.
-RECOVERY_SECONDS = 60
-SCRIPT = (("broker_down", 15, 75), ("ledger_wrong_amount", 150, 210))
+RECOVERY_SECONDS = 55
+SCRIPT = (("broker_down", 10, 60), ("ledger_wrong_amount", 130, 190))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class Plan:
 def run_demo(plan: Plan) -> None:
     """All of it, from the start to the last word."""
     started = monotonic()
-    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim(plan.folder)
     database = plan.folder / "paypulse.db"
     with only_scheduler(database), interruptible() as ended:
-        _sweep(plan.folder)
+        sweep(plan.folder)
         standin = make_standin(
             Ground(plan.folder, plan.seed, plan.env),
             start=datetime.now(UTC) - timedelta(days=plan.days),
@@ -121,8 +122,13 @@ def _live_history(
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
             advance((until - start).total_seconds())
+    lived = (clock() - start) / timedelta(days=1)
     _hand_over(app, clock())
-    typer.echo(words.say("demo.lived", seconds=round(monotonic() - began, 1), **_lived(app)))
+    typer.echo(
+        words.say(
+            "demo.lived", days=round(lived), seconds=round(monotonic() - began), **_lived(app)
+        )
+    )
     app.close()
 
 
@@ -187,6 +193,8 @@ def _play(plan: Plan, standin: StandIn, words: Words, ended: threading.Event) ->
     steps = [(on, name, True) for name, on, _ in acts] + [
         (off, name, False) for name, _, off in acts
     ]
+    if not steps:
+        _step(words.say("demo.short"))
     for at, name, on in sorted(steps):
         if ended.wait(max(0.0, at - (monotonic() - began))):
             break
@@ -203,18 +211,24 @@ def _step(text: str) -> None:
 
 def _where_to_look(plan: Plan, words: Words) -> None:
     typer.echo(words.say("demo.look"))
-    config = plan.folder / "paypulse.toml"
     if plan.env:
         typer.echo(f"  set -a; . {shlex.quote(str(plan.folder / 'env'))}; set +a")
-    command = shutil.which("paypulse") or "paypulse"
+    folder = plan.folder
+    command, config = shlex.quote(_command()), shlex.quote(str(folder / "paypulse.toml"))
     for line in (
-        f"{command} alerts list -c {config}",
-        f"{command} check -c {config}",
-        f"{command} report daily -c {config}",
-        f"{command} demo fault list",
-        f"{command} mcp -c {config}",
+        f"alerts list -c {config}",
+        f"check -c {config}",
+        f"report daily -c {config}",
+        f"demo fault list --folder {shlex.quote(str(folder))}",
+        f"mcp -c {config}",
     ):
-        typer.echo(f"  {line}")
+        typer.echo(f"  {command} {line}")
+
+
+def _command() -> str:
+    """How this program was started, so that it can be started again from anywhere."""
+    started = Path(sys.argv[0])
+    return str(started.absolute()) if started.name == "paypulse" else "paypulse"
 
 
 def _await_pass(app: App, began: datetime, ended: threading.Event) -> None:
@@ -242,13 +256,6 @@ def _config(plan: Plan, server: Running, make: Any) -> Config:
 
 def _slack_channel() -> str:
     return os.environ.get("SLACK_CHANNEL", "") if os.environ.get("SLACK_BOT_TOKEN") else ""
-
-
-def _sweep(folder: Path) -> None:
-    """The demo's own leftovers of an earlier run, and nothing else."""
-    for name in ("paypulse.db", "paypulse.db-wal", "paypulse.db-shm", "url", "env"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "platform", ignore_errors=True)
 
 
 def _free(port: int) -> int:

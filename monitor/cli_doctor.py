@@ -92,7 +92,7 @@ def _receivers(config: Config) -> Iterator[Finding]:
 
 
 def _platform(config: Config, words: Words) -> Iterator[Finding]:
-    base = {"url": config.platform.base_url}
+    base = {"url": config.platform.shown_url}
     platform = platform_of(config)
     told: set[str] = set()
     for part, fact in platform.services.healths().items():

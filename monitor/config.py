@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,10 +19,12 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from monitor.config_platform import PlatformSection
-from monitor.config_section import Seconds, Section
+from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section
+from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
 from monitor.domain.alert import Rule
 from monitor.domain.baseline import Limits
 from monitor.domain.incident import Policy
@@ -43,23 +45,39 @@ def _zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-class AlertSection(Section):
-    """When something is said; the same keys under `checks.<name>.alert` hold for one check."""
+class RuleSection(Section):
+    """How often a finding must be seen, and be gone, before something is said."""
 
     fire: Annotated[int, Field(ge=1, le=30)] = 2
     within: Annotated[int, Field(ge=1, le=30)] = 3
     resolve: Annotated[int, Field(ge=1, le=30)] = 2
     blind_after_seconds: Seconds = 600
-    wait_seconds: Annotated[float, Field(ge=0)] = 30
+
+    def rule(self) -> Rule:
+        """The rule of these numbers."""
+        blind_after = timedelta(seconds=self.blind_after_seconds)
+        return Rule(self.fire, max(self.within, self.fire), self.resolve, blind_after)
+
+
+class AlertSection(RuleSection):
+    """When something is said; `checks.<name>.alert` has fire to blind_after_seconds for one."""
+
+    wait_seconds: SecondsOrZero = 30
     wait_seconds_max: Seconds = 180
     update_seconds: Seconds = 300
     remind_crit_seconds: Seconds = 4 * 3600
     remind_warn_seconds: Seconds = 24 * 3600
 
-    def rule(self) -> Rule:
-        """How often a finding must be seen, and be gone."""
-        blind_after = timedelta(seconds=self.blind_after_seconds)
-        return Rule(self.fire, max(self.within, self.fire), self.resolve, blind_after)
+    @model_validator(mode="after")
+    def _wait_is_bounded(self) -> AlertSection:
+        if self.wait_seconds > self.wait_seconds_max:
+            raise ValueError("wait_seconds must not be more than wait_seconds_max")
+        return self
+
+    def for_check(self, own: RuleSection) -> Rule:
+        """The rule of a check: these numbers, and its own in place of those that it names."""
+        numbers = {key: getattr(own, key) for key in own.model_fields_set}
+        return self.model_copy(update=numbers).rule()
 
     def policy(self) -> Policy:
         """When an incident speaks."""
@@ -116,36 +134,53 @@ class ReportSection(Section):
 class RetentionSection(Section):
     """How long history is kept."""
 
-    raw_days: Annotated[int, Field(ge=1)] = 30
-    history_years: Annotated[int, Field(ge=1)] = 5
+    raw_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    history_years: Annotated[int, Field(ge=1, le=100)] = 5
 
 
-class CheckSection(BaseModel):
+class CheckRuleSection(RuleSection):
+    """What differs for one check; an incident may span several, so its times hold for all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _times_hold_for_all(cls, given: Any) -> Any:
+        for key in AlertSection.model_fields.keys() - RuleSection.model_fields.keys():
+            if isinstance(given, dict) and key in given:
+                raise ValueError(f"{key} holds for all checks: it is set under [alerts]")
+        return given
+
+
+class OpenSection(BaseModel):
+    """A table with keys of a plug-in beside ours; the plug-in's may be secrets, and stay unsaid."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the plug-in itself must know."""
+        return dict(self.model_extra or {})
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Our own keys only."""
+        known = type(self).model_fields
+        return ((key, value) for key, value in super().__repr_args__() if key in known)
+
+
+class CheckSection(OpenSection):
     """A check: its schedule and alert rule here, its own options beside them."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     enabled: bool | None = None
-    every_seconds: Annotated[float, Field(ge=1)] | None = None
+    every_seconds: Annotated[float, Field(ge=1, le=SECONDS_MAX)] | None = None
     cron: str | None = None
+    jitter_seconds: SecondsOrZero = 0
     timeout_seconds: Seconds | None = None
-    alert: AlertSection | None = None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the check itself must know."""
-        return dict(self.model_extra or {})
+    alert: CheckRuleSection = CheckRuleSection()
 
 
-class ReceiverSection(BaseModel):
+class ReceiverSection(OpenSection):
     """A receiver of messages: its kind here, its own options beside it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     kind: str
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the notifier itself must know."""
-        return dict(self.model_extra or {})
 
 
 class Config(Section):
@@ -214,32 +249,3 @@ def _fill(value: Any, env: Mapping[str, str], name: str) -> Any:
     if missing:
         raise ConfigError(f"{name} asks for the environment variable {missing[0]}: it is not set")
     return _VARIABLE.sub(lambda match: env[match[1]], value)
-
-
-def explain(error: ValidationError, name: str, model: Any, prefix: str = "") -> str:
-    """What is wrong, key by key, and what would be right; never a value that was given."""
-    lines = [f"{name}:"]
-    for item in error.errors(include_input=False, include_url=False):
-        path = ".".join(str(part) for part in item["loc"])
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = _known(model, item["loc"][:-1])
-            lines.append(f"  {prefix}{path}: no such key{_near(str(item['loc'][-1]), known)}")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"  {prefix}{path}: {message[0].lower()}{message[1:]}")
-    return "\n".join(lines)
-
-
-def _known(model: Any, path: tuple[Any, ...]) -> list[str]:
-    for part in path:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else model
-    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", {})
-    return sorted(fields)
-
-
-def _near(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known are {', '.join(known)}" if known else ""

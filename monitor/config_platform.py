@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from monitor.config_section import Seconds, Section
+from monitor.config_section import Seconds, Section, Url
 
 
 class DatabaseSection(Section):
@@ -101,15 +101,22 @@ def _is_redis_url(url: str) -> bool:
 class PlatformSection(Section):
     """Where the platform is."""
 
-    base_url: str = "http://localhost:8082"
+    base_url: Url = Field(default="http://localhost:8082", repr=False)
     timeout_seconds: Seconds = 5.0
     token: str = Field(default="", repr=False)
-    actuators: dict[str, str] = Field(default_factory=dict)
+    actuators: dict[str, Url] = Field(default_factory=dict, repr=False)
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     kafka: KafkaSection = KafkaSection()
     prometheus: PrometheusSection = PrometheusSection()
     breakers: BreakersSection = BreakersSection()
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL as it may be printed: without user and password."""
+        parts = urlsplit(self.base_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
     @model_validator(mode="after")
     def _breakers_need_prometheus(self) -> PlatformSection:

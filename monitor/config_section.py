@@ -1,12 +1,29 @@
-"""What every table of the configuration has in common."""
+"""What the tables of the configuration have in common: strictness, spans of time, addresses."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Seconds = Annotated[float, Field(gt=0)]
+
+def _url(text: str) -> str:
+    """The word about a wrong one must not repeat it: it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # what cannot be split, or a port that is no number
+        is_right = False
+    if not is_right or any(c.isspace() or not c.isprintable() for c in text):
+        raise ValueError("an http(s) URL with a host is expected, such as 'http://localhost:8082'")
+    return text
+
+
+SECONDS_MAX = 366 * 24 * 3600.0
+Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):

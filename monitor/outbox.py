@@ -15,6 +15,7 @@ from monitor.store.database import Store
 
 log = logging.getLogger(__name__)
 _ERROR_MAX = 300
+_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class _Round:
     clock: Callable[[], datetime]  # goes on from the `now` handed in
     policy: DeliveryPolicy
     chance: Callable[[], float]
-    resting: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    resting: dict[str, datetime] = field(default_factory=dict)
 
 
 def deliver(
@@ -91,8 +92,7 @@ def _handle(work: _Round, message: Message) -> bool:
         _bury(work, message, f"no receiver {message.receiver!r} is configured")
         return False
     if message.receiver in work.resting:
-        until, error = work.resting[message.receiver]
-        notifications.mark_retry(work.store, message.id, until, error)
+        notifications.mark_unsent(work.store, message.id, work.resting[message.receiver])
         return False
     return _attempt(work, message, sender)
 
@@ -124,7 +124,8 @@ def _postpone(work: _Round, message: Message, error: Temporary) -> None:
     due_at = work.clock() + wait
     reason = error.reason[:_ERROR_MAX]
     notifications.mark_retry(work.store, message.id, due_at, reason)
-    work.resting[message.receiver] = (due_at, reason)
+    if error.whole_receiver:  # what it holds up goes first next time, should it be to blame itself
+        work.resting[message.receiver] = due_at - _JUST_BEFORE
     log.warning("%s to %s: %s; again in %s", message.key, message.receiver, reason, wait)
 
 

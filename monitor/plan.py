@@ -11,7 +11,8 @@ from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
-from monitor.config import CheckSection, Config, ConfigError, explain
+from monitor.config import CheckSection, Config, ConfigError
+from monitor.config_words import explain
 from monitor.domain.check import Check
 from monitor.run_check import Planned
 
@@ -30,15 +31,17 @@ def _plan(check: Check, config: Config) -> Planned | None:
     section = config.check(check.name)
     options = options_of(check.options, section.options, f"checks.{check.name}.")
     enabled = check.enabled if section.enabled is None else section.enabled
-    alert = section.alert or config.alerts
+    if enabled and getattr(options, "target", None) == "":
+        raise ConfigError(f"checks.{check.name}.target: an enabled {check.name} needs its target")
     planned = Planned(
         check=check,
         options=options,
         every=_every(check, section),
         cron=_cron(check, section),
         timeout=_seconds(section.timeout_seconds, check.timeout),
-        rule=alert.rule(),
+        rule=config.alerts.for_check(section.alert),
         policy=config.alerts.policy(),
+        jitter_seconds=section.jitter_seconds,
     )
     return planned if enabled else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 
 from monitor.domain import alert as alerts
 from monitor.domain import incident as incidents
-from monitor.domain.alert import Alert
+from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.cause import Cause
 from monitor.domain.check import Memory
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
-from monitor.store import incidents as incident_rows
 from monitor.store import breaks, writes
+from monitor.store import incidents as incident_rows
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import Message, add_notifications
@@ -56,12 +56,26 @@ class Recorder:
             self._tell(tx, planned, seen.at)
         self._memories[seen.name] = seen.memory
 
+    def retire(self, watched: Collection[str], now: datetime) -> None:
+        """End the alerts of checks that nobody runs any more: they would last for ever."""
+        with self.store.write() as tx:
+            live = alert_rows.all_live_alerts(tx).values()
+            ended = [
+                replace(alert, phase=Phase.RESOLVED, ended_at=now)
+                for alert in live
+                if alert.check not in watched
+            ]
+            alert_rows.save_alerts(tx, ended)
+            reason = "its check is no longer run"
+            told = [Transition(alert, "resolved", now, reason) for alert in ended]
+            alert_rows.save_transitions(tx, told, None)
+
     def _alert(self, tx: Connection, planned: Planned, seen: Observed, snapshot_id: int) -> None:
         live = alert_rows.live_alerts(tx, seen.name)
         if not live and not seen.verdict.findings:
             return
         changed, transitions = alerts.advance_all(
-            seen.name, live, seen.verdict, planned.rule, seen.at
+            seen.name, live, seen.verdict, planned.rule, seen.at, seen.unjudged
         )
         alert_rows.save_alerts(tx, changed)
         alert_rows.save_transitions(tx, transitions, snapshot_id)

@@ -18,6 +18,7 @@ _LINES_MAX = 10
 _LABELS = ("figure", "change", "trend")
 _COVERAGE_LOW = 0.95
 _COVERED_FULLY = 0.99
+_SKIPPED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,9 @@ def _headline(report: Report, words: Words) -> str:
 
 
 def _verdict(report: Report, words: Words) -> str:
+    if report.unseen_since:
+        said = _since("report.headline_unseen_since", report, words)
+        return said + _last_known(report, words)
     if not report.ran:
         return words.say("report.headline_no_passes")
     blind = [t for t in report.unseen if t.ended_at is None]
@@ -103,21 +107,42 @@ def _verdict(report: Report, words: Words) -> str:
     return words.say("report.headline_well", kind=report.kind)
 
 
+def _last_known(report: Report, words: Words) -> str:
+    """What was wrong when the monitor last looked; nothing if nothing was."""
+    if not report.wrong:
+        return ""
+    title = cut(words.finding(report.wrong[0], report.as_of).title, 120)
+    return " " + words.say("report.headline_last_known", count=len(report.wrong), title=title)
+
+
+def _since(key: str, report: Report, words: Words) -> str:
+    """A sentence about the time since which nothing was seen."""
+    since = report.unseen_since or report.as_of
+    seconds = (report.as_of - since).total_seconds()
+    return words.say(key, since=since, seconds=seconds, _now=report.as_of)
+
+
 def _seconds(trouble: Trouble, report: Report) -> float:
     return ((trouble.ended_at or report.as_of) - trouble.since).total_seconds()
 
 
 def _wrong(report: Report, words: Words) -> Sequence[Part]:
     lines = _troubles(report.wrong, "report.trouble_live", report, words)
-    nothing = "report.wrong_none" if report.ran else "report.nothing_known"
-    return [_part("wrong", words, lines or [Line(words.say(nothing))])]
+    return [_part("wrong", words, lines or [Line(_nothing("wrong", report, words))])]
+
+
+def _nothing(key: str, report: Report, words: Words) -> str:
+    """That there is nothing to tell, as far as that can be known."""
+    if report.unseen_since:
+        return _since("report.nothing_known_since", report, words)
+    return words.say(f"report.{key}_none" if report.ran else "report.nothing_known")
 
 
 def _recovered(report: Report, words: Words) -> Sequence[Part]:
     lines = _troubles(report.recovered, "report.trouble_over", report, words)
-    nothing = "report.recovered_none" if report.ran else "report.nothing_known"
     heading = {"start": report.start, "_now": report.as_of}
-    return [_part("recovered", words, lines or [Line(words.say(nothing))], **heading)]
+    lines = lines or [Line(_nothing("recovered", report, words))]
+    return [_part("recovered", words, lines, **heading)]
 
 
 def _troubles(troubles: Sequence[Trouble], key: str, report: Report, words: Words) -> list[Line]:
@@ -198,7 +223,9 @@ def _coverage(report: Report, words: Words) -> Sequence[Part]:
             share = 100 * item.ran / item.expected
             lines.append(Line(words.say("report.coverage_check", name=name, share=share)))
     if report.skipped:
-        days = ", ".join(_day(day, words) for day in report.skipped[:5])
+        days = ", ".join(_day(day, words) for day in report.skipped[-_SKIPPED_MAX:])
+        if len(report.skipped) > _SKIPPED_MAX:
+            days += " " + words.say("message.more", count=len(report.skipped) - _SKIPPED_MAX)
         lines.append(Line(words.say("report.skipped", days=days)))
     return [_part("coverage", words, lines)]
 
@@ -208,6 +235,11 @@ def _unseen(report: Report, words: Words) -> Sequence[Part]:
     over = [t for t in report.unseen if t.ended_at is not None]
     lines = _troubles(live, "report.trouble_live", report, words)
     lines += _troubles(over, "report.trouble_over", report, words)
+    if report.unseen_since:
+        lines.insert(0, Line(_since("report.unseen_since", report, words), "unknown"))
+    elif report.ran < _COVERED_FULLY * report.expected:
+        missed = report.expected - report.ran
+        lines.append(Line(words.say("report.unseen_gaps", missed=missed)))
     often = sorted((c for c in report.coverage if c.unknown), key=lambda c: -c.unknown / c.ran)
     for item in often[:5]:
         name = words.name("check", item.check)

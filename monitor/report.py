@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection
@@ -15,12 +15,21 @@ from monitor.report_figures import Spans, drifts, figures, midnight
 from monitor.store.database import Store
 from monitor.store.notifications import notifications
 from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
-from monitor.store.reads_history import load_tests, pass_counts
+from monitor.store.reads_history import (
+    PassCounts,
+    Rhythm,
+    is_kept_whole,
+    load_tests,
+    pass_counts,
+    rhythms,
+)
 
 DAYS = {"daily": 1, "weekly": 7}
 _ROWS_MAX = 10_000
 _INCIDENTS_MAX = 500
 _EVIDENCE_MAX = 20
+_ALIVE = 3  # so many of its intervals may pass before a check counts as silent
+_SILENCE_MAX = timedelta(minutes=10)
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -40,7 +49,9 @@ def build(
     with store.read() as tx:
         stories = incidents_between(tx, start, as_of, _INCIDENTS_MAX)
         troubles = [_trouble(story, as_of) for story in stories if _fired(story)]
-        coverage = _coverage(tx, start, as_of)
+        heard = rhythms(tx, as_of)
+        coverage = _coverage(tx, start, as_of, heard)
+        unseen_since = _unseen_since(tx, heard, as_of)
         seen = [t for t in troubles if t.code != "blind"]
         unseen = [t for t in troubles if t.code == "blind"]
         spans = Spans(tx)
@@ -50,7 +61,7 @@ def build(
             start=start,
             end=end,
             as_of=as_of,
-            status=_status(troubles, coverage),
+            status=_status(troubles, coverage, unseen_since),
             wrong=_worst_first(t for t in seen if t.ended_at is None),
             recovered=_longest_first(t for t in seen if t.ended_at is not None),
             unseen=_worst_first(unseen),
@@ -61,6 +72,7 @@ def build(
             coverage=coverage,
             skipped=tuple(skipped),
             simulated=simulated,
+            unseen_since=unseen_since,
         )
 
 
@@ -93,11 +105,26 @@ def _rows(alert: Alert) -> tuple[dict[str, object], ...]:
     return tuple(dict(row) for row in alert.evidence[:_EVIDENCE_MAX])
 
 
-def _status(troubles: Sequence[Trouble], coverage: Sequence[CheckCoverage]) -> Status:
-    """The verdict on now; without a single pass there is nothing to judge by."""
+def _status(
+    troubles: Sequence[Trouble], coverage: Sequence[CheckCoverage], unseen_since: datetime | None
+) -> Status:
+    """The verdict on now; without a single pass, or a recent one, there is little to judge by."""
     if not any(item.ran for item in coverage):
         return Status.UNKNOWN
-    return worst(t.status for t in troubles if t.ended_at is None)
+    known = [t.status for t in troubles if t.ended_at is None]
+    return worst([*known, Status.UNKNOWN] if unseen_since else known)
+
+
+def _unseen_since(tx: Connection, heard: Mapping[str, Rhythm], as_of: datetime) -> datetime | None:
+    """The last slot of any check, if it is older than a stumble explains."""
+    if not heard:
+        return None
+    last_at = max(rhythm.last_at for rhythm in heard.values())
+    usual = [r.every for r in heard.values() if r.every and last_at - r.last_at <= _ALIVE * r.every]
+    silence_max = max(_SILENCE_MAX, _ALIVE * min(usual, default=timedelta()))
+    if as_of - last_at <= silence_max or not is_kept_whole(tx, last_at, as_of):
+        return None
+    return last_at
 
 
 _SEVERITY = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
@@ -128,12 +155,24 @@ def _ended_by(alert: Alert, at: datetime) -> bool:
     return alert.ended_at is not None and alert.ended_at <= at
 
 
-def _coverage(tx: Connection, start: datetime, end: datetime) -> tuple[CheckCoverage, ...]:
+def _coverage(
+    tx: Connection, start: datetime, end: datetime, heard: Mapping[str, Rhythm]
+) -> tuple[CheckCoverage, ...]:
+    """What ran and what did not, up to the end: also what no later pass has counted yet."""
     counts = pass_counts(tx, start, end)
-    return tuple(
-        CheckCoverage(check, count.passes, count.missed, count.unknown)
-        for check, count in sorted(counts.items())
-    )
+    last_at = max((rhythm.last_at for rhythm in heard.values()), default=end)
+    missed = {
+        check: rhythm.open_slots(start, end)
+        for check, rhythm in heard.items()  # one that stopped long before the others is not missed
+        if check in counts or (rhythm.every and last_at - rhythm.last_at <= _ALIVE * rhythm.every)
+    }
+    nothing = PassCounts(0, 0, 0, 0, 0)
+    found = []
+    for check in sorted(counts.keys() | {check for check, count in missed.items() if count}):
+        count = counts.get(check, nothing)
+        late = count.missed + missed.get(check, 0)
+        found.append(CheckCoverage(check, count.passes, late, count.unknown))
+    return tuple(found)
 
 
 def _load_test(tx: Connection, as_of: datetime) -> LoadTest | None:

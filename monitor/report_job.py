@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from monitor import report
 from monitor.config import Config
 from monitor.store.database import Store
-from monitor.store.job_runs import JobRun, record_run, runs
+from monitor.store.job_runs import JobRun, last_slot, record_run, runs
 from monitor.store.notifications import Message, add_notifications
+
+WAIT_MAX = timedelta(minutes=2)
+_PAUSE_SECONDS = 0.1
+_ROUNDS = 50
 
 
 def owe_report(
@@ -28,6 +33,31 @@ def owe_report(
             add_notifications(tx, messages)
 
 
+def await_passes(
+    store: Store,
+    awaited: Mapping[str, datetime],
+    started_at: datetime,
+    now: datetime,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    """Wait briefly until each check has looked at its slot, else raise: the report is owed still.
+
+    Two minutes after the start it goes on without them. Where checks and reports take turns in
+    one thread, the checks of a moment come first, and nothing is waited for.
+    """
+    for _ in range(_ROUNDS):
+        late = [name for name, slot in awaited.items() if _is_before(store, name, slot)]
+        if not late or now - started_at >= WAIT_MAX:
+            return
+        pause(_PAUSE_SECONDS)
+    raise RuntimeError(f"the report waits for the first pass of {', '.join(late)}")
+
+
+def _is_before(store: Store, check: str, slot: datetime) -> bool:
+    last = last_slot(store, f"check:{check}")
+    return last is None or last < slot
+
+
 def report_messages(
     store: Store, config: Config, kind: str, day: date, now: datetime, receivers: Sequence[str]
 ) -> list[Message]:
@@ -43,9 +73,9 @@ def _skipped(store: Store, config: Config, kind: str, now: datetime) -> list[dat
     """The days since the last report whose own report came too late to be of use."""
     with store.read() as tx:
         found = runs(tx, f"report:{kind}", now - timedelta(days=31), now)
-    done = [run.slot_at for run in found if run.state == "done"]
-    since = max(done, default=None)
-    if since is None:
+    if not found:
         return []
+    done = [run.slot_at for run in found if run.state == "done"]
+    since = max(done, default=found[0].slot_at)  # the first slot is only where the calendar began
     late = [run.slot_at for run in found if run.state == "skipped" and run.slot_at > since]
     return [slot.astimezone(config.zone).date() for slot in late]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ class Planned:
     timeout: timedelta
     rule: Rule
     policy: Policy
+    jitter_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Observed:
     took_ms: float
     verdict: Verdict
     memory: Memory
+    unjudged: frozenset[str] = frozenset()  # watched series that lack the history to be judged
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Runner:
     recorder: Recorder
     baselines: Baselines | None
     sightings: Callable[[], tuple[Sighting, ...]]
+    abandoned: threading.Event = field(default_factory=threading.Event)
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def run(self, planned: Planned, slot_at: datetime, now: datetime, missed: int = 0) -> Observed:
@@ -62,13 +66,14 @@ class Runner:
         name = planned.check.name
         seen = self.observe(planned, self.recorder.memory(name), now, self.sightings)
         regressions = self._regressions(name, seen.verdict, now)
-        findings = bound((*seen.verdict.findings, *regressions))
+        findings = (*seen.verdict.findings, *regressions[:FINDINGS_MAX])
         verdict = replace(
             seen.verdict,
             status=Verdict.of(findings).status,
             findings=findings,
         )
-        seen = replace(seen, verdict=verdict)
+        unjudged = self.baselines.unjudged(name) if self.baselines else frozenset()
+        seen = replace(seen, verdict=verdict, unjudged=unjudged)
         self.recorder.record(planned, seen, slot_at, missed)
         return seen
 
@@ -83,10 +88,12 @@ class Runner:
         look = Look(self.platform, planned.options, memory, now, sightings)
         lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
         started = perf_counter()
-        result = lane.run(lambda: _look(planned.check, look), planned.timeout)
+        result = lane.run(lambda: _look(planned.check, look), planned.timeout, self.abandoned)
         took_ms = (perf_counter() - started) * 1000
         verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
-        return Observed(planned.check.name, now, took_ms, _bounded(verdict), after)
+        name = planned.check.name
+        verdict = replace(verdict, findings=bound(name, verdict.findings))
+        return Observed(name, now, took_ms, verdict, after)
 
     def _regressions(self, name: str, verdict: Verdict, now: datetime) -> list[Finding]:
         return self.baselines.regressions(name, verdict, now) if self.baselines else []
@@ -110,16 +117,23 @@ def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
     return Verdict.of([Finding("blind", Status.UNKNOWN, f"check/{name}", about)])
 
 
-def _bounded(verdict: Verdict) -> Verdict:
-    return replace(verdict, findings=bound(verdict.findings))
+def bound(check: str, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings within limits whatever a platform's data says: the worst of them, cut to length.
 
-
-def bound(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings within limits whatever a platform's data says: the worst of them, cut to length."""
+    Where some are left out, the pass says nothing about what it does not show.
+    """
     unique = list({finding.key: finding for finding in findings}.values())
     order = {Status.UNKNOWN: 0, Status.CRIT: 1, Status.WARN: 2, Status.OK: 3}
     kept = sorted(unique, key=lambda f: order[f.status])[:FINDINGS_MAX]
+    if len(kept) < len(unique):
+        kept.append(_too_many(check, len(unique)))
     return tuple(_cut(finding) for finding in kept)
+
+
+def _too_many(check: str, found: int) -> Finding:
+    part = f"check/{check}"
+    about: Params = {"part": part, "why": "limit", "reason": "too_many_findings"}
+    return Finding("blind", Status.UNKNOWN, part, {**about, "found": found, "shown": FINDINGS_MAX})
 
 
 def _cut(finding: Finding) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from monitor.bounded import AbandonedError
 from monitor.store import job_runs
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun
@@ -23,6 +25,8 @@ from monitor.timetable import Timetable, due
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+_AGAIN_AFTER = timedelta(seconds=30)
+_PATIENCE_SECONDS = 10.0
 
 
 def utc_now() -> datetime:
@@ -43,20 +47,23 @@ class Job:
     run: Callable[[datetime, datetime, int], Any]
     late_max: timedelta | None = None
     records: bool = False
-    jitter_seconds: int = 0
+    jitter_seconds: float = 0
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]
-    """Wakes at the slots of a timetable, so that both clocks, real and simulated, see the same."""
+    """Wakes at the slots of a timetable, so that both clocks, real and simulated, see the same.
 
-    def __init__(self, timetable: Timetable, jitter_seconds: int = 0) -> None:
+    Jitter only delays: before its slot a job owes nothing.
+    """
+
+    def __init__(self, timetable: Timetable, jitter_seconds: float = 0) -> None:
         self._timetable = timetable
-        self._jitter = jitter_seconds or None
+        self._jitter_seconds = jitter_seconds
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """The first slot after the last one, or after now."""
         at = self._timetable.next((previous or now).astimezone(UTC))
-        return at if self._jitter is None else self._apply_jitter(at, self._jitter, now)
+        return at + timedelta(seconds=random.uniform(0, self._jitter_seconds))  # noqa: S311
 
 
 class Calendar:
@@ -65,26 +72,51 @@ class Calendar:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._last: dict[str, datetime | None] = {}
+        self._at_work: dict[str, threading.Lock] = {}
+        self._is_set_back = False
 
     def wake(self, job: Job, now: datetime) -> bool:
-        """Do what a job owes at this moment; False if it owes nothing."""
+        """Do what a job owes at this moment; False if it owes nothing, or is at work already."""
+        at_work = self._at_work.setdefault(job.name, threading.Lock())
+        if not at_work.acquire(blocking=False):
+            return False
+        try:
+            return self._wake(job, now)
+        finally:
+            at_work.release()
+
+    def _wake(self, job: Job, now: datetime) -> bool:
         owed = due(job.timetable, self._last_slot(job, now), job.late_max, now)
         for slot in owed.skipped:
             self._skip(job, slot, now, owed.missed)
         if owed.slot is None:
             return False
-        self._last[job.name] = owed.slot
-        if job.records:
-            job.run(owed.slot, now, owed.missed)
-            return True
-        return self._run(job, owed.slot, now, owed.missed)
+        if not job.records:
+            self._last[job.name] = owed.slot
+            return self._run(job, owed.slot, now, owed.missed)
+        job.run(owed.slot, now, owed.missed)
+        self._last[job.name] = owed.slot  # only now: what raised is owed still
+        return True
 
     def _last_slot(self, job: Job, now: datetime) -> datetime | None:
         if job.name not in self._last:
             self._last[job.name] = job_runs.last_slot(self._store, job.name)
-            if self._last[job.name] is None and job.late_max is not None:
-                self._skip(job, job.timetable.latest(now), now, 0)  # it waits for its next slot
+        if self._is_ahead(job, now):
+            self._last[job.name] = None
+        if self._last[job.name] is None and job.late_max is not None:
+            self._skip(job, job.timetable.latest(now), now, 0)  # it waits for its next slot
         return self._last[job.name]
+
+    def _is_ahead(self, job: Job, now: datetime) -> bool:
+        """Whether a job's last slot lies more than an interval ahead: the clock was set back."""
+        last = self._last[job.name]
+        if last is None or last <= now or last <= job.timetable.next(now):
+            return False
+        if not self._is_set_back:
+            self._is_set_back = True
+            text = "the clock was set back: the last slot of %s is %s; all goes on from now"
+            log.warning(text, job.name, last.isoformat())
+        return True
 
     def _skip(self, job: Job, slot: datetime, now: datetime, missed: int) -> None:
         self._last[job.name] = slot
@@ -111,6 +143,7 @@ class Scheduler:
     calendar: Calendar
     jobs: Sequence[Job]
     clock: Clock = utc_now
+    abandon: Callable[[], None] = lambda: None
     _scheduler: Any = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -130,18 +163,38 @@ class Scheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Let the passes that run come to their end, and wake no more."""
+        """Wake no more, and let the passes that run come to their end; those that last, abandon."""
         self._stopping.set()
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
+        if self._scheduler is None:
+            return
+        patience = threading.Timer(_PATIENCE_SECONDS, self.abandon)
+        patience.start()
+        self._scheduler.shutdown(wait=True)
+        patience.cancel()
 
     def _wake(self, job: Job) -> None:
         if self._stopping.is_set():
             return
         try:
             self.calendar.wake(job, self.clock())
+        except AbandonedError:
+            log.info("job %s was abandoned", job.name)
         except Exception:
             log.exception("job %s could not be run or recorded", job.name)
+            self._again(job)
+
+    def _again(self, job: Job) -> None:
+        """What failed is owed still: a report must not wait for tomorrow's slot."""
+        if not self._stopping.is_set():
+            at = self.clock() + _AGAIN_AFTER
+            self._scheduler.add_job(
+                self._wake,
+                "date",
+                run_date=at,
+                args=[job],
+                id=f"{job.name} again",
+                replace_existing=True,
+            )
 
 
 def simulate(

@@ -82,8 +82,9 @@ def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
     since = min(a.since for a in story.alerts)
     end = incident.ended_at or now
     span = words.say("message.lasted" if over else "message.since", **_span(since, end))
+    pattern = f"{root.check}/{root.key}"
     owner = words.say("message.acked", name=clean(incident.acked_by)) if incident.acked_by else ""
-    lines.append(f"   {span} {owner}".rstrip())
+    lines.append(f"   {span} {owner}".rstrip() + f"  [{clean(pattern)}]")
     told = {root.key}
     for alert in story.alerts:
         if alert.key not in told and alert.phase is not Phase.PENDING:

@@ -76,8 +76,9 @@ def due(
     """Which slot a job owes, given the last one that it is done with.
 
     Of several open slots only the newest runs. One older than `late_max` does not run at all:
-    it is skipped, and said to be so. `last` None: the job never ran; its newest slot is due at
-    once, unless it could be too late, in which case the job waits for its next one.
+    it is skipped, and said to be so, and so are the cron slots before it. `last` None: the job
+    never ran; its newest slot is due at once, unless it could be too late, in which case the job
+    waits for its next one.
     """
     if last is None:
         return Due(timetable.latest(now) if late_max is None else None)
@@ -85,12 +86,26 @@ def due(
     if newest <= last:
         return Due(None)
     missed = _count(timetable, last, newest)
-    if late_max is not None and now - newest > late_max:
-        return Due(None, missed, (newest,))
-    return Due(newest, missed)
+    if late_max is None:
+        return Due(newest, missed)
+    before = _before(timetable, last, newest) if timetable.cron else ()
+    if now - newest > late_max:
+        return Due(None, missed, (*before, newest))
+    return Due(newest, missed, before)
 
 
 _COUNTED_MAX = 10_000
+_SKIPPED_MAX = 31
+
+
+def _before(timetable: Timetable, last: datetime, newest: datetime) -> tuple[datetime, ...]:
+    """The latest slots strictly between two slots, oldest first."""
+    found: list[datetime] = []
+    slot = timetable.latest(newest - timedelta(microseconds=1))
+    while slot > last and len(found) < _SKIPPED_MAX:
+        found.append(slot)
+        slot = timetable.latest(slot - timedelta(microseconds=1))
+    return tuple(reversed(found))
 
 
 def _count(timetable: Timetable, last: datetime, newest: datetime) -> int:

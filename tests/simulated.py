@@ -26,11 +26,19 @@ _EVERY_MINUTE = (
 )
 
 
-def config_text(folder: Path, *, every: float = 60, direct: bool = True, more: str = "") -> str:
+def config_text(
+    folder: Path,
+    *,
+    every: float = 60,
+    direct: bool = True,
+    more: str = "",
+    hold_minutes: float = 30,
+) -> str:
     """A configuration on the stand-in in `folder`, with a pass of everything `every` seconds."""
     shards = "\n".join(f'{n} = "sqlite:///{folder}/{n}.db"' for n in ("shard1", "shard2"))
     database = f'via = "direct"\n[platform.database.urls]\n{shards}' if direct else ""
     checks = "\n".join(f"[checks.{n}]\nevery_seconds = {every}" for n in _EVERY_MINUTE)
+    checks = checks.replace("dead_letters]", f"dead_letters]\nhold_minutes = {hold_minutes}")
     return f"""
 database = "{folder}/paypulse.db"
 [platform]
@@ -105,10 +113,10 @@ class World:
                 found.setdefault(check, []).append(status)
         return found
 
-    def watch_every(self, seconds: float, *, direct: bool = True, more: str = "") -> None:
+    def watch_every(self, seconds: float, *, hold_minutes: float = 30) -> None:
         """Go on with an engine that looks so often, on the same history."""
         self.app.close()
-        text = config_text(self.standin.folder, every=seconds, direct=direct, more=more)
+        text = config_text(self.standin.folder, every=seconds, hold_minutes=hold_minutes)
         self.app = _app(text, self.life.clock, self.transport, self.kept, seconds)
         self.life = Life(self.standin, self.app, self.life.clock)
 
@@ -128,6 +136,7 @@ def world(
     every: float = 60,
     more: str = "",
     start: datetime = START,
+    hold_minutes: float = 30,
     transport: Callable[[StandIn], httpx.BaseTransport] = InProcess,
 ) -> World:
     """A fresh platform and engine, both at `start`."""
@@ -135,7 +144,8 @@ def world(
         folder, seed, start=start, payments_per_minute=payments_per_minute, as_original=as_original
     )
     kept, clock, way = Kept(), SimulatedClock(start), transport(standin)
-    app = _app(config_text(folder, every=every, direct=direct, more=more), clock, way, kept, every)
+    text = config_text(folder, every=every, direct=direct, more=more, hold_minutes=hold_minutes)
+    app = _app(text, clock, way, kept, every)
     return World(standin, app, Life(standin, app, clock), kept, way)
 
 

@@ -100,7 +100,7 @@ def test_a_part_that_is_seen_again_is_no_longer_blind_though_another_is_not():
 
 def test_when_the_way_fails_nothing_is_said_about_parts_behind_it():
     rule = Rule(blind_after=timedelta(0))
-    _, alerts = live([[BLIND], [WAY], [WAY], [WAY]], rule)
+    _, alerts = live([[BLIND], [BLIND], [WAY], [WAY], [WAY]], rule)
     assert alerts["blind:database"].phase is Phase.FIRING
 
 
@@ -128,3 +128,30 @@ def test_a_regression_holds_while_its_series_is_not_measured():
     measured, _ = advance_all("services", alerts, Verdict.of([], [metric]), Rule(resolve=1), START)
     assert unmeasured == []
     assert measured[0].phase is Phase.RESOLVED
+
+
+CHECK_HUNG = Finding("blind", Status.UNKNOWN, "check/outbox_age", {"why": "limit"})
+
+
+def test_a_pass_that_saw_nothing_does_not_end_a_blindness():
+    rule = Rule(blind_after=timedelta(0))
+    _, alerts = live([[BLIND], [BLIND], [CHECK_HUNG], [CHECK_HUNG], [CHECK_HUNG]], rule)
+    assert alerts["blind:database"].phase is Phase.FIRING
+
+
+def test_blindness_that_comes_and_goes_is_none():
+    kinds, _ = live([[BLIND], [], []] * 20, Rule(blind_after=timedelta(minutes=10)))
+    assert "fired" not in [k for kind in kinds for k in kind]
+
+
+def test_a_regression_holds_while_its_series_lacks_history():
+    found = Finding("regression", Status.WARN, "response_ms{kafka}", sightings=1)
+    metric = Metric("response_ms", 900, "kafka")
+    [fired], _ = advance_all("services", {}, Verdict.of([found], [metric]), Rule(), START)
+    alerts = {fired.key: fired}
+    quiet = Verdict.of([], [metric])
+    rule = Rule(resolve=1)
+    held, _ = advance_all("services", alerts, quiet, rule, START, {"response_ms{kafka}"})
+    ended, _ = advance_all("services", alerts, quiet, rule, START)
+    assert held == []
+    assert ended[0].phase is Phase.RESOLVED

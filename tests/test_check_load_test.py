@@ -172,7 +172,12 @@ def findings() -> list[Finding]:
     slower = judged(
         replace(PASSED, figures={**FIGURES, "p95_ms": 400.0}), remembering(*[100.0] * 3)
     )
-    reasons = [*sorted(set(k6_summary._REASONS.values())), "time_limit", "no_requests", "unknown_exit_code"]
+    reasons = [
+        *sorted(set(k6_summary._REASONS.values())),
+        "time_limit",
+        "no_requests",
+        "unknown_exit_code",
+    ]
     invalid = [judged(replace(INVALID, reason=reason)) for reason in reasons]
     return [f for v in (judged(FAILED), judged(by_script), slower, *invalid) for f in v.findings]
 

@@ -357,7 +357,7 @@ def test_a_flood_of_breaks_is_remembered_and_told_within_bounds():
         ("L1", Status.CRIT, 2),
         ("L3", Status.CRIT, 1),
         ("L5", Status.CRIT, 2),
-        ("L11", Status.WARN, 1),
+        ("L11", Status.WARN, 2),
         ("O1", Status.WARN, None),
         ("O2", Status.CRIT, 1),
         ("O9", Status.WARN, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -108,7 +109,8 @@ def test_incidents_are_listed_taken_and_silenced(file, store, incident):
         (("ack", "99"), "no open incident 99"),
         (("unsilence", "99"), "no silence 99"),
         (("retry", "99"), "no dead message 99"),
-        (("silence", "x", "--for", "soon"), "such as 30m"),
+        (("silence", "x/*", "--for", "soon"), "such as 30m"),
+        (("silence", "redis"), "check/code:subject"),
     ],
 )
 def test_a_wrong_word_gets_a_clear_error(file, store, words, said):
@@ -153,3 +155,27 @@ def test_the_example_configuration_can_be_used_as_it_is(tmp_path):
 def test_a_fault_needs_a_running_demo(tmp_path):
     said = call("demo", "fault", "broker_down", "on", "--folder", tmp_path, code=3)
     assert "paypulse demo" in said
+
+
+def with_password(file: Path) -> Path:
+    text = file.read_text().replace("http://127", "http://watcher:hunter2@127")
+    file.write_text(text + "[report]\ndaily = ''\n")
+    return file
+
+
+def test_the_doctor_never_prints_the_password_of_a_url(file):
+    told = call("doctor", "-c", with_password(file), code=2)
+    assert "http://127.0.0.1:9" in told
+    assert "watcher" not in told
+    assert "hunter2" not in told
+
+
+def test_a_run_never_prints_the_password_of_a_url(file, monkeypatch):
+    ended = threading.Event()
+    ended.set()
+    monkeypatch.setattr("monitor.cli.end_asked", lambda: ended)
+    monkeypatch.setattr("monitor.schedule.Scheduler.start", lambda self: None)
+    told = call("run", "-c", with_password(file))
+    assert "on http://127.0.0.1:9" in told
+    assert "watcher" not in told
+    assert "hunter2" not in told

@@ -111,3 +111,92 @@ def test_an_option_that_kafkas_client_does_not_know_stops_the_start():
         platform_of(parse(text, {"PW": "hush-hush"}))
     assert "platform.kafka.options: No such configuration property" in str(error.value)
     assert "hush" not in str(error.value)
+
+
+def test_a_checks_own_alert_keys_stand_over_those_of_all():
+    text = "[alerts]\nfire = 4\nwithin = 5\nresolve = 6\n[checks.outbox_age.alert]\nresolve = 2\n"
+    planned = plan(parse(text, {}))
+    rule, other = planned["outbox_age"].rule, planned["services"].rule
+    assert (rule.fire, rule.within, rule.resolve) == (4, 5, 2)
+    assert (other.fire, other.within, other.resolve) == (4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"{name}_seconds" for name in ("wait", "update", "remind_crit", "remind_warn")],
+)
+def test_the_times_of_incidents_cannot_be_set_for_one_check(key):
+    with pytest.raises(ConfigError) as error:
+        parse(f"[checks.outbox_age.alert]\n{key} = 60", {})
+    assert f"checks.outbox_age.alert: {key} holds for all checks" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[alerts]\nremind_warn_seconds = 1e9", "alerts.remind_warn_seconds: input should be less"),
+        ("[alerts]\nblind_after_seconds = inf", "alerts.blind_after_seconds: input should be"),
+        ("[alerts]\nwait_seconds = 1e9", "alerts.wait_seconds: input should be less"),
+        ("[alerts]\nwait_seconds = 200", "must not be more than wait_seconds_max"),
+        ("[platform]\ntimeout_seconds = 1e9", "platform.timeout_seconds: input should be less"),
+        ("[checks.traffic]\nevery_seconds = 1e12", "checks.traffic.every_seconds: input should"),
+        ("[checks.traffic]\njitter_seconds = 1e12", "checks.traffic.jitter_seconds: input should"),
+        ("[checks.traffic]\ntimeout_seconds = 1e12", "checks.traffic.timeout_seconds: input"),
+        ("[retention]\nhistory_years = 101", "retention.history_years: input should be less"),
+        ("[retention]\nraw_days = 3651", "retention.raw_days: input should be less"),
+    ],
+)
+def test_a_number_without_bounds_is_refused_before_it_can_overflow(text, said):
+    with pytest.raises(ConfigError) as error:
+        parse(text, {})
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "localhost:8082", "ftp://a:hunter2@b", "http://", "http://u:hunter2@"),
+        *("http://h:hunter2", "http://[hunter2", "http://a b"),
+    ],
+)
+@pytest.mark.parametrize("where", ["base_url = '{}'", "actuators = {{ ingest = '{}' }}"])
+def test_an_address_must_be_an_http_url_and_is_never_repeated(url, where):
+    with pytest.raises(ConfigError, match=r"http\(s\) URL with a host") as error:
+        parse(f"[platform]\n{where.format(url)}", {})
+    assert "hunter2" not in str(error.value)
+
+
+def test_an_enabled_load_test_needs_a_target():
+    with pytest.raises(ConfigError, match=r"checks\.load_test\.target"):
+        plan(parse("[checks.load_test]\nenabled = true", {}))
+
+
+def test_a_configuration_shows_no_secret_when_it_is_printed():
+    text = """
+[platform]
+base_url = "http://u:hunter2@a"
+token = "hunter2"
+actuators = { ingest = "http://u:hunter2@a" }
+[platform.database]
+via = "direct"
+urls = { shard1 = "mysql://u:hunter2@a/b" }
+[receivers.slack]
+kind = "slack"
+token = "hunter2"
+[checks.load_test]
+variables = { TOKEN = "hunter2" }
+"""
+    config = parse(text, {})
+    assert "hunter2" not in f"{config!r} {config} {config.receivers} {config.check('load_test')}"
+    assert "kind='slack'" in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://a:1/x", "http://a:1/x"),
+        ("https://user:p@ss@a/x?token=1#y", "https://a/x"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url, shown):
+    assert parse(f"[platform]\nbase_url = '{url}'", {}).platform.shown_url == shown

@@ -222,3 +222,68 @@ def test_nothing_changes_while_nothing_happens():
     incident = replace(incident, told_root=KAFKA, told_at=START)
     alert = Alert("c", "service_down", "kafka", Phase.FIRING, Status.CRIT, START, START, id=1)
     assert advance([incident], {1: alert}, CAUSES, POLICY, [], START) == []
+
+
+def test_what_can_never_be_seen_does_not_swallow_a_loss_of_sight():
+    world = World()
+    world.set("blind:database", status=Status.UNKNOWN)
+    world.alerts[1] = replace(world.alerts[1], params={"why": "blind"})
+    world.step(0)
+    world.step(40)
+    world.alerts[2] = replace(world.alerts[1], params={"why": "limit"}, check="d", id=2)
+    world.step(60)
+    world.step(100)
+    assert [(incident, kind) for _, incident, kind, _ in world.told] == [
+        (1, "firing"),
+        (2, "firing"),
+    ]
+
+
+def test_an_incident_that_lasts_does_not_grow_with_the_episodes_of_one_alert():
+    world = World()
+    world.set(KAFKA)
+    world.step(0)
+    for episode in range(20):
+        world.set(OUTBOX)
+        world.set(BREAKER)
+        world.step(60 * episode + 10)
+        world.set(OUTBOX, Phase.RESOLVED)
+        world.step(60 * episode + 40)
+    [incident] = world.incidents.values()
+    assert len(incident.members) == 3
+
+
+def test_incidents_that_were_told_each_get_their_end_although_one_cause_is_found():
+    world = World()
+    world.set("breaker_open:a/kafka-publisher")
+    world.step(0)
+    world.set("breaker_open:b/kafka-publisher")
+    for second in (30, 31, 61, 62):
+        world.step(second)
+    assert [kind for kind, _ in world.kinds] == ["firing", "firing"]
+    world.set(KAFKA)
+    world.step(70)
+    for key in ("breaker_open:a/kafka-publisher", "breaker_open:b/kafka-publisher", KAFKA):
+        world.set(key, Phase.RESOLVED)
+    world.step(80)
+    ends = {incident for _, incident, kind, _ in world.told if kind == "resolved"}
+    assert ends == {1, 2}
+
+
+def test_a_silence_does_not_hide_what_is_worse_than_the_silenced_cause():
+    world = World(silences=[Silence("c/service_down:kafka", START + timedelta(hours=9))])
+    world.set(KAFKA, status=Status.WARN)
+    world.step(0)
+    assert world.told == []
+    world.set(BREAKER, status=Status.CRIT)
+    world.step(60)
+    assert world.kinds == [("firing", KAFKA)]
+
+
+def test_a_silenced_cause_keeps_its_consequences_quiet():
+    world = World(silences=[Silence("c/service_down:kafka", START + timedelta(hours=9))])
+    world.set(KAFKA)
+    world.set(BREAKER)
+    world.step(0)
+    world.step(600)
+    assert world.told == []

@@ -65,7 +65,7 @@ def test_a_kill_at_any_step_loses_nothing_and_repeats_only_what_slack_had_taken(
 def test_what_can_be_seen_only_once_is_told_once_wherever_the_pass_that_saw_it_died(
     tmp_path: Path,
 ) -> None:
-    with site(tmp_path, {"dead_letters": "hold_minutes = 0.005"}) as place:
+    with site(tmp_path, {"dead_letters": "hold_minutes = 0.0005"}) as place:
         process = place.start()
         until(place.snapshots, "the first pass")
         for told, step in enumerate(["looked", "owed", "recorded"]):

@@ -1,6 +1,8 @@
 """Each fault of the platform, and faults together: one incident for each cause, told and over."""
 
+import random
 from fnmatch import fnmatchcase
+from itertools import combinations
 
 import pytest
 from simulated import world
@@ -10,7 +12,7 @@ from monitor.domain.cause import explains
 
 DAY_MINUTES = 25 * 60
 COARSE_SECONDS = 1800
-QUIET_MINUTES_MAX = 45
+QUIET_MINUTES_MAX = 20
 
 NET = ("books_broken:*/L10", "books_broken:*/L11")
 KAFKA_DOWN = (
@@ -28,7 +30,7 @@ FAULTS = {
     "pg_refusing": (
         "breaker_open:ingest/pg-auth-api",
         8,
-        ("payments_refused:authorize", "regression:payments_per_minute"),
+        ("payments_refused:authorize", "traffic_gone:", "regression:payments_per_minute"),
     ),
     "redis_down": ("service_down:redis", 12, ("blind:redis",)),
     "merchant_over_limit": ("merchant_blocked:authorize/MERCHANT-8", 6, ()),
@@ -39,12 +41,61 @@ FAULTS = {
     "consumer_stuck": (
         "lag_stuck:payment-consumer",
         10,
-        ("lag_rising:payment-consumer", "books_broken:*/L1", *NET),
+        ("lag_rising:payment-consumer", "books_broken:*/L1", "books_broken:*/L5", *NET),
     ),
     "shard_down": ("service_down:database/shard2", 12, ("blind:database/shard2",)),
     "traffic_gone": ("traffic_gone:", 14, ("regression:payments_per_minute",)),
 }
-PLAIN = list(FAULTS)
+# fault -> what keeps it from being told beside itself, and why
+HIDDEN_BY = {
+    "relay_stalled": {
+        "broker_down": "a relay publishes nothing without a broker",
+        "shard_down": "a relay stands still without its databases",
+        "traffic_gone": "there is nothing to publish",
+        "pg_refusing": "hardly anything is left to publish",
+    },
+    "slow_api": {
+        "pg_refusing": "a payment gateway in trouble makes for slow answers",
+        "traffic_gone": "nobody waits for an answer",
+    },
+    "merchant_over_limit": {"redis_down": "the limiter counts nothing"},
+    "poison_message": {
+        "broker_down": "nothing can arrive",
+        "consumer_stuck": "nobody reads it before the end",
+        "shard_down": "what a shard cannot take ends in the DLQ",
+    },
+    "consumer_stuck": {
+        "broker_down": "the lag cannot be seen",
+        "relay_stalled": "nothing comes that could wait",
+        "shard_down": "a consumer stands still without its database",
+        "traffic_gone": "nothing comes that could wait",
+    },
+    "ledger_entry_missing": {
+        "broker_down": "a capture that was not carried leaves no entry",
+        "consumer_stuck": "a capture that was not consumed leaves no entry",
+        "poison_message": "a capture in the DLQ leaves no entry",
+        "shard_down": "the books of the shard cannot be seen",
+    },
+    "ledger_entry_duplicated": {"shard_down": "the books of the shard cannot be seen"},
+    "ledger_wrong_amount": {"shard_down": "the books of the shard cannot be seen"},
+    "traffic_gone": {
+        "pg_refusing": "no payment is made where every one is refused",
+        "shard_down": "the payments of the shard cannot be counted",
+    },
+}
+NASTY = (
+    ("broker_down", "redis_down"),
+    ("shard_down", "relay_stalled"),
+    ("ledger_wrong_amount", "broker_down"),
+    ("consumer_stuck", "poison_message"),
+    ("pg_refusing", "traffic_gone"),
+    ("broker_down", "redis_down", "shard_down"),
+    ("ledger_entry_missing", "ledger_entry_duplicated", "ledger_wrong_amount"),
+    ("pg_refusing", "redis_down", "relay_stalled"),
+    ("consumer_stuck", "slow_api", "merchant_over_limit"),
+)
+DRAWN = random.Random("pairs").sample(list(combinations(FAULTS, 2)), 12)
+TOGETHER = list(dict.fromkeys((*NASTY, *DRAWN)))
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +105,12 @@ def prepared(tmp_path_factory):
 
     def give():
         if not worlds or not worlds[-1].is_quiet:
-            made = world(tmp_path_factory.mktemp("world"), every=COARSE_SECONDS, payments_per_minute=3)
+            made = world(
+                tmp_path_factory.mktemp("world"), every=COARSE_SECONDS, payments_per_minute=3
+            )
             worlds.append(made)
             made.live(DAY_MINUTES)
-            made.watch_every(60)
+            made.watch_every(60, hold_minutes=4)
             made.live(3)
             assert made.is_quiet
         return worlds[-1]
@@ -94,7 +147,7 @@ def is_one_of(key, patterns):
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
-@pytest.mark.parametrize("fault", PLAIN)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_one_incident_that_names_it_and_ends_with_it(healthy, fault):
     root, minutes, consequences = FAULTS[fault]
     incidents = incidents_of(lived(healthy, [fault], minutes))
@@ -105,6 +158,26 @@ def test_a_fault_is_one_incident_that_names_it_and_ends_with_it(healthy, fault):
     assert all(fnmatchcase(message.root.key, root) for message in incidents[0])
     told = {item.key for message in incidents[0] for item in message.consequences}
     assert {key for key in told if not is_one_of(key, consequences)} == set()
+    assert healthy.is_quiet
+
+
+def hidden_among(names):
+    return {name for name in names if HIDDEN_BY.get(name, {}).keys() & set(names)}
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids="+".join)
+def test_faults_together_are_told_by_their_causes_and_nothing_else(healthy, names):
+    hidden = hidden_among(names)
+    incidents = incidents_of(lived(healthy, names, max(FAULTS[name][1] for name in names)))
+    roots = [messages[-1].root.key for messages in incidents]
+    visible = {name: FAULTS[name][0] for name in names if name not in hidden}
+    seen = {name: [r for r in roots if fnmatchcase(r, root)] for name, root in visible.items()}
+    assert {name: len(found) for name, found in seen.items()} == dict.fromkeys(visible, 1)
+    assert [r for r in roots if not is_one_of(r, [FAULTS[name][0] for name in names])] == []
+    allowed = [p for name in names for p in FAULTS[name][2]] + [FAULTS[name][0] for name in hidden]
+    told = {item.key for messages in incidents for m in messages for item in m.consequences}
+    assert {key for key in told if not is_one_of(key, allowed)} == set()
+    assert [messages[-1].kind for messages in incidents] == ["resolved"] * len(incidents)
     assert healthy.is_quiet
 
 

@@ -124,12 +124,62 @@ def test_a_bug_in_a_receiver_is_no_end_of_its_message(tmp_path: Path) -> None:
 
 
 def test_one_receiver_in_trouble_does_not_hold_up_another(tmp_path: Path) -> None:
-    store, bad, good = fresh_store(tmp_path), Scripted(*[Temporary("no")] * 3), Scripted()
+    store, good = fresh_store(tmp_path), Scripted()
+    bad = Scripted(*[Temporary("no", whole_receiver=True)] * 3)
     owe(store, "a", "b", "c", receiver="bad")
     owe(store, "d", receiver="good")
     assert deliver(store, {"bad": bad, "good": good}, T0) == 1
     assert bad.tried == 1  # after its first failure it is let rest for this round
     assert good.sent == [("d", None)]
+
+
+class Picky(Scripted):
+    """A receiver that never takes one message."""
+
+    def __init__(self, poison: str, error: Exception) -> None:
+        super().__init__()
+        self.poison, self.error = poison, error
+        self.refused = 0
+
+    def send(self, message: Message, thread: Reference | None) -> Reference:
+        if message.key == self.poison:
+            self.refused += 1
+            raise self.error
+        return super().send(message, thread)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), Temporary("strange_code")], ids=["bug", "code"])
+def test_a_message_that_always_fails_holds_up_only_its_own_thread(
+    tmp_path: Path, error: Exception
+) -> None:
+    store, receiver = fresh_store(tmp_path), Picky("firing", error)
+    owe(store, "firing", "resolved", thread="incident:7")
+    owe(store, "other", "third")
+    assert deliver(store, {"slack": receiver}, T0, **EVEN) == 2
+    assert [key for key, _ in receiver.sent] == ["other", "third"]
+    assert receiver.refused == 1
+
+
+def test_a_message_that_brings_the_receiver_down_lets_the_others_pass_first(
+    tmp_path: Path,
+) -> None:
+    store = fresh_store(tmp_path)
+    receiver = Picky("a", Temporary("500", whole_receiver=True))
+    owe(store, "a", "b", "c")
+    deliver(store, {"slack": receiver}, T0, **EVEN)
+    assert receiver.sent == []
+    deliver(store, {"slack": receiver}, T0 + 5 * SECOND, **EVEN)
+    assert [key for key, _ in receiver.sent] == ["b", "c"]
+
+
+def test_an_attempt_that_was_not_made_is_not_counted(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    receiver = Scripted(*[Temporary("429", retry_after=30)] * 2)
+    owe(store, "a", "b", "c")
+    deliver(store, {"slack": receiver}, T0, **EVEN)
+    assert [row[2] for row in states(store)] == [1, 0, 0]
+    assert deliver(store, {"slack": receiver}, T0 + 29 * SECOND, **EVEN) == 0
+    assert receiver.tried == 1
 
 
 def test_a_thread_keeps_its_order_through_failures(tmp_path: Path) -> None:

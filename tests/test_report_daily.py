@@ -10,9 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import simulated
 from slack_server import problem_of
 from store_case import fresh_store, record
 
+from monitor.config import parse
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.delivery import Message
@@ -22,9 +24,12 @@ from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
 from monitor.render import MessageRenderer, Words
 from monitor.report import build
 from monitor.report_figures import midnight
+from monitor.report_job import await_passes, report_messages
 from monitor.store.alerts import save_alerts
 from monitor.store.database import Store
 from monitor.store.incidents import save_incidents
+from monitor.store.job_runs import JobRun, record_run
+from monitor.store.notifications import notifications
 from monitor.store.writes import PassRecord, record_pass
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -150,9 +155,153 @@ def test_without_a_pass_nothing_is_called_well(tmp_path: Path) -> None:
 def test_coverage_counts_what_was_missed(tmp_path: Path) -> None:
     store = fresh_store(tmp_path)
     passes(store, START, 23, missed=2)
+    record(store, NOW, check="traffic")
     report = daily(store)
-    assert (report.ran, report.expected) == (23, 25)
-    assert "92 % of the expected passes ran (23 of 25)" in text(report)
+    assert (report.ran, report.expected) == (24, 26)
+    assert "92.3 % of the expected passes ran (24 of 26)" in text(report)
+    assert "2 expected passes did not run" in text(report)
+    assert "Everything could be seen" not in text(report)
+
+
+def minutes_of(store: Store, start: datetime, end: datetime, check: str = "services") -> None:
+    for n in range(round((end - start) / MINUTE)):
+        record(store, start + n * MINUTE, check=check)
+
+
+def test_while_the_monitor_works_no_pass_counts_as_missed(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, NOW - HOUR, NOW)
+    report = daily(store, NOW + timedelta(seconds=2))
+    assert (report.ran, report.expected, report.unseen_since) == (60, 60, None)
+    assert report.status is Status.OK
+
+
+def test_a_monitor_that_is_off_since_the_night_says_so(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    last_at = NOW - 6 * HOUR
+    minutes_of(store, last_at - HOUR, last_at + MINUTE)
+    report = daily(store)
+    assert report.unseen_since == last_at
+    assert report.status is Status.UNKNOWN
+    assert (report.ran, report.expected) == (61, 61 + 359)
+    said = text(report)
+    assert headline(report).startswith("Nothing has been seen since")
+    assert "6 h" in headline(report)
+    for untrue in ("All is well", "Everything could be seen", "Nothing failed"):
+        assert untrue not in said
+    assert "아무것도 확인하지 못해" in headline(report, "ko")
+
+
+def test_what_was_wrong_when_the_monitor_stopped_is_still_named(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, NOW - 3 * HOUR, NOW - 2 * HOUR)
+    incident(store, NOW - 3 * HOUR, None, "lag_stuck")
+    report = daily(store)
+    assert report.status is Status.CRIT
+    assert "One thing was wrong at that time: " in headline(report)
+
+
+@pytest.mark.parametrize(("minutes", "is_known"), [(10, True), (12, False)])
+def test_a_stumble_of_minutes_is_no_silence(tmp_path: Path, minutes: int, is_known: bool) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, NOW - HOUR, NOW - minutes * MINUTE + MINUTE)
+    assert (daily(store).unseen_since is None) is is_known
+
+
+def test_a_check_that_was_taken_away_is_not_missed_for_ever(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START - 5 * HOUR, START - 4 * HOUR, "redis_health")
+    minutes_of(store, NOW - HOUR, NOW)
+    report = daily(store)
+    assert [item.check for item in report.coverage] == ["services"]
+
+
+def test_a_report_of_a_day_that_ended_in_silence_says_so_later_too(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    end = midnight(date(2026, 11, 23), SEOUL)
+    minutes_of(store, end - 3 * HOUR, end - 2 * HOUR)
+    with store.write() as tx:
+        late = PassRecord("services", end + HOUR, end + HOUR, 5.0, Verdict(Status.OK), {}, 180)
+        record_pass(tx, late)
+    report = daily(store, end + 2 * HOUR)
+    assert report.unseen_since == end - 2 * HOUR - MINUTE
+    assert (report.ran, report.expected) == (60, 180)
+
+
+def test_of_an_old_day_whose_snapshots_were_thinned_no_silence_is_claimed(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, NOW - HOUR, NOW)
+    with store.write() as tx:
+        tx.exec_driver_sql("DELETE FROM snapshots WHERE id > 1")
+    assert daily(store).unseen_since is None
+
+
+# --- the job -------------------------------------------------------------------------------------
+
+CONFIG = parse('database = "x.db"\ntimezone = "Asia/Seoul"\n[platform]\nbase_url = "http://x"', {})
+
+
+def ran(store: Store, job: str, slot_at: datetime, state: str = "done") -> None:
+    with store.write() as tx:
+        record_run(tx, JobRun(job, slot_at, slot_at, slot_at, state, 0))
+
+
+def test_the_report_waits_for_the_first_pass_of_every_check(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    ran(store, "check:services", NOW)
+    ran(store, "check:traffic", NOW - HOUR)
+    awaited = {"services": NOW, "traffic": NOW}
+    with pytest.raises(RuntimeError, match=r"first pass of traffic$"):
+        await_passes(store, awaited, NOW, NOW + MINUTE, lambda _: None)
+    await_passes(store, awaited, NOW, NOW + 2 * MINUTE, lambda _: None)  # then it goes on
+    await_passes(store, awaited, NOW, NOW, lambda _: ran(store, "check:traffic", NOW))
+
+
+def test_after_a_night_off_the_report_tells_what_the_first_passes_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.report_job._ROUNDS", 1)
+    text_of = simulated.config_text
+    monkeypatch.setattr(
+        simulated,
+        "config_text",
+        lambda *a, **kw: text_of(*a, **kw).replace('daily = ""', 'daily = "08:30"'),
+    )
+    lived = simulated.world(tmp_path, start=NOW - 10 * HOUR)
+    lived.live(10)
+    lived.life.clock.set(NOW)
+    jobs = {job.name: job for job in lived.app.jobs()}
+    calendar, report_job = lived.app.calendar, jobs.pop("report:daily")
+    with pytest.raises(RuntimeError, match="waits for the first pass of breakers"):
+        calendar.wake(report_job, NOW)
+    for name, job in jobs.items():
+        if name.startswith("check:"):
+            calendar.wake(job, NOW)
+    assert calendar.wake(report_job, NOW + MINUTE / 2)
+    with lived.app.store.read() as tx:
+        [owed] = [m for m in notifications(tx, NOW, NOW + HOUR) if m.kind == "report"]
+    lived.close()
+    assert owed.payload["unseen_since"] is None
+    traffic = next(c for c in owed.payload["coverage"] if c["check"] == "traffic")
+    assert traffic["missed"] == 10 * 60 - 11
+
+
+def test_the_reports_that_could_not_be_sent_are_named(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    for days, state in ((9, "skipped"), (4, "done"), (3, "skipped"), (2, "skipped")):
+        ran(store, "report:daily", NOW - timedelta(days=days), state)
+    [owed] = report_messages(store, CONFIG, "daily", DAY, NOW, ["slack"])
+    assert owed.payload["skipped"] == ["2026-11-19", "2026-11-20"]
+
+
+def test_before_the_first_report_only_what_followed_the_first_start_was_missed(
+    tmp_path: Path,
+) -> None:
+    store = fresh_store(tmp_path)
+    for days in (4, 3, 2):
+        ran(store, "report:daily", NOW - timedelta(days=days), "skipped")
+    [owed] = report_messages(store, CONFIG, "daily", DAY, NOW, ["slack"])
+    assert owed.payload["skipped"] == ["2026-11-19", "2026-11-20"]
 
 
 def test_a_figure_stands_beside_the_day_before_and_the_week_before(tmp_path: Path) -> None:

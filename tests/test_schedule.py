@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.bounded import Lane
 from monitor.lock import LockedError, holder, only_scheduler
 from monitor.schedule import Calendar, Job, Scheduler, SlotTrigger, simulate
 from monitor.store.database import Store, migrate, open_store
@@ -98,6 +99,52 @@ def test_a_job_that_raises_is_on_record_as_failed_and_the_next_slot_runs(store):
     assert states == ["failed", "done"]
 
 
+def test_a_report_whose_making_fails_is_owed_still(store):
+    done, failures = [], [RuntimeError("the store was locked")]
+
+    def run(slot_at, now, missed):
+        if failures:
+            raise failures.pop()
+        done.append(slot_at)
+
+    job = Job("report", Timetable(cron="30 8 * * *", zone="Asia/Seoul"), run, DAY, True)
+    calendar = Calendar(store)
+    first = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    calendar.wake(job, first - timedelta(hours=1))
+    with pytest.raises(RuntimeError):
+        calendar.wake(job, first)
+    assert calendar.wake(job, first + timedelta(seconds=30))
+    assert done == [first]
+
+
+def test_jitter_only_delays():
+    table = Timetable(timedelta(minutes=1))
+    now = datetime(2026, 10, 25, 0, 5, tzinfo=UTC)
+    trigger = SlotTrigger(table, jitter_seconds=20)
+    woken = [trigger.get_next_fire_time(None, now) for _ in range(50)]
+    assert min(woken) >= now + timedelta(minutes=1)
+    assert max(woken) <= now + timedelta(seconds=80)
+    assert len(set(woken)) > 1
+
+
+def test_a_pass_that_lasts_is_abandoned_when_the_scheduler_stops(store, monkeypatch):
+    monkeypatch.setattr("monitor.schedule._PATIENCE_SECONDS", 0.1)
+    abandoned, entered, lane = threading.Event(), threading.Event(), Lane("k6")
+
+    def run(slot_at, now, missed):
+        entered.set()
+        lane.run(lambda: threading.Event().wait(60), timedelta(minutes=1), abandoned)
+
+    job = Job("load_test", Timetable(timedelta(hours=1)), run, records=True)
+    scheduler = Scheduler(Calendar(store), [job], abandon=abandoned.set)
+    scheduler.start()
+    assert entered.wait(5)
+    stopping = threading.Thread(target=scheduler.stop)
+    stopping.start()
+    stopping.join(5)
+    assert not stopping.is_alive()
+
+
 def test_both_clocks_wake_at_the_same_slots():
     table = Timetable(cron="*/20 * * * *", zone="Europe/Berlin")
     now = datetime(2026, 10, 25, 0, 5, tzinfo=UTC)
@@ -109,7 +156,8 @@ def test_both_clocks_wake_at_the_same_slots():
 
 
 def test_the_real_scheduler_runs_jobs_and_stops_after_those_that_run(store):
-    ran, entered, release = [], threading.Event(), threading.Event()
+    ran = []
+    entered, release, quick = threading.Event(), threading.Event(), threading.Event()
 
     def slow(slot_at, now, missed):
         entered.set()
@@ -118,14 +166,15 @@ def test_the_real_scheduler_runs_jobs_and_stops_after_those_that_run(store):
 
     jobs = [
         Job("slow", Timetable(timedelta(hours=1)), slow, records=True),
-        Job("quick", Timetable(timedelta(hours=1)), lambda *_: ran.append("quick"), records=True),
+        Job("quick", Timetable(timedelta(hours=1)), lambda *_: quick.set(), records=True),
     ]
     scheduler = Scheduler(Calendar(store), jobs)
     scheduler.start()
     assert entered.wait(5)
+    assert quick.wait(5)
     threading.Timer(0.1, release.set).start()
     scheduler.stop()
-    assert sorted(ran) == ["quick", "slow"]
+    assert ran == ["slow"]
 
 
 def test_a_second_scheduler_is_refused_and_told_of_the_first(tmp_path):
@@ -141,3 +190,66 @@ def test_a_second_scheduler_is_refused_and_told_of_the_first(tmp_path):
         assert found is not None
         assert str(found["pid"]) in str(error.value)
     assert holder(database) is None
+
+
+def test_after_the_clock_was_set_back_the_jobs_go_on_from_now(store, caplog):
+    slots: list[datetime] = []
+    jobs = [
+        Job("check", Timetable(timedelta(minutes=1)), lambda *a: slots.append(a[0]), records=True),
+        Job("other", Timetable(timedelta(minutes=1)), lambda *a: None, records=True),
+    ]
+    now = datetime(2026, 11, 1, 10, tzinfo=UTC)
+    ahead = now + timedelta(hours=5)
+    with store.write() as tx:  # as a process before this one left it
+        for job in jobs:
+            record_run(tx, JobRun(job.name, ahead, ahead, ahead, "done", 0))
+    calendar = Calendar(store)
+    for minute in range(3):
+        for job in jobs:
+            calendar.wake(job, now + timedelta(minutes=minute))
+    assert slots == [now + timedelta(minutes=minute) for minute in range(3)]
+    assert caplog.text.count("set back") == 1
+
+
+def test_a_clock_set_back_within_an_interval_repeats_nothing(store):
+    slots: list[datetime] = []
+    job = Job("check", Timetable(DAY), lambda *a: slots.append(a[0]), records=True)
+    calendar = Calendar(store)
+    midnight = datetime(2026, 11, 1, tzinfo=UTC)
+    calendar.wake(job, midnight)
+    assert not calendar.wake(job, midnight - timedelta(minutes=5))
+    assert slots == [midnight]
+
+
+def test_a_report_waits_for_its_next_slot_when_the_clock_was_set_back(store):
+    done: list[datetime] = []
+    job = report_job(store, done)
+    first = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    calendar = Calendar(store)
+    calendar.wake(job, first + 9 * DAY)
+    calendar.wake(job, first + 10 * DAY)
+    calendar.wake(job, first - timedelta(hours=1))
+    calendar.wake(job, first)
+    assert done == [first + 10 * DAY, first]
+
+
+def test_a_wake_that_finds_its_job_at_work_leaves_it_alone(store):
+    entered, release, calls = threading.Event(), threading.Event(), []
+
+    def run(slot_at, now, missed):
+        calls.append(slot_at)
+        entered.set()
+        release.wait(5)
+
+    job = Job("report", Timetable(timedelta(hours=1)), run, records=True)
+    calendar, now = Calendar(store), datetime(2026, 11, 1, 10, tzinfo=UTC)
+    first = threading.Thread(target=calendar.wake, args=(job, now))
+    first.start()
+    assert entered.wait(5)
+    release_later = threading.Timer(0.2, release.set)
+    release_later.start()
+    assert calendar.wake(job, now) is False
+    release.set()
+    first.join(5)
+    assert calls == [now]
+    assert calendar.wake(job, now + timedelta(hours=1)) is True

@@ -96,10 +96,21 @@ def test_too_many_requests_say_when_to_come_again(server: SlackServer, make: Any
 @pytest.mark.parametrize("step", ["500", "drop", "before", "after", "service_unavailable"])
 def test_trouble_on_the_way_is_temporary(server: SlackServer, make: Any, step: str) -> None:
     server.plan.append(step)
-    with pytest.raises(Temporary):
+    with pytest.raises(Temporary) as caught:
         make(server).send(message(), None)
+    assert caught.value.whole_receiver
     assert server.requests == 1
     assert len(server.accepted) == (step == "after")
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+def test_a_code_that_nobody_knows_is_the_trouble_of_one_message(
+    server: SlackServer, make: Any
+) -> None:
+    server.plan.append("strange_code")
+    with pytest.raises(Temporary) as caught:
+        make(server).send(message(), None)
+    assert not caught.value.whole_receiver
 
 
 def test_an_answer_that_is_no_json_is_temporary(server: SlackServer) -> None:

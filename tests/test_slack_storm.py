@@ -38,7 +38,7 @@ TROUBLE = {
 }
 FAILURES = {
     "channel": ("429", "500", "html", "drop", "service_unavailable"),
-    "webhook": ("429", "500", "drop", "service_unavailable"),
+    "webhook": ("429", "500", "html", "drop", "service_unavailable"),
 }
 AMBIGUOUS = ("before", "after", "after")
 CONFIG = """

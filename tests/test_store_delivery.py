@@ -28,6 +28,7 @@ from monitor.store.notifications import (
     mark_dead,
     mark_retry,
     mark_sent,
+    mark_unsent,
     next_due_at,
     notifications,
     revive,
@@ -132,6 +133,36 @@ def test_a_dead_message_stays_visible_frees_its_thread_and_can_be_revived(store:
     assert revive(store, _id(first), T0 + MINUTE)
     assert not revive(store, _id(first), T0 + MINUTE)
     assert _keys(_claim(store, MINUTE)) == ["one"]
+
+
+def test_a_dead_message_is_not_revived_once_its_thread_has_gone_on(store: Store) -> None:
+    _owe(store, "one", "two", thread="t")
+    _owe(store, "two", thread="t", receiver="console")
+    (first, other) = _claim(store)
+    mark_dead(store, _id(first), "channel_not_found")
+    mark_sent(store, _id(other), T0)  # of another receiver: no hindrance
+    assert revive(store, _id(first), T0)
+    mark_dead(store, _id(first), "channel_not_found")
+    (second,) = _claim(store)
+    mark_sent(store, _id(second), T0)
+    assert not revive(store, _id(first), T0 + MINUTE)
+    assert _claim(store, DAY) == []
+
+
+def test_what_is_longest_due_is_claimed_first(store: Store) -> None:
+    _owe(store, "a", "b")
+    (first, _) = _claim(store)
+    mark_retry(store, _id(first), T0 + MINUTE, "no")
+    assert _keys(_claim(store, HOUR)) == ["b", "a"]
+
+
+def test_a_claim_without_an_attempt_is_given_back(store: Store) -> None:
+    _owe(store, "a")
+    (message,) = _claim(store)
+    mark_unsent(store, _id(message), T0 + MINUTE)
+    assert _claim(store, timedelta(seconds=59)) == []
+    (again,) = _claim(store, MINUTE)
+    assert (again.attempts, again.error) == (1, "")
 
 
 def test_a_message_once_sent_is_not_taken_back(store: Store) -> None:

@@ -155,6 +155,30 @@ def test_passes_are_counted_by_status_in_the_hour_they_were_due(store: Store) ->
     ]
 
 
+def _missed_by_hour(store: Store) -> dict[int, int]:
+    found = rows(store, "SELECT start, missed FROM pass_counts WHERE missed > 0")
+    return {(int(str(start)) - int(T0.timestamp())) // 3600: int(str(n)) for start, n in found}
+
+
+def test_missed_slots_are_counted_in_the_hours_they_were_due(store: Store) -> None:
+    record(store, T0 + HOUR - MINUTE)
+    record(store, T0 + HOUR - 2 * MINUTE, check="other")
+    record(store, T0 + 3 * HOUR + 5 * MINUTE, missed=125)
+    assert _missed_by_hour(store) == {1: 60, 2: 60, 3: 5}
+    assert rows(store, "SELECT sum(ok) FROM pass_counts WHERE \"check\" = 'outbox_age'") == [(2,)]
+
+
+def test_missed_slots_that_are_far_apart_keep_their_hours(store: Store) -> None:
+    record(store, T0)
+    record(store, T0 + 12 * HOUR, missed=2)
+    assert _missed_by_hour(store) == {4: 1, 8: 1}
+
+
+def test_slots_missed_before_the_first_known_pass_count_in_its_hour(store: Store) -> None:
+    record(store, T0 + 3 * HOUR, missed=7)
+    assert _missed_by_hour(store) == {3: 7}
+
+
 def test_memory_comes_back_as_it_was_left(store: Store) -> None:
     with store.read() as tx:
         assert memory_of(tx, "outbox_age") == {}

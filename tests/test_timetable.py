@@ -1,6 +1,7 @@
 """When jobs are due: across DST changes, nights off and restarts."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,7 +63,7 @@ def test_intervals_are_counted_in_utc_and_do_not_notice_dst():
     table = Timetable(every=timedelta(minutes=15))
     start = datetime(2026, 3, 28, tzinfo=UTC)
     slots = table.between(start, start + 2 * DAILY)
-    assert {b - a for a, b in zip(slots, slots[1:], strict=False)} == {timedelta(minutes=15)}
+    assert {b - a for a, b in pairwise(slots)} == {timedelta(minutes=15)}
 
 
 MORNING = Timetable(cron="30 8 * * *", zone="Asia/Seoul")
@@ -80,7 +81,14 @@ def seoul(text):
         ("2026-11-01 08:30", "2026-11-02 08:30", "2026-11-02 08:30", 0, []),
         ("2026-11-01 08:30", "2026-11-02 11:59", "2026-11-02 08:30", 0, []),
         ("2026-11-01 08:30", "2026-11-02 12:01", None, 0, ["2026-11-02 08:30"]),
-        ("2026-11-01 08:30", "2026-11-04 09:00", "2026-11-04 08:30", 2, []),
+        (
+            "2026-11-01 08:30",
+            "2026-11-04 09:00",
+            "2026-11-04 08:30",
+            2,
+            ["2026-11-02 08:30", "2026-11-03 08:30"],
+        ),
+        ("2026-11-01 08:30", "2026-11-03 15:00", None, 1, ["2026-11-02 08:30", "2026-11-03 08:30"]),
         ("2026-11-02 08:30", "2026-11-02 09:00", None, 0, []),
     ],
     ids=[
@@ -88,7 +96,8 @@ def seoul(text):
         "on the hour",
         "late, still morning",
         "too late: skipped",
-        "after three nights off only today's",
+        "after three nights off only today's, and the others are named",
+        "after two nights off and a morning none",
         "done is done",
     ],
 )
@@ -105,6 +114,15 @@ def test_a_check_that_never_ran_is_due_at_once_and_missed_passes_are_counted():
     assert due(table, None, None, now).slot == now.replace(second=0)
     owed = due(table, now.replace(second=0) - timedelta(minutes=10), None, now)
     assert (owed.slot, owed.missed) == (now.replace(second=0), 9)
+
+
+def test_what_is_named_after_a_long_time_off_has_an_end():
+    owed = due(MORNING, seoul("2026-01-01 08:30"), LATE, seoul("2026-11-04 09:00"))
+    assert len(owed.skipped) == 31
+    assert owed.skipped[-1] == seoul("2026-11-03 08:30")
+    hourly = Timetable(every=timedelta(hours=1))
+    now = datetime(2026, 11, 2, 3, tzinfo=UTC)
+    assert due(hourly, now - 5 * DAILY, timedelta(hours=1), now).skipped == ()
 
 
 def test_a_report_that_never_ran_waits_for_its_next_slot():

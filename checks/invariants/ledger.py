@@ -270,7 +270,8 @@ INVARIANTS = (
     Invariant("L8", Status.CRIT, _reversed_more, implies=("L10", "L11")),
     Invariant("L9", Status.CRIT, _strange_accounts, implies=("L1", "L5", "L8", "L10", "L11")),
     Invariant("L10", Status.CRIT, _net, implies=("L11",), grace_seconds=None, sightings=2),
-    Invariant("L11", Status.WARN, _control, grace_seconds=None, worsens=True),
+    # Seen twice, as what it follows from: a drift must not speak before the entries behind it.
+    Invariant("L11", Status.WARN, _control, grace_seconds=None, worsens=True, sightings=2),
     Invariant("L12", Status.CRIT, None, implies=("L1", "L5", "L10", "L11")),
     Invariant(
         "L13",

@@ -144,10 +144,13 @@ def _refused_if_unreachable(monitoring: Fact[Health]) -> Fact[Health]:
 def _behind(monitoring: Unseen) -> Unseen:
     """What lies behind a way that fails: seen no more than the way itself.
 
-    The question needs nothing but the monitoring-service: no answer in time is the way's fault.
+    The question needs nothing but the monitoring-service: no answer in time is the way's fault,
+    and a failure reported here speaks about no part.
     """
     if monitoring.reason == "timeout":
         return replace(monitoring, part="gateway", why=Why.WAY)
+    if monitoring.why is Why.REFUSED:
+        return replace(monitoring, part="gateway", why=Why.GARBLED)
     return monitoring
 
 

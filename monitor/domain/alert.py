@@ -127,7 +127,8 @@ def _fire(
 
 def _is_due(alert: Alert, finding: Finding, rule: Rule, now: datetime) -> tuple[bool, str]:
     if finding.status is Status.UNKNOWN:
-        return now - alert.since >= rule.blind_after, f"could not look for {rule.blind_after}"
+        lasted = now - alert.since >= rule.blind_after and alert.passes.endswith("11")
+        return lasted, f"could not look for {rule.blind_after}"
     needed = rule.fire if finding.sightings is None else finding.sightings
     window = max(rule.within, needed)
     seen = alert.passes[-window:].count("1")
@@ -146,7 +147,8 @@ def miss(alert: Alert, rule: Rule, now: datetime) -> tuple[Alert, Transition | N
     """A look that did not see the finding any more: the alert after it, and what changed."""
     alert = replace(alert, passes=(alert.passes + "0")[-_PASSES_KEPT:])
     if alert.phase is Phase.PENDING:
-        if "1" in alert.passes[-rule.within :]:
+        # Blindness must last without a break; what is seen in between may come and go.
+        if alert.status is not Status.UNKNOWN and "1" in alert.passes[-rule.within :]:
             return alert, None
         ended = replace(alert, phase=Phase.CLEARED, ended_at=now)
         return ended, Transition(ended, "cleared", now, "gone before it fired")
@@ -158,15 +160,21 @@ def miss(alert: Alert, rule: Rule, now: datetime) -> tuple[Alert, Transition | N
 
 
 def advance_all(
-    check: str, alerts: Mapping[str, Alert], verdict: Verdict, rule: Rule, now: datetime
+    check: str,
+    alerts: Mapping[str, Alert],
+    verdict: Verdict,
+    rule: Rule,
+    now: datetime,
+    unjudged: Collection[str] = (),
 ) -> tuple[list[Alert], list[Transition]]:
     """One pass of one check over its live alerts (by key): the changed alerts and transitions.
 
-    What the pass could not see neither advances nor resets anything.
+    What the pass could not see neither advances nor resets anything, and of series that lack
+    history (`unjudged`) nothing can be said.
     """
     findings = {finding.key: finding for finding in verdict.findings}
     unseen = [f for f in verdict.findings if f.status is Status.UNKNOWN]
-    measured = {metric.series for metric in verdict.metrics}
+    measured = {metric.series for metric in verdict.metrics} - set(unjudged)
     steps = [see(alerts.get(key), finding, rule, now) for key, finding in findings.items()]
     steps += [
         miss(alert, rule, now)
@@ -185,14 +193,18 @@ def advance_all(
 def is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str]) -> bool:
     """Whether a pass that could not see these says nothing about this alert.
 
-    "Could not look" itself is hidden only when the way to everything failed, and a regression
-    whenever its series was not measured.
+    "Could not look" itself is hidden only when the way to everything or the whole pass failed,
+    and a regression whenever its series was not measured.
     """
     if alert.code == "blind":
-        return any(f.params.get("why") == "way" for f in unseen)
+        return any(_nothing_seen(f) and f.key != alert.key for f in unseen)
     if alert.code == "regression":
         return alert.subject not in measured
     return any(under(alert.subject, f.hides) for f in unseen)
+
+
+def _nothing_seen(finding: Finding) -> bool:
+    return finding.params.get("why") == "way" or finding.subject.startswith("check/")
 
 
 def under(subject: str, parent: str) -> bool:

@@ -101,7 +101,7 @@ def judge(
         return Judgement(Comparison.NOT_ENOUGH_HISTORY, None, None, None)
     now, before = median(recent), median(history)
     spread = 1.4826 * median(abs(value - before) for value in history)
-    floor = max(spec.effect_min, limits.change_min * abs(before), limits.deviations_min * spread)
+    floor = max(_floor(before, spec, limits), limits.deviations_min * spread)
     return Judgement(_word(now - before, floor, spec), now, before, _relative(now, before))
 
 
@@ -111,13 +111,20 @@ def compare(now: Summary, before: Summary, spec: MetricSpec, limits: Limits) -> 
         return Judgement(Comparison.NOT_ENOUGH_HISTORY, now.median, before.median, None)
     change = _relative(now.median, before.median)
     words = [
-        _word(a - b, max(spec.effect_min, limits.change_min * abs(b)), spec)
+        _word(a - b, _floor(b, spec, limits), spec)
         for a, b in ((now.median, before.median), (now.p95 or 0.0, before.p95 or 0.0))
     ]
     for word in (Comparison.REGRESSION, Comparison.IMPROVEMENT):
         if word in words:
             return Judgement(word, now.median, before.median, change)
     return Judgement(Comparison.SAME, now.median, before.median, change)
+
+
+def _floor(before: float, spec: MetricSpec, limits: Limits) -> float:
+    """The change that matters; a quarter of 98 % is none that anybody should wait for."""
+    if spec.unit == "%":
+        return spec.effect_min
+    return max(spec.effect_min, limits.change_min * abs(before))
 
 
 def _word(difference: float, floor: float, spec: MetricSpec) -> Comparison:

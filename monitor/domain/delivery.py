@@ -19,11 +19,17 @@ class Undelivered(Exception):  # noqa: N818 (a state of a message, told apart by
 
 
 class Temporary(Undelivered):
-    """Worth another attempt, after `retry_after` seconds if the receiver named them."""
+    """Worth another attempt, after `retry_after` seconds if the receiver named them.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    `whole_receiver`: the trouble is the receiver's or lies on the way to it, not in this message.
+    """
+
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, whole_receiver: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.whole_receiver = whole_receiver or retry_after is not None
 
 
 class Permanent(Undelivered):
@@ -32,7 +38,7 @@ class Permanent(Undelivered):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A claimed notification; `attempts` counts the claims, this one included.
+    """A claimed notification; `attempts` counts the tries, this one included.
 
     `kind` says what the payload is: `incident` (domain.message) or `report` (monitor.report).
     `thread` is empty, or names the conversation that it belongs to.

@@ -133,7 +133,7 @@ def _timely(board: _Board, effect: Alert) -> list[str]:
     What a source can never see follows from no trouble, and neither does anything from what
     began long after it.
     """
-    if effect.params.get("why") == "blind":
+    if _is_for_ever(effect):
         return []
     latest = effect.since + board.policy.cause_late_max
     firing = (a for a in board.alerts.values() if a.phase is Phase.FIRING)
@@ -141,9 +141,14 @@ def _timely(board: _Board, effect: Alert) -> list[str]:
 
 
 def _home(board: _Board, alert: Alert, root: str) -> int | None:
-    opened = [(n, i) for n, i in enumerate(board.incidents) if not i.closed]
+    for_ever = _is_for_ever(alert)
+    opened = [
+        (n, i)
+        for n, i in enumerate(board.incidents)
+        if not i.closed and _lasts_for_ever(board, i) == for_ever
+    ]
     same = [n for n, incident in opened if incident.root in (root, alert.key)]
-    if same or alert.params.get("why") == "blind":
+    if same or for_ever:
         return same[0] if same else None
     latest = alert.since + board.policy.cause_late_max
     causing = [
@@ -156,25 +161,38 @@ def _home(board: _Board, alert: Alert, root: str) -> int | None:
 
 def _merge(board: _Board) -> None:
     """Re-root incidents whose cause fires now, and fold those with one root into the oldest."""
-    merged: dict[str, Incident] = {}
-    absorbed: list[Incident] = []
+    first_of: dict[tuple[str, bool], Incident] = {}
+    others: list[Incident] = []
     for incident in (replace(i, root=_root(board, i)) for i in board.incidents):
-        first = merged.get(incident.root)
-        if first is None or incident.closed:
-            merged[incident.root if not incident.closed else f"closed {incident.id}"] = incident
-            continue
-        keep, drop = (first, incident) if _rank(first) <= _rank(incident) else (incident, first)
-        members = tuple(dict.fromkeys((*keep.members, *drop.members)))
-        merged[keep.root] = replace(
-            keep, members=members, opened_at=min(keep.opened_at, drop.opened_at)
-        )
-        if drop.id is not None:
-            absorbed.append(replace(drop, closed=True, ended_at=board.now, members=()))
-    board.incidents = [*merged.values(), *absorbed]
+        place = incident.root, _lasts_for_ever(board, incident)
+        first = first_of.get(place)
+        if incident.closed or (first is not None and first.told and incident.told):
+            others.append(incident)  # each that was told gets its own end
+        elif first is None:
+            first_of[place] = incident
+        else:
+            first_of[place], dropped = _joined(first, incident)
+            if dropped.id is not None:
+                others.append(replace(dropped, closed=True, ended_at=board.now, members=()))
+    board.incidents = [*first_of.values(), *others]
 
 
-def _rank(incident: Incident) -> tuple[bool, datetime]:
-    return incident.told is None, incident.opened_at
+def _joined(one: Incident, other: Incident) -> tuple[Incident, Incident]:
+    """The one that goes on, and the one that nobody was told of and that is no more."""
+    keep, drop = sorted((one, other), key=lambda i: (i.told is None, i.opened_at))
+    members = tuple(dict.fromkeys((*keep.members, *drop.members)))
+    opened_at = min(keep.opened_at, drop.opened_at)
+    acked_by = keep.acked_by or drop.acked_by
+    return replace(keep, members=members, opened_at=opened_at, acked_by=acked_by), drop
+
+
+def _is_for_ever(alert: Alert) -> bool:
+    """Whether it tells of what a source can never see: that is no trouble, and does not end."""
+    return alert.params.get("why") == "blind"
+
+
+def _lasts_for_ever(board: _Board, incident: Incident) -> bool:
+    return any(_is_for_ever(a) for a in _members(board, incident) if a.key == incident.root)
 
 
 def _root(board: _Board, incident: Incident) -> str:
@@ -190,10 +208,17 @@ def _refresh(board: _Board, incident: Incident) -> Incident:
     live = [a for a in _members(board, incident) if a.phase is Phase.FIRING]
     if incident.closed:
         return incident
+    incident = replace(incident, members=_latest(board, incident))
     if not live:
         return replace(incident, ended_at=incident.ended_at or board.now)
     status = worst(a.status for a in live)
     return replace(incident, status=status, ended_at=None)
+
+
+def _latest(board: _Board, incident: Incident) -> tuple[int, ...]:
+    """The members without earlier episodes of one and the same: what lasts must not grow."""
+    newest = {board.alerts[m].identity: m for m in incident.members if m in board.alerts}
+    return tuple(m for m in incident.members if m in newest.values())
 
 
 def _members(board: _Board, incident: Incident) -> list[Alert]:
@@ -272,10 +297,17 @@ def _news(board: _Board, incident: Incident) -> set[str]:
 
 
 def _is_silenced(board: _Board, incident: Incident) -> bool:
-    names = [f"{a.check}/{a.key}" for a in _members(board, incident) if a.key == incident.root]
-    names = names or [f"{a.check}/{a.key}" for a in _members(board, incident)]
-    return any(
-        silence.until > board.now and fnmatchcase(name, silence.pattern)
-        for silence in board.silences
-        for name in names
-    )
+    """Whether its cause is silenced, and nothing that follows from it is worse than its cause."""
+    members = [a for a in _members(board, incident) if a.phase is Phase.FIRING]
+    members = members or _members(board, incident)
+    roots = [a for a in members if a.key == incident.root] or members
+    if not roots or not all(_matches(board, alert) for alert in roots):
+        return False
+    severity = worst(a.status for a in roots)
+    louder = [a for a in members if worst((a.status, severity)) is not severity]
+    return all(_matches(board, alert) for alert in louder)
+
+
+def _matches(board: _Board, alert: Alert) -> bool:
+    name = f"{alert.check}/{alert.key}"
+    return any(s.until > board.now and fnmatchcase(name, s.pattern) for s in board.silences)

@@ -130,6 +130,7 @@ class Report:
     coverage: tuple[CheckCoverage, ...] = ()
     skipped: tuple[date, ...] = ()  # earlier reports that could not be sent in time
     simulated: bool = False
+    unseen_since: datetime | None = None  # the last pass, if by `as_of` it was long ago
 
     @property
     def ran(self) -> int:

@@ -33,7 +33,9 @@ class Console:
             stream.write(f"{rule}\n{text}\n{rule}\n")
             stream.flush()
         except (OSError, ValueError) as error:
-            raise Temporary(f"cannot print: {type(error).__name__}") from error
+            is_gone = isinstance(error, OSError)
+            said = f"cannot print: {type(error).__name__}"
+            raise Temporary(said, whole_receiver=is_gone) from error
         return {"printed": True}
 
 

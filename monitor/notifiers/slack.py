@@ -49,6 +49,10 @@ _PERMANENT = frozenset(
     | {"no_service", "no_service_id", "no_team", "team_disabled", "invalid_token", "user_not_found"}
     | _BLOCKS_REFUSED
 )
+_SLACK_IN_TROUBLE = frozenset(
+    {"service_unavailable", "internal_error", "fatal_error", "request_timeout", "team_added_to_org"}
+    | {"ratelimited", "rate_limited"}
+)
 _ANSWER_MAX = 200
 
 
@@ -84,7 +88,7 @@ def build(options: SlackOptions, renderer: Renderer) -> Sender:
 def _secret(variable: str, option: str) -> str:
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise ValueError(f"{option}: the environment variable {variable} is not set")
+        raise ValueError(f"{option}: {_variable(variable)} is not set")
     return value
 
 
@@ -151,6 +155,11 @@ class SlackChannel:
         return {"channel": answer.get("channel"), "ts": answer.get("ts")}
 
 
+def _variable(name: str) -> str:
+    """A name from the environment; what is none may be the secret itself, and is not repeated."""
+    return f"the environment variable {name}" if name.isidentifier() else "no variable's name: it"
+
+
 class SlackWebhook:
     """Posts through an incoming webhook: no threads, since Slack gives no reference back."""
 
@@ -176,7 +185,7 @@ class SlackWebhook:
             answer = self._client.send_dict(body)
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, self._secret) from None
-        if answer.status_code == 200:
+        if answer.status_code == 200 and answer.body.strip() == "ok":
             return {}
         raise _error(answer.status_code, answer.body.strip(), answer.headers, self._secret)
 
@@ -227,11 +236,11 @@ def _code(data: Any) -> str:
 def _error(status: int, code: str, headers: Mapping[str, Any], secret: str) -> Undelivered:
     """What an answer means: worth another attempt, or not."""
     said = _safe(f"Slack answered {status} {code}".strip(), secret)
-    if status == 429 or code == "ratelimited":
-        return Temporary(said, _retry_after(headers))
+    if status == 429 or code in _SLACK_IN_TROUBLE:
+        return Temporary(said, _retry_after(headers), whole_receiver=True)
     if code in _PERMANENT or code in _THREAD_LOST:
         return _Refused(said, code)
-    return Temporary(said, _retry_after(headers))
+    return Temporary(said, _retry_after(headers), whole_receiver=status >= 500)
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float | None:
@@ -244,7 +253,8 @@ def _retry_after(headers: Mapping[str, Any]) -> float | None:
 
 
 def _unreachable(error: BaseException, secret: str) -> Temporary:
-    return Temporary(_safe(f"Slack was not reached: {type(error).__name__}: {error}", secret))
+    said = _safe(f"Slack was not reached: {type(error).__name__}: {error}", secret)
+    return Temporary(said, whole_receiver=True)
 
 
 def _safe(text: str, secret: str) -> str:

@@ -75,6 +75,7 @@ def open_store(path: Path, *, durable: bool = True) -> Store:
 def migrate(path: Path) -> None:
     """Bring the file to this version's schema, creating it if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # it holds ids of merchants and payments; its log inherits the mode
     store = Store(path, durable=True)
     try:
         revision = _known_revision(store)

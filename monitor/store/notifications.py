@@ -20,7 +20,7 @@ from monitor.store.writes import to_json
 class Message:
     """A message owed to one receiver; `key` and `receiver` together make it unique.
 
-    state: waiting, sent or dead. `attempts` counts how often it was claimed. Messages of one
+    state: waiting, sent or dead. `attempts` counts how often it was tried. Messages of one
     thread and receiver go out in order; "" is no thread.
     """
 
@@ -53,7 +53,7 @@ _DUE = (
     f"SELECT {_COLUMNS} FROM notifications AS n WHERE state = 'waiting' AND due_at <= ?"
     " AND (lease_until IS NULL OR lease_until <= ?) AND (thread = '' OR NOT EXISTS ("
     " SELECT 1 FROM notifications AS e WHERE e.thread = n.thread AND e.receiver = n.receiver"
-    " AND e.state = 'waiting' AND e.id < n.id)) ORDER BY id LIMIT ?"
+    " AND e.state = 'waiting' AND e.id < n.id)) ORDER BY due_at, id LIMIT ?"
 )
 _LEASE = "UPDATE notifications SET lease_until = ?, attempts = attempts + 1 WHERE id = ?"
 _SENT = (
@@ -64,13 +64,19 @@ _RETRY = (
     "UPDATE notifications SET due_at = ?, error = ?, lease_until = NULL"
     " WHERE id = ? AND state = 'waiting'"
 )
+_UNSENT = (
+    "UPDATE notifications SET due_at = ?, attempts = max(attempts - 1, 0), lease_until = NULL"
+    " WHERE id = ? AND state = 'waiting'"
+)
 _DEAD = (
     "UPDATE notifications SET state = 'dead', error = ?, lease_until = NULL"
     " WHERE id = ? AND state = 'waiting'"
 )
 _REVIVE = (
     "UPDATE notifications SET state = 'waiting', due_at = ?, attempts = 0"
-    " WHERE id = ? AND state = 'dead'"
+    " WHERE id = ? AND state = 'dead' AND (thread = '' OR NOT EXISTS ("
+    " SELECT 1 FROM notifications AS l WHERE l.thread = notifications.thread"
+    " AND l.receiver = notifications.receiver AND l.state = 'sent' AND l.id > notifications.id))"
 )
 _REFERENCE = (
     "SELECT reference FROM notifications WHERE thread = ? AND receiver = ? AND state = 'sent'"
@@ -86,7 +92,7 @@ def add_notifications(tx: Connection, messages: Iterable[Message]) -> int:
 
 
 def claim(store: Store, now: datetime, lease: timedelta, limit: int) -> list[Message]:
-    """Take due messages, oldest first, for as long as the lease; of a thread only the next one.
+    """Take due messages, longest due first, for so long; of a thread only the next one.
 
     Whoever dies while holding them loses them to the next claim after the lease.
     """
@@ -113,13 +119,18 @@ def mark_retry(store: Store, message_id: int, due_at: datetime, error: str) -> N
     _mark(store, _RETRY, (to_micros(due_at), error, message_id))
 
 
+def mark_unsent(store: Store, message_id: int, due_at: datetime) -> None:
+    """It was claimed but not tried: it is due again later, and that was no attempt."""
+    _mark(store, _UNSENT, (to_micros(due_at), message_id))
+
+
 def mark_dead(store: Store, message_id: int, error: str) -> None:
     """It will never arrive; it stays visible, and holds up its thread no longer."""
     _mark(store, _DEAD, (error, message_id))
 
 
 def revive(store: Store, message_id: int, now: datetime) -> bool:
-    """Owe a dead message again; False if it is not dead."""
+    """Owe a dead message again; False if it is not dead, or its thread has gone on without it."""
     with store.write() as tx:
         return tx.exec_driver_sql(_REVIVE, (to_micros(now), message_id)).rowcount == 1
 

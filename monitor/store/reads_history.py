@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,6 +49,26 @@ class PassCounts:
         return self.ok + self.warn + self.crit + self.unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The last slot of a check at a moment, and the usual distance of its slots, if known.
+
+    `went_on`: it ran after that moment too, so that what it missed before is counted already.
+    """
+
+    last_at: datetime
+    every: timedelta | None
+    went_on: bool
+
+    def open_slots(self, start: datetime, end: datetime) -> int:
+        """The slots of a span that passed unused since the last one; the newest may still run."""
+        if self.went_on or self.every is None:
+            return 0
+        passed = (end - self.last_at) // self.every - 1
+        earlier = max(0, -((self.last_at - start) // self.every) - 1)
+        return max(0, passed - earlier)
+
+
 _COLUMNS = 'id, "check", at, slot_at, took_ms, status'
 _HISTORY = (
     f"SELECT {_COLUMNS} FROM snapshots WHERE at >= ? AND at < ? AND status IN"
@@ -73,6 +94,21 @@ _FINDINGS = (
 _COUNTS = (
     'SELECT "check", sum(ok), sum(warn), sum(crit), sum(unknown), sum(missed) FROM pass_counts'
     ' WHERE start >= ? AND start < ? GROUP BY "check"'
+)
+_CHECKS = (  # as in _LATEST
+    'WITH RECURSIVE checks(name) AS (SELECT min("check") FROM snapshots UNION ALL'
+    ' SELECT (SELECT min("check") FROM snapshots WHERE "check" > name) FROM checks'
+    " WHERE name IS NOT NULL) SELECT name FROM checks WHERE name IS NOT NULL"
+)
+_LAST_SLOTS = (
+    'SELECT slot_at FROM snapshots WHERE "check" = ? AND at <= ? ORDER BY at DESC, id DESC LIMIT ?'
+)
+_LATER = 'SELECT 1 FROM snapshots WHERE "check" = ? AND at > ? LIMIT 1'
+_SLOTS_LEARNED = 9
+_KEPT = (
+    "SELECT (SELECT coalesce(sum(ok + warn + crit + unknown), 0) FROM pass_counts"
+    " WHERE start >= ? AND start < ?) <= (SELECT count(*) FROM snapshots"
+    " WHERE at >= ? AND at < ? AND slot_at >= ? AND slot_at < ?)"
 )
 _LOAD_TESTS = (
     "SELECT scenario, target, started_at, ended_at, state, exit_code, reason, figures, summary"
@@ -123,6 +159,29 @@ def pass_counts(tx: Connection, start: datetime, end: datetime) -> dict[str, Pas
     """By check, the passes whose slot lies in the whole hours that begin in a span."""
     hours = (_next_hour(start), _next_hour(end))
     return {check: PassCounts(*counts) for check, *counts in tx.exec_driver_sql(_COUNTS, hours)}
+
+
+def rhythms(tx: Connection, at: datetime) -> dict[str, Rhythm]:
+    """How often each check was looking, and its last slot, as far as known at a moment."""
+    micros = to_micros(at)
+    found = {}
+    for (check,) in tx.exec_driver_sql(_CHECKS).all():
+        rows = tx.exec_driver_sql(_LAST_SLOTS, (check, micros, _SLOTS_LEARNED))
+        slots = [from_micros(slot) for (slot,) in rows]
+        if slots:
+            is_later = tx.exec_driver_sql(_LATER, (check, micros)).first() is not None
+            apart = [later - earlier for later, earlier in pairwise(slots) if later > earlier]
+            every = sorted(apart)[(len(apart) - 1) // 2] if apart else None
+            found[check] = Rhythm(slots[0], every, is_later)
+    return found
+
+
+def is_kept_whole(tx: Connection, start: datetime, end: datetime) -> bool:
+    """Whether every pass of a span's whole hours still has its snapshot: old ones are thinned."""
+    first, last = to_micros(start) // (HOUR * 1_000_000) * HOUR, _next_hour(end)
+    slots = (first * 1_000_000, last * 1_000_000)
+    row = (first, last, slots[0], slots[1] + HOUR * 1_000_000, *slots)
+    return bool(tx.exec_driver_sql(_KEPT, row).scalar_one())
 
 
 def load_tests(

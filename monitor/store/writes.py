@@ -20,6 +20,8 @@ from monitor.domain.metrics import Kind, increase, spec_of
 from monitor.store.rollup import DAY, HOUR, one
 from monitor.store.tables import to_micros
 
+_HOUR_MICROS = HOUR * 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class PassRecord:
@@ -57,6 +59,14 @@ _COUNT = {
     for order in [("ok", "warn", "crit", "unknown")]
     for status in order
 }
+_MISSED = (
+    'INSERT INTO pass_counts ("check", start, ok, warn, crit, unknown, missed)'
+    " VALUES (?, ?, 0, 0, 0, 0, ?) ON CONFLICT DO UPDATE SET missed = missed + excluded.missed"
+)
+_SLOT_BEFORE = (
+    'SELECT slot_at FROM snapshots WHERE "check" = ? AND at < ? AND slot_at < ?'
+    " ORDER BY at DESC, id DESC LIMIT 1"
+)
 _SERIES = (
     "SELECT s.name, s.id, s.counter_last FROM json_each(?) AS wanted"
     ' CROSS JOIN series AS s ON s."check" = ? AND s.name = wanted.value'
@@ -82,6 +92,8 @@ def record_pass(tx: Connection, record: PassRecord) -> int:
     counts them twice.
     """
     at = to_micros(record.at)
+    if record.missed:
+        _missed(tx, record, at)
     is_repeated = tx.exec_driver_sql(_SEEN, (record.check, at)).first() is not None
     snapshot_id = _snapshot(tx, record, at)
     _findings(tx, record.verdict, snapshot_id)
@@ -130,8 +142,31 @@ def _findings(tx: Connection, verdict: Verdict, snapshot_id: int) -> None:
 
 def _count(tx: Connection, record: PassRecord) -> None:
     hour = int(record.slot_at.timestamp()) // HOUR * HOUR
-    row = (record.check, hour, record.missed)
+    row = (record.check, hour, 0)
     tx.exec_driver_sql(_COUNT[record.verdict.status.value], row)
+
+
+def _missed(tx: Connection, record: PassRecord, at: int) -> None:
+    """Count each slot that passed unused in its own hour; without an earlier pass, in this one."""
+    slot = to_micros(record.slot_at)
+    before = tx.exec_driver_sql(_SLOT_BEFORE, (record.check, at, slot)).scalar()
+    hours = {slot // _HOUR_MICROS * HOUR: record.missed}
+    if before is not None:
+        hours = spread(before, slot, record.missed)
+    tx.exec_driver_sql(_MISSED, [(record.check, hour, n) for hour, n in hours.items()])
+
+
+def spread(before: int, slot: int, missed: int) -> dict[int, int]:
+    """By hour, how many of the evenly spaced slots between two slots (microseconds) lie in it."""
+    found: dict[int, int] = {}
+    counted = 0
+    for hour in range(before // _HOUR_MICROS, slot // _HOUR_MICROS + 1):
+        ahead = min((hour + 1) * _HOUR_MICROS, slot) - before
+        passed = min(-(-ahead * (missed + 1) // (slot - before)) - 1, missed)
+        if passed > counted:
+            found[hour * HOUR] = passed - counted
+            counted = passed
+    return found
 
 
 def _readings(tx: Connection, record: PassRecord, at: int) -> None:

@@ -1,0 +1,103 @@
+"""One pass, bounded whatever a check does, and recorded whole."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from store_case import T0, fresh_store
+
+from monitor.domain.alert import Rule
+from monitor.domain.check import Check, Finding, Status, Verdict
+from monitor.domain.incident import Policy
+from monitor.record import Recorder
+from monitor.run_check import FINDINGS_MAX, TEXT_MAX, Planned, Runner
+from monitor.store.alerts import all_live_alerts
+from monitor.store.reads_history import latest_snapshots
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No options."""
+
+
+def planned(evaluate, *, timeout: float = 5, name: str = "services") -> Planned:
+    check = Check(name, Nothing, lambda look: None, lambda facts, look: (evaluate(), {}))
+    rule = Rule(blind_after=timedelta(0))
+    return Planned(check, Nothing(), MINUTE, "", timedelta(seconds=timeout), rule, Policy())
+
+
+@pytest.fixture
+def runner(tmp_path):
+    recorder = Recorder(fresh_store(tmp_path), (), lambda: ["kept"])
+    return Runner(None, recorder, None, tuple)
+
+
+def stored(runner: Runner):
+    with runner.recorder.store.read() as tx:
+        return latest_snapshots(tx), all_live_alerts(tx)
+
+
+def test_a_check_that_raises_could_not_look(runner):
+    def broken():
+        raise KeyError("secret")
+
+    seen = runner.run(planned(broken), T0, T0)
+    [finding] = seen.verdict.findings
+    assert (seen.verdict.status, finding.params["reason"]) == (Status.UNKNOWN, "check_raised")
+    assert "secret" not in str(finding)
+
+
+def test_a_check_that_hangs_is_unknown_and_holds_up_no_other(runner):
+    release = threading.Event()
+    hanging = planned(lambda: release.wait(20), timeout=0.05)
+    first = runner.run(hanging, T0, T0)
+    second = runner.run(hanging, T0 + MINUTE, T0 + MINUTE)
+    other = runner.run(planned(lambda: Verdict.of([]), name="breakers"), T0, T0)
+    release.set()
+    reasons = [s.verdict.findings[0].params["reason"] for s in (first, second)]
+    assert reasons == ["check_timeout", "check_still_running"]
+    assert other.verdict.status is Status.OK
+    assert {name: s.status for name, s in stored(runner)[0].items()} == {
+        "services": Status.UNKNOWN,
+        "breakers": Status.OK,
+    }
+
+
+def test_a_flood_is_cut_and_what_is_not_shown_is_not_called_over(runner):
+    def flood(first: int, count: int):
+        many = [Finding("service_slow", Status.WARN, f"p{n:03}") for n in range(first, count)]
+        return planned(lambda: Verdict.of(many))
+
+    for minute in range(3):
+        runner.run(flood(0, FINDINGS_MAX), T0 + minute * MINUTE, T0 + minute * MINUTE)
+    for minute in range(3, 9):
+        seen = runner.run(flood(20, 3 * FINDINGS_MAX), T0, T0 + minute * MINUTE)
+    assert len(seen.verdict.findings) == FINDINGS_MAX + 1
+    assert seen.verdict.status is Status.UNKNOWN
+    assert {f"service_slow:p{n:03}" for n in range(FINDINGS_MAX)} <= {
+        alert.key for alert in stored(runner)[1].values()
+    }
+
+
+def test_long_text_of_the_platform_is_cut(runner):
+    long = Finding(
+        "service_slow", Status.WARN, "x" * 9999, {"detail": "y" * 9999}, ({"z": "z" * 9999},)
+    )
+    [finding] = runner.run(planned(lambda: Verdict.of([long])), T0, T0).verdict.findings
+    lengths = [len(finding.subject), len(finding.params["detail"]), len(finding.evidence[0]["z"])]
+    assert max(lengths) <= TEXT_MAX
+
+
+def test_alerts_of_a_check_that_is_no_longer_run_end(runner):
+    bad = planned(lambda: Verdict.of([Finding("service_down", Status.CRIT, "kafka")]))
+    for minute in range(2):
+        runner.run(bad, T0 + minute * MINUTE, T0 + minute * MINUTE)
+    runner.recorder.retire(["services"], T0 + 2 * MINUTE)
+    assert len(stored(runner)[1]) == 1
+    runner.recorder.retire(["breakers"], T0 + 3 * MINUTE)
+    assert stored(runner)[1] == {}
