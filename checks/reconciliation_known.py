@@ -18,7 +18,7 @@ KNOWN_MAX = 500  # breaks remembered of one invariant on one shard
 _OPEN_MAX = 5000
 _STILL = timedelta(minutes=15)  # an open payment is looked at this long after it was closed
 _MARK_EVERY = timedelta(minutes=1)
-_OUT_OF_ORDER = 10_000  # entry ids that may still be committed behind the newest
+_OUT_OF_ORDER = 1000  # entry ids that may still be committed behind the newest
 
 
 class SweepOptions(Protocol):

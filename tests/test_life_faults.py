@@ -20,12 +20,17 @@ KAFKA_DOWN = (
     "relay_stalled:",
     "outbox_old:*",
     "books_broken:*/O1",
+    "books_broken:*/P[23]",
     "blind:kafka",
 )
 # fault -> the root that names it, minutes it lasts, and all that may be told to follow from it
 FAULTS = {
     "broker_down": ("service_down:kafka", 8, KAFKA_DOWN),
-    "relay_stalled": ("relay_stalled:", 6, ("outbox_old:*", "books_broken:*/O1")),
+    "relay_stalled": (
+        "relay_stalled:",
+        6,
+        ("outbox_old:*", "books_broken:*/O1", "books_broken:*/P[23]"),
+    ),
     "slow_api": ("requests_slow:authorize", 5, ()),
     "pg_refusing": (
         "breaker_open:ingest/pg-auth-api",

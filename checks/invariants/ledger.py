@@ -17,7 +17,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     func,
     literal_column,
     not_,
@@ -64,7 +63,9 @@ def _unbooked(
 ) -> Callable[[Scope], Select[Any]]:
     """Payments with one of the statuses, long enough, and no entry of the kind."""
     # As a case no index is taken for it: one on the status would lead through all of history.
+    # A join instead of NOT EXISTS, which MariaDB answers by reading all of the ledger once.
     has_status = case((_P.status.in_(words(statuses)), _ONE), else_=_ZERO)
+    beside = PAYMENT.outerjoin(LEDGER, and_(_L.payment_id == _P.payment_id, kind))
 
     def build(scope: Scope) -> Select[Any]:
         return _bounded(
@@ -75,11 +76,13 @@ def _unbooked(
                 _P.updated_at,
                 _P.amount.label("expected_krw"),
                 _ZERO.label("actual_krw"),
-            ).where(
+            )
+            .select_from(beside)
+            .where(
                 scope.payments(_P.payment_id),
                 has_status == _ONE,
                 _P.updated_at < BEFORE,
-                ~exists().where(_L.payment_id == _P.payment_id, kind),
+                _L.entry_id.is_(None),
             )
         )
 
@@ -204,9 +207,11 @@ def _differing(scope: Scope) -> Select[Any]:
         .subquery()
     )
     # Workers publish before they commit: an entry can be there before its payment's status.
-    fresh = exists().where(_L.payment_id == payments.c.payment_id, _L.occurred_at >= BEFORE)
+    fresh = select(func.count()).where(
+        _L.payment_id == payments.c.payment_id, _L.occurred_at >= BEFORE
+    )
     differs = payments.c.expected_krw != payments.c.actual_krw
-    return select(payments).where(differs, ~fresh)
+    return select(payments).where(differs, fresh.scalar_subquery() == _ZERO)
 
 
 def _net(scope: Scope) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import not_, or_, select
+from sqlalchemy import Integer, func, literal_column, or_, select
 
 from checks.invariants.catalogue import Invariant
 from checks.invariants.requests import FAILED, MORE_THAN_ONE, SUCCESS, Requests, payment_is_not
@@ -12,9 +12,11 @@ from monitor.domain.check import Status
 _R = REFUND.c
 _REFUNDS = Requests(REFUND, "refund_id", _R.refund_amount)
 _OTHER = REFUND.alias("other")
-_REFUNDED_AFTER_ALL = (
-    select(_OTHER.c.id).where(_OTHER.c.payment_id == _R.payment_id, _OTHER.c.status == SUCCESS)
-).exists()
+_NEVER_REFUNDED = (
+    select(func.count())
+    .where(_OTHER.c.payment_id == _R.payment_id, _OTHER.c.status == SUCCESS)
+    .scalar_subquery()
+) == literal_column("0", Integer())
 
 INVARIANTS = (
     Invariant("R1", Status.CRIT, _REFUNDS.grouped(SUCCESS, MORE_THAN_ONE), implies=("R4",)),
@@ -29,7 +31,7 @@ INVARIANTS = (
         "R5",
         Status.CRIT,
         _REFUNDS.beside_payment(
-            _R.status == FAILED, payment_is_not("REFUND_FAILED"), not_(_REFUNDED_AFTER_ALL)
+            _R.status == FAILED, payment_is_not("REFUND_FAILED"), _NEVER_REFUNDED
         ),
     ),
     Invariant(
