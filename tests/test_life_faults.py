@@ -20,7 +20,8 @@ KAFKA_DOWN = (
     "relay_stalled:",
     "outbox_old:*",
     "books_broken:*/O1",
-    "books_broken:*/P[23]",
+    "books_broken:*/P2",
+    "books_broken:*/P3",
     "blind:kafka",
 )
 # fault -> the root that names it, minutes it lasts, and all that may be told to follow from it
@@ -29,7 +30,7 @@ FAULTS = {
     "relay_stalled": (
         "relay_stalled:",
         6,
-        ("outbox_old:*", "books_broken:*/O1", "books_broken:*/P[23]"),
+        ("outbox_old:*", "books_broken:*/O1", "books_broken:*/P2", "books_broken:*/P3"),
     ),
     "slow_api": ("requests_slow:authorize", 5, ()),
     "pg_refusing": (
