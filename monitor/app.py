@@ -185,7 +185,8 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         kafka_options=section.kafka.options,
         prometheus_url=section.prometheus.url,
         prometheus_token=section.prometheus.token,
-        breakers_job=section.breakers.job if section.breakers.via == "prometheus" else "",
+        ingest_job=section.breakers.job,
+        breakers_scraped=section.breakers.via == "prometheus",
         zone=config.zone,
     )
     try:

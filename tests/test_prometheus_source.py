@@ -14,6 +14,7 @@ import httpx
 import pytest
 from own_server import free_port, program, running
 
+from checks.sources.connect import Address, connect
 from checks.sources.facts import Breaker, Pool, Unseen, Why
 from checks.sources.prometheus import SERIES_MAX, Prometheus
 from checks.sources.prometheus_breakers import PrometheusBreakers
@@ -263,3 +264,19 @@ def test_a_real_prometheus_refuses_a_wrong_query_and_has_no_unknown_series(scrap
     until(source.healths, lambda h: not isinstance(h["prometheus"], Unseen))
     assert source.instant("up{").reason == "prometheus_error"
     assert source.instant("kafka_consumergroup_lag_sum").reason == "no_series"
+
+
+@pytest.mark.parametrize("is_through", [False, True], ids=["breakers elsewhere", "breakers too"])
+def test_a_configured_prometheus_is_a_part_of_the_platform(is_through):
+    network = httpx.MockTransport(lambda request: httpx.Response(200, json=vector(({}, "7"))))
+    address = Address("http://m", prometheus_url="http://p", breakers_scraped=is_through)
+    platform = connect(address, network)
+    assert platform.prometheus.instant("answer")[0].value == 7
+    assert (platform.breakers is platform.scraped) is is_through
+    assert platform.services.healths()["prometheus"].up
+
+
+def test_without_a_prometheus_nothing_is_asked_of_it():
+    platform = connect(Address("http://m"), httpx.MockTransport(lambda _: httpx.Response(500)))
+    assert (platform.prometheus, platform.scraped) == (None, None)
+    assert "prometheus" not in platform.services.healths()

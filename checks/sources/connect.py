@@ -12,7 +12,6 @@ import httpx
 
 from checks.sources.actuator import Actuator
 from checks.sources.facts import (
-    BreakersSource,
     DatabaseSource,
     Fact,
     Health,
@@ -22,6 +21,8 @@ from checks.sources.facts import (
 )
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
+from checks.sources.prometheus import Prometheus
+from checks.sources.prometheus_breakers import PrometheusBreakers
 from checks.sources.services import Services
 
 
@@ -29,7 +30,8 @@ from checks.sources.services import Services
 class Address:
     """Where the platform is; a part whose own address is empty is seen through the gateway.
 
-    `shards`: name -> database URL; `breakers_job`: the job under which Prometheus scrapes ingest.
+    `shards`: name -> database URL; `ingest_job`: the job under which Prometheus scrapes ingest;
+    `breakers_scraped`: its breakers are seen so, too.
     """
 
     base_url: str
@@ -42,7 +44,8 @@ class Address:
     kafka_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     prometheus_url: str = field(default="", repr=False)
     prometheus_token: str = field(default="", repr=False)
-    breakers_job: str = ""
+    ingest_job: str = "ingest-service"
+    breakers_scraped: bool = False
     zone: tzinfo = UTC
 
 
@@ -65,9 +68,12 @@ def connect(address: Address, transport: httpx.BaseTransport | None = None) -> P
     database = _database(address, direct) or gateway
     redis = _redis(address, direct) or gateway
     kafka = _kafka(address, direct) or gateway
-    breakers = _breakers(address, transport, direct)
+    prometheus, scraped = _prometheus(address, transport)
+    if prometheus is not None:
+        direct.append(prometheus.healths)
     services = Services(gateway, actuator, direct=lambda: _together(direct))
-    return Platform(services, breakers or services, kafka, redis, database)
+    breakers = scraped if scraped is not None and address.breakers_scraped else services
+    return Platform(services, breakers, kafka, redis, database, prometheus, scraped)
 
 
 # Drivers are imported only where they are used: they are large, and not everybody needs them.
@@ -108,23 +114,18 @@ def _kafka(address: Address, direct: list[Healths]) -> KafkaSource | None:
     return kafka
 
 
-def _breakers(
-    address: Address, transport: httpx.BaseTransport | None, direct: list[Healths]
-) -> BreakersSource | None:
-    """Prometheus' own health counts where something is seen through it."""
-    if not (address.prometheus_url and address.breakers_job):
-        return None
-    from checks.sources.prometheus import Prometheus  # noqa: PLC0415
-    from checks.sources.prometheus_breakers import PrometheusBreakers  # noqa: PLC0415
-
+def _prometheus(
+    address: Address, transport: httpx.BaseTransport | None
+) -> tuple[Prometheus, PrometheusBreakers] | tuple[None, None]:
+    if not address.prometheus_url:
+        return None, None
     prometheus = Prometheus(
         address.prometheus_url,
         token=address.prometheus_token,
         timeout_seconds=address.timeout_seconds,
         transport=transport,
     )
-    direct.append(prometheus.healths)
-    return PrometheusBreakers(prometheus, address.breakers_job)
+    return prometheus, PrometheusBreakers(prometheus, address.ingest_job)
 
 
 def _together(direct: list[Healths]) -> dict[str, Fact[Health]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from checks.sources.facts_books import Books, Swept
+from checks.sources.prometheus_facts import Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
 
@@ -375,12 +376,35 @@ class DatabaseSource(Protocol):
     ) -> tuple[Fact[Swept], ...]: ...
 
 
+class PrometheusSource(Protocol):
+    """Any question to Prometheus: its readings at a moment, and what each series did in a span."""
+
+    def instant(self, query: str, at: datetime | None = None) -> Fact[tuple[Reading, ...]]: ...
+    def window(
+        self, query: str, start: datetime, end: datetime, step: timedelta | None = None
+    ) -> Fact[tuple[Happened, ...]]: ...
+
+
+class ScrapedSource(Protocol):
+    """What Prometheus scraped from the platform's instances."""
+
+    def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]: ...
+    def turns(
+        self, start: datetime, end: datetime, step: timedelta | None = None
+    ) -> Fact[tuple[Turn, ...]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform as it is seen: each part through its configured source."""
+    """The platform as it is seen: each part through its configured source.
+
+    `prometheus` and `scraped` are None where no Prometheus is configured.
+    """
 
     services: ServicesSource
     breakers: BreakersSource
     kafka: KafkaSource
     redis: RedisSource
     database: DatabaseSource
+    prometheus: PrometheusSource | None = None
+    scraped: ScrapedSource | None = None
