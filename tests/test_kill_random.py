@@ -12,6 +12,7 @@ from kill_case import Site, ready, repeats, site, stop, until
 KILLS = 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -171,6 +171,7 @@ def hidden_among(names):
     return {name for name in names if HIDDEN_BY.get(name, {}).keys() & set(names)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", TOGETHER, ids="+".join)
 def test_faults_together_are_told_by_their_causes_and_nothing_else(healthy, names):
     hidden = hidden_among(names)

@@ -7,7 +7,12 @@ TWO_DAYS_MINUTES = 2 * 24 * 60
 
 
 @pytest.mark.parametrize(
-    ("seed", "every_seconds", "payments_per_minute"), [(1, 900, 0.5), (2, 1800, 1), (3, 3600, 2)]
+    ("seed", "every_seconds", "payments_per_minute"),
+    [
+        (1, 900, 0.5),
+        pytest.param(2, 1800, 1, marks=pytest.mark.slow),
+        pytest.param(3, 3600, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_two_quiet_days_and_then_minutes_raise_nothing_at_all(
     tmp_path, seed, every_seconds, payments_per_minute

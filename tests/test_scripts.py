@@ -204,6 +204,17 @@ def test_the_test_script_lints_types_and_ends_with_pytest(root):
     assert "ruff>=" in installs(root)[-1]
 
 
+@pytest.mark.parametrize(
+    ("given", "env", "leaves_out"),
+    [((), {}, True), (("--all",), {}, False), ((), {"CI": "true"}, False)],
+    ids=["alone", "all", "in CI"],
+)
+def test_slow_tests_are_left_out_only_where_that_is_said(root, given, env, leaves_out):
+    done = start(root, "scripts/test", *given, env=env)
+    assert done.stdout.splitlines()[-1].endswith(" -m not slow") is leaves_out
+    assert ("Left out" in done.stderr) is leaves_out
+
+
 @pytest.mark.parametrize("tool", ["ruff", "mypy", "pytest"])
 def test_the_test_script_fails_with_the_tool_that_fails(root, tool):
     done = start(root, "scripts/test", env={"BROKEN": tool})
