@@ -14,7 +14,7 @@ from monitor.domain.cause import Cause
 _KAFKA = "service_down:kafka"
 _REDIS = "service_down:redis"
 _DATABASES = ("service_down:database", "service_down:database/*")
-_INGEST = ("service_down:ingest*", "service_down:gateway")
+_INGEST = ("service_down:ingest*", "service_down:gateway", "instances_missing:ingest*")
 _PUBLISHER = (
     "breaker_open:*/kafka-publisher",
     "breaker_forced:*/kafka-publisher",
@@ -39,7 +39,7 @@ def _worker(group: str, service: str) -> tuple[Cause, ...]:
     """A consumer group stands still when its worker does, or what the worker needs."""
     moves = ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent")
     effects = [f"{code}:{group}" for code in moves]
-    needs = (f"service_down:{service}*", _KAFKA, *_DATABASES)
+    needs = (f"service_down:{service}*", f"instances_missing:{service}*", _KAFKA, *_DATABASES)
     return _follows([*effects, f"group_empty:{group}"], *needs)
 
 
@@ -48,7 +48,8 @@ _SIGHT = (
     *_follows("blind:{part}", "service_down:{part}"),
     *_follows("blind:{part}/*", "service_down:{part}"),
     *_follows("blind:database", "service_down:database/*"),
-    *_follows("blind:ingest*", "service_down:ingest*"),
+    *_follows("blind:ingest*", "service_down:ingest*", "instances_missing:ingest*"),
+    *_follows("blind:{job}@*", "instances_missing:{job}"),
 )
 _SERVICES = (
     *_follows("service_down:database/*", "service_down:database"),
@@ -57,6 +58,12 @@ _SERVICES = (
         for service in ("ingest*", "consumer*", "settlement*", "refund*", "monitoring")
         for cause in _follows(f"service_down:{service}", _REDIS, *_DATABASES)
     ),
+    *(
+        cause
+        for job in ("ingest", "consumer", "settlement", "refund", "monitoring", "gateway", "eureka")
+        for cause in _follows(f"instances_missing:{job}*", f"service_down:{job}*")
+    ),
+    *_follows("instances_missing:*", _REDIS, *_DATABASES),
     # What is asked through the monitoring-service is slow when that is.
     *_follows(
         [f"service_slow:{part}" for part in ("redis", "kafka", "database", "database/*")],
@@ -76,9 +83,17 @@ _CLUSTER = (
 _LIMITS = (
     *_follows("merchant_blocked:*", "key_without_ttl:rate*"),
     *_follows("merchant_near_limit:{use}", "merchant_blocked:{use}"),
+    *_follows("merchant_stuck:*", "key_without_ttl:rate*"),
     *_follows("keys_evicted:{part}", "memory_short:{part}"),
 )
+_CONNECTIONS = (
+    *_follows("pool_short:{pool}", "pool_exhausted:{pool}"),
+    *_follows(("pool_exhausted:*", "pool_short:*"), "connections_short:*", *_DATABASES),
+    *_follows("service_slow:ingest*", "pool_exhausted:ingest*"),
+)
 _OUTBOX = (
+    *_follows("publishing_slow:*", *_RELAY, "relay_stalled:"),
+    *_follows("publishing_slow:{shard}", "outbox_old:{shard}", "outbox_exhausted:{shard}"),
     *_follows("relay_stalled:", *_RELAY),
     *_follows("outbox_exhausted:*", *_RELAY),
     *_follows("outbox_old:*", *_RELAY, "relay_stalled:"),
@@ -144,6 +159,7 @@ _TRAFFIC = (
     *_follows("payments_refused:*", *_PG_BREAKERS),
     *_follows("traffic_gone:", "payments_refused:*", *_PG_BREAKERS, *_INGEST),
     *_follows("traffic_gone:", "service_down:database"),
+    *_follows("requests_slow:*", "pool_exhausted:ingest*", "pool_short:ingest*"),
     *_follows("requests_slow:*", "service_slow:ingest*", "service_slow:database*", *_PG_BREAKERS),
 )
 _LOAD_TESTS = (
@@ -191,6 +207,7 @@ CAUSES: tuple[Cause, ...] = (
     *_BREAKERS,
     *_CLUSTER,
     *_LIMITS,
+    *_CONNECTIONS,
     *_OUTBOX,
     *_GROUPS,
     *_WORK,

@@ -12,12 +12,17 @@ from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, S
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Ages of the oldest waiting event, and how long nothing may be published while some wait."""
+    """Ages of the oldest waiting event, and how long nothing may be published while some wait.
+
+    `lag_*_seconds`: how long the newest events may have waited until they were published (p95).
+    """
 
     warn_seconds: float = 60.0
     crit_seconds: float = 300.0
     stall_warn_seconds: float = 60.0
     stall_crit_seconds: float = 180.0
+    lag_warn_seconds: float = 5.0
+    lag_crit_seconds: float = 30.0
     ignore: tuple[str, ...] = ()
 
 
@@ -58,6 +63,11 @@ def _judge(state: OutboxState, options: Options) -> Iterator[Finding]:
             "waiting": state.waiting,
         }
         yield Finding("outbox_old", status, state.shard, params, state.oldest)
+    lag = state.publish_lag_seconds_p95
+    if lag is not None and lag > options.lag_warn_seconds:
+        status = Status.CRIT if lag > options.lag_crit_seconds else Status.WARN
+        slow: Params = {"shard": state.shard, "lag_seconds": round(lag, 1)}
+        yield Finding("publishing_slow", status, state.shard, slow)
     if state.exhausted:
         given_up: Params = {"shard": state.shard, "exhausted": state.exhausted}
         yield Finding("outbox_exhausted", Status.CRIT, state.shard, given_up)
@@ -108,6 +118,8 @@ def _hidden(
 def _metrics(state: OutboxState) -> Iterator[Metric]:
     yield Metric("outbox_oldest_age_seconds", state.oldest_age_seconds, state.shard)
     yield Metric("outbox_waiting_messages", state.waiting, state.shard)
+    if state.publish_lag_seconds_p95 is not None:
+        yield Metric("publish_lag_seconds_p95", state.publish_lag_seconds_p95, state.shard)
 
 
 CHECK = Check(name="outbox_age", options=Options, probe=probe, evaluate=evaluate)

@@ -54,6 +54,8 @@ def _judge(use: RateUse, options: Options) -> Finding | None:
     used_percent = 100 * use.count / _capacity(use, options)
     if used_percent > 100:
         return _finding("merchant_blocked", Status.CRIT, use, options)
+    if use.ttl_seconds is None:
+        return _finding("merchant_stuck", Status.WARN, use, options)
     if used_percent >= options.near_percent and use.action is not None:
         return _finding("merchant_near_limit", Status.WARN, use, options)
     return None

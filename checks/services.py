@@ -13,9 +13,14 @@ Healths = Mapping[str, Fact[Health]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`slow_ms`: an answer that takes longer is slow. `ignore`: parts that nobody expects."""
+    """`slow_ms`: an answer that takes longer is slow. `ignore`: parts that nobody expects.
+
+    `skew_*_seconds`: so far may a clock be off from the monitor's.
+    """
 
     slow_ms: float = 1000.0
+    skew_warn_seconds: float = 1.0
+    skew_crit_seconds: float = 5.0
     ignore: tuple[str, ...] = ()
 
 
@@ -36,6 +41,7 @@ def evaluate(facts: Healths, look: Look) -> tuple[Verdict, Memory]:
         *(_down(part, _word(fact)) for part, fact in refused.items()),
         *(_down(part, health.detail) for part, health in seen.items() if not health.up),
         *_slow(seen, options.slow_ms),
+        *_skewed(seen, options),
         *blinds((fact, _hides(part, fact)) for part, fact in unseen.items() if part not in refused),
     ]
     metrics = [Metric("response_ms", health.response_ms, part) for part, health in seen.items()]
@@ -60,6 +66,21 @@ def _slow(seen: Mapping[str, Health], slow_ms: float) -> list[Finding]:
         )
         for part, health in seen.items()
         if health.up and health.response_ms > slow_ms
+    ]
+
+
+def _skewed(seen: Mapping[str, Health], options: Options) -> list[Finding]:
+    """What a part writes under a wrong time looks late, or is not looked at yet."""
+    off = {part: h.skew_seconds for part, h in seen.items() if h.skew_seconds is not None}
+    return [
+        Finding(
+            "clock_off",
+            Status.CRIT if abs(skew) > options.skew_crit_seconds else Status.WARN,
+            part,
+            {"part": part, "skew_seconds": round(abs(skew), 1), "ahead": skew > 0},
+        )
+        for part, skew in off.items()
+        if abs(skew) > options.skew_warn_seconds
     ]
 
 

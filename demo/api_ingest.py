@@ -58,7 +58,7 @@ def health(standin: StandIn, request: Request) -> Response:
 
 def prometheus(standin: StandIn, request: Request) -> Response:
     """GET /actuator/prometheus."""
-    lines = [*_request_lines(standin), *_breaker_lines(standin)]
+    lines = [*_request_lines(standin), *_breaker_lines(standin), *_pool_lines()]
     return plain("\n".join(lines) + "\n", "text/plain; version=0.0.4")
 
 
@@ -116,6 +116,12 @@ def _request_lines(standin: StandIn) -> list[str]:
         lines.append(f"{name}_count{{{labels}}} {meter.count}")
         lines.append(f"{name}_sum{{{labels}}} {meter.seconds_total:.6f}")
     return lines
+
+
+def _pool_lines() -> list[str]:
+    """The stand-in answers one request at a time: it never holds more than one connection."""
+    name, kinds = "hikaricp_connections", {"active": 0, "idle": 10, "max": 10, "pending": 0}
+    return [f'{name}_{kind}{{pool="HikariPool-1"}} {count}' for kind, count in kinds.items()]
 
 
 def _breaker_lines(standin: StandIn) -> list[str]:

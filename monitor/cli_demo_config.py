@@ -47,9 +47,10 @@ via = "prometheus"
 _CHECKS = (
     *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
-    "diagnose_issues",
+    *("connections", "instances", "diagnose_issues"),
 )
 _OWN = {
+    "instances": "jobs = { ingest-service = 1 }",
     "rate_limits": "authorize_max = 100\ncapture_max = 100\nrefund_max = 100",
 }
 # The fortnight is lived with the invariants of money alone, so that it takes a minute.

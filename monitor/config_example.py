@@ -41,7 +41,7 @@ _HEAD = """\
 #                            # librdkafka's own, where the cluster wants TLS or a password
 
 [platform.prometheus]
-# url = "http://localhost:9090"
+# url = "http://localhost:9090"        # instances and connection pools are judged by it
 # token = "${PROMETHEUS_TOKEN}"
 
 [platform.breakers]

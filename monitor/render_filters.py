@@ -123,6 +123,8 @@ _UNITS = {
         "partitions": "개",
         "messages": "건",
         "keys": "개",
+        "instances": "대",
+        "threads": "개",
         "merchants": "곳",
         "settlements": "건",
         "refunds": "건",

@@ -23,6 +23,7 @@ START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul
 _EVERY_MINUTE = (
     *("services", "breakers", "kafka_cluster", "redis_health", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
+    "connections",
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from checks.causes import every_cause
+from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
 from monitor.domain.incident import explains, root_of
@@ -21,6 +22,7 @@ GROUPS = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
 PARTS = (
     *("gateway", "monitoring", "ingest", "kafka", "redis", "database"),
     *("database/shard1", "database/shard2", "consumer", "settlement", "refund"),
+    "eureka",
 )
 BREAKERS = ("ingest/kafka-publisher", "ingest/pg-auth-api", "ingest-2/kafka-publisher")
 TOPICS = ("payment.captured", "payment.dlq", "settlement.dlq", "refund.dlq")
@@ -28,7 +30,7 @@ INVARIANTS = tuple(entry.id for entry in catalogue())
 SUBJECTS = {
     "service_down": PARTS,
     "service_slow": PARTS,
-    "blind": (*PARTS, "kafka/payment-consumer", "ingest/requests"),
+    "blind": (*PARTS, "gateway@h:1", "kafka/payment-consumer", "ingest/requests"),
     "breaker_open": BREAKERS,
     "breaker_forced": BREAKERS,
     "breaker_half_open_long": BREAKERS,
@@ -40,6 +42,13 @@ SUBJECTS = {
     "memory_short": ("redis",),
     "keys_evicted": ("redis",),
     "merchant_blocked": ("authorize/M-1",),
+    "merchant_stuck": ("authorize/M-1",),
+    "instances_missing": tuple(Options().jobs),
+    "clock_off": ("database/shard1",),
+    "pool_exhausted": ("ingest/HikariPool-1",),
+    "pool_short": ("ingest/HikariPool-1",),
+    "connections_short": SHARDS,
+    "publishing_slow": SHARDS,
     "merchant_near_limit": ("authorize/M-1", "refund/M-1"),
     "outbox_old": ("", *SHARDS),
     "outbox_exhausted": SHARDS,

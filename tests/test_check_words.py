@@ -21,12 +21,15 @@ from test_check_flows import (
     outbox,
     work,
 )
+from test_check_room import AWAY, BOTH, JOBS, pool, shard, target
 from test_check_states import SERVICES, TOPICS, breaker, cluster, full, partition, use
 
 from checks import (
     breakers,
+    connections,
     consumer_lag,
     dead_letters,
+    instances,
     kafka_cluster,
     outbox_age,
     rate_limits,
@@ -35,7 +38,17 @@ from checks import (
     settlements,
     traffic,
 )
-from checks.sources.facts import Cluster, Group, KeyLife, RedisStats, Unseen, Why, blind
+from checks.sources.facts import (
+    Cluster,
+    Group,
+    Health,
+    KeyLife,
+    OutboxState,
+    RedisStats,
+    Unseen,
+    Why,
+    blind,
+)
 from monitor.domain.check import Check, Finding
 from monitor.words import Words
 
@@ -76,6 +89,18 @@ def found() -> dict[str, Finding]:
         *after(consumer_lag.CHECK, (0, consumer_lag.Facts((Group(GROUP, "EMPTY"),), {}))),
         *after(dead_letters.CHECK, (0, ends(1)), (1, ends(2))),
         *after(settlements.CHECK, (0, work(0, 0)), (15, work(9, 99, delayed=1, dead=1))),
+        *(
+            f
+            for skew in (-2.0, 600.0)
+            for f in after(services.CHECK, (0, {"db": Health("db", True, 1, skew_seconds=skew)}))
+        ),
+        *after(
+            outbox_age.CHECK, (0, outbox_age.Facts((OutboxState("s", 0, 0, 0, (), 9.0),), AWAY))
+        ),
+        *after(rate_limits.CHECK, (0, (use(3, ttl=None),))),
+        *after(connections.CHECK, (0, pool(8)), (1, pool(9, 1)), (2, pool(9, 1)), (2, shard(99))),
+        *after(instances.CHECK, (0, instances.Facts(BOTH[:1])), jobs=JOBS),
+        *after(instances.CHECK, (0, instances.Facts((target("worker", "w", False),))), jobs=JOBS),
         *learned()(2 * DAY + 60, flow(2 * DAY * 2)).findings,
         *after(traffic.CHECK, (0, flow(1, asked(0, 0))), (5, flow(1, asked(9, 9)))),
         *after(traffic.CHECK, (0, flow(1, {}))),
@@ -104,13 +129,22 @@ def table(name: str, kind: str) -> set[str]:
 
 
 def test_every_code_of_these_checks_was_said():
-    names = ("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age")
+    names = (
+        "connections",
+        "instances",
+        "services",
+        "breakers",
+        "kafka_cluster",
+        "redis_health",
+        "rate_limits",
+        "outbox_age",
+    )
     more = ("consumer_lag", "dead_letters", "settlements", "traffic")
     codes = {code for name in (*names, *more) for code in table(name, "finding")}
     assert codes - {finding.code for finding in FOUND.values()} <= {"requests_slow"}
 
 
-DIRECT = ("gateway", "redis", "kafka", "prometheus")
+DIRECT = ("gateway", "redis", "kafka", "prometheus", "connections", "instances")
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -149,7 +149,7 @@ def test_the_database_is_counted_copied_and_cleaned(file, store, tmp_path):
 def test_the_example_configuration_can_be_used_as_it_is(tmp_path):
     path = tmp_path / "paypulse.toml"
     path.write_text(call("config", "example"))
-    assert "12 checks" in call("config", "check", "-c", path)  # load_test is off
+    assert "14 checks" in call("config", "check", "-c", path)  # load_test is off
 
 
 def test_a_fault_needs_a_running_demo(tmp_path):

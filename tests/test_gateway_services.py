@@ -12,6 +12,7 @@ import pytest
 
 from checks.sources.actuator import Actuator
 from checks.sources.facts import Health, RequestCount, Unseen, Why
+from checks.sources.facts_instances import Pool
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from checks.sources.services import Services
@@ -255,6 +256,21 @@ def test_requests_are_added_up_by_uri_and_status():
             RequestCount("ingest", "/payments/authorize", 409, 10.0, 0.0),
         )
     }
+
+
+POOL = """\
+hikaricp_connections_active{pool="P"} 9
+hikaricp_connections_max{pool="P"} 10
+hikaricp_connections_pending{pool="P"} 3
+hikaricp_connections_active{pool="half told"} 1
+"""
+
+
+def test_pools_are_read_from_every_actuator_and_only_ingest_must_have_one():
+    texts = {"ingest": METRICS, "refund": POOL, "eureka": METRICS}
+    found = services(WELL, {n: {"/actuator/prometheus": t} for n, t in texts.items()}).pools()
+    assert found == {"ingest": (), "refund": (Pool("refund", "P", 9, 10, 3),)}
+    assert services(WELL, {}).pools()["ingest"].reason == "pools_not_shown"
 
 
 def names(found: Mapping[str, Any]) -> dict[str, object]:

@@ -6,14 +6,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import books
 import pytest
 from books_looks import EXAMINATIONS
+from freezegun import freeze_time
 from mariadb_books import database, keep
 from services import services
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
 
 from checks.sources.database import Database
 from checks.sources.database_books import Window
@@ -223,3 +224,47 @@ def test_connections_that_the_server_closed_are_made_anew(servers):
         for (number,) in connection.exec_driver_sql(listed).all():
             connection.exec_driver_sql(f"KILL {number}")
     assert source.counts().payments == 80
+
+
+def test_a_clock_that_is_ten_minutes_off_is_measured_from_the_server(servers):
+    source = Database(servers.urls)
+    assert all(abs(health.skew_seconds) < 5 for health in source.healths().values())
+    with freeze_time(datetime.now(UTC) - timedelta(minutes=10), tick=True):
+        skews = [health.skew_seconds for health in source.healths().values()]
+    assert skews == [pytest.approx(600, abs=5)] * 2
+
+
+def test_the_connections_of_a_server_are_counted_with_ours(servers):
+    engine = create_engine(servers.admin_url)
+    with engine.connect() as before, engine.connect():
+        found = Database(servers.urls).connections()["shard1"]
+        limit = before.exec_driver_sql("SELECT @@max_connections").scalar_one()
+    engine.dispose()
+    assert (found.shard, found.max) == ("shard1", limit)
+    assert 3 <= found.connected < limit
+
+
+def test_how_long_events_waited_for_their_publication_is_told_of_the_newest(servers):
+    shard = servers.shards[0]
+    created = books.naive(books.NOW - timedelta(minutes=1))
+    rows = [
+        {
+            "aggregate_type": "payment",
+            "aggregate_id": 1,
+            "event_type": "PAYMENT_AUTHORIZED",
+            "payload": "{}",
+            "published": 1,
+            "published_at": created + timedelta(seconds=number),
+            "retry_count": 0,
+            "created_at": created,
+        }
+        for number in range(100)
+    ]
+    shard.fill({"outbox_event": rows})
+    try:
+        state = Database(servers.urls).outbox(books.NOW)[0]
+        assert state.publish_lag_seconds_p95 == pytest.approx(95, abs=3)
+        quiet = Database(servers.urls).outbox(books.NOW + timedelta(hours=1))[0]
+        assert quiet.publish_lag_seconds_p95 is None
+    finally:
+        shard.run("DELETE FROM outbox_event WHERE payload = '{}'")

@@ -15,7 +15,8 @@ import pytest
 from own_server import free_port, program, running
 
 from checks.sources.connect import Address, connect
-from checks.sources.facts import Breaker, Pool, Unseen, Why
+from checks.sources.facts import Breaker, Unseen, Why
+from checks.sources.facts_instances import Pool
 from checks.sources.prometheus import SERIES_MAX, Prometheus
 from checks.sources.prometheus_breakers import PrometheusBreakers
 from checks.sources.prometheus_facts import happened, turns
@@ -185,6 +186,9 @@ hikaricp_connections_pending{{pool="HikariPool-1"}} 3
 """
 
 
+GONE = 9  # a port where nobody answers
+
+
 class Exporter(BaseHTTPRequestHandler):
     """Metrics as ingest serves them; `is_open` turns the breaker, `is_up` fails the scrape."""
 
@@ -218,9 +222,12 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
 
 
 def prometheus_command(binary: str, folder: Path, target: str, port: int) -> list[str]:
-    job = f"job_name: ingest-service, static_configs: [{{targets: ['{target}']}}]"
     every = "scrape_interval: 500ms, scrape_timeout: 400ms"
-    (folder / "p.yml").write_text(f"scrape_configs: [{{{job}, {every}}}]")
+    jobs = [
+        f"{{job_name: {name}, static_configs: [{{targets: ['{address}']}}], {every}}}"
+        for name, address in (("ingest-service", target), ("refund-worker", f"127.0.0.1:{GONE}"))
+    ]
+    (folder / "p.yml").write_text(f"scrape_configs: [{', '.join(jobs)}]")
     address = f"--web.listen-address=127.0.0.1:{port}"
     return [binary, f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/d", address]
 
@@ -245,7 +252,10 @@ def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
 
     found = until(breakers.breakers, lambda f: state(f) == "CLOSED")[name]
     assert found == (Breaker(name, "kafka-publisher", "CLOSED", None, None, 4, 4, 7),)
-    assert breakers.pools()[name] == (Pool(name, "HikariPool-1", 9, 10, 3),)
+    assert breakers.pools() == {name: (Pool(name, "HikariPool-1", 9, 10, 3),)}
+    jobs = ("ingest-service", "refund-worker", "unheard.of")
+    seen = {(t.job, t.instance, t.up) for t in breakers.targets(jobs)}
+    assert seen == {("ingest-service", target, True), ("refund-worker", f"127.0.0.1:{GONE}", False)}
     time.sleep(1.1)
     Exporter.is_open = True
     assert state(until(breakers.breakers, lambda f: state(f) == "OPEN")) == "OPEN"
@@ -257,6 +267,7 @@ def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
     Exporter.is_up = False
     down = until(breakers.breakers, lambda f: isinstance(f[name], Unseen))[name]
     assert down.reason == "target_down"
+    assert breakers.pools()[name].reason == "target_down"  # it had one just now
 
 
 def test_a_real_prometheus_refuses_a_wrong_query_and_has_no_unknown_series(scraped):

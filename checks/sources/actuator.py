@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import httpx
 
-from checks.sources.actuator_metrics import breakers_from, requests_from
+from checks.sources.actuator_metrics import breakers_from, pools_from, requests_from
 from checks.sources.facts import Breaker, Fact, Health, RequestCount, Unseen, Why, cut
+from checks.sources.facts_instances import Pool
 from checks.sources.http import Answer, Wire
 
 T = TypeVar("T")
@@ -57,6 +58,11 @@ class Actuator:
     def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
         """All breakers of each ingest instance."""
         return {name: _read(self._scrape(name), name, breakers_from) for name in self._ingest}
+
+    def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
+        """The connection pools of each service; only ingest must have one."""
+        found = {name: _read(self._scrape(name), name, pools_from) for name in self._wires}
+        return {name: fact for name, fact in found.items() if fact != () or name in self._ingest}
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from checks.sources.facts import Breaker, RequestCount, cut
+from checks.sources.facts_instances import Pool
 
 _REQUESTS = "http_server_requests_seconds_"
 BREAKERS = "resilience4j_circuitbreaker_"
+POOLS = "hikaricp_connections"
+_POOL_KINDS = {"active", "max", "pending"}
 STATES = {
     "closed": "CLOSED",
     "open": "OPEN",
@@ -41,6 +44,22 @@ def requests_from(text: str, instance: str) -> tuple[RequestCount, ...]:
 def breakers_from(text: str, instance: str) -> tuple[Breaker, ...]:
     """The breakers with their states. ValueError: the text is not Prometheus text."""
     return breakers_of(list(_readings(text, BREAKERS)), instance)
+
+
+def pools_from(text: str, instance: str) -> tuple[Pool, ...]:
+    """The connection pools. ValueError: the text is not Prometheus text."""
+    return pools_of(_readings(text, POOLS), instance)
+
+
+def pools_of(readings: Iterable[Reading], instance: str) -> tuple[Pool, ...]:
+    """The connection pools among the readings of one instance; one half told is none."""
+    found: dict[str, dict[str, int]] = {}
+    for name, labels, value in readings:
+        kind = name.removeprefix(POOLS).removeprefix("_")
+        if kind in _POOL_KINDS:
+            found.setdefault(cut(labels.get("pool", ""), 60), {})[kind] = int(value)
+    whole = {pool: kinds for pool, kinds in found.items() if kinds.keys() == _POOL_KINDS}
+    return tuple(Pool(instance, pool, **kinds) for pool, kinds in sorted(whole.items()))
 
 
 def breakers_of(readings: list[Reading], instance: str) -> tuple[Breaker, ...]:
@@ -97,5 +116,5 @@ def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_prometheus(text: str) -> bool:
     """A help or type line, or a reading of ours; HTML, JSON and an empty body have none."""
-    starts = ("# HELP ", "# TYPE ", _REQUESTS, BREAKERS)
+    starts = ("# HELP ", "# TYPE ", _REQUESTS, BREAKERS, POOLS)
     return any(line.startswith(starts) for line in text.splitlines())

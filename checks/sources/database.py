@@ -25,6 +25,7 @@ from checks.sources.facts import (
     WorkStats,
 )
 from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_instances import Connections
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -58,6 +59,11 @@ class Database:
     def healths(self) -> Mapping[str, Fact[Health]]:
         """Whether each shard can be read, and how long that took."""
         return {f"database/{shard.name}": _health(shard) for shard in self._shards}
+
+    def connections(self) -> Mapping[str, Fact[Connections]]:
+        """How many connections each shard's server has; shards in files have none."""
+        found = {shard.name: shard.connections() for shard in self._shards}
+        return {shard: fact for shard, fact in found.items() if fact is not None}
 
     def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]:
         """The outbox of each shard."""
@@ -162,10 +168,11 @@ class Database:
 
 def _health(shard: Shard) -> Fact[Health]:
     started = time.perf_counter()
-    seen = shard.ask(lambda snapshot: snapshot.shard)
+    seen = shard.skew_seconds()
     if isinstance(seen, Unseen):
         return seen
-    return Health(f"database/{seen}", True, (time.perf_counter() - started) * 1000)
+    took_ms = (time.perf_counter() - started) * 1000
+    return Health(f"database/{shard.name}", True, took_ms, skew_seconds=seen)
 
 
 def _same(shard: str, twin: str) -> Unseen:

@@ -54,6 +54,13 @@ _OLDEST = (
     .limit(ROWS)
 )
 _OLDEST_SHOWN = 5
+_PUBLISHED = (
+    select(_O.created_at, _O.published_at)
+    .where(_O.published == literal_column("1"), _O.created_at >= BEFORE)
+    .order_by(_O.created_at.desc())
+    .limit(ROWS)
+)
+_PUBLISHED_WITHIN, _PUBLISHED_READ, _PUBLISHED_MIN = timedelta(minutes=5), 2000, 20
 
 
 def outbox(snapshot: Snapshot, now: datetime, retries_max: int) -> Fact[OutboxState]:
@@ -62,13 +69,28 @@ def outbox(snapshot: Snapshot, now: datetime, retries_max: int) -> Fact[OutboxSt
         return snapshot.unseen_columns(missing)
     row = snapshot.rows(_WAITING, {})[0]
     tells = not snapshot.lacks(_EXHAUSTED)
+    lag = _publish_lag(snapshot, now)
     if not row.waiting:
-        return OutboxState(snapshot.shard, 0, 0.0, 0 if tells else None)
+        return OutboxState(snapshot.shard, 0, 0.0, 0 if tells else None, (), lag)
     age = now - aware_utc(row.oldest_at)
     given_up = snapshot.rows(_EXHAUSTED, {"retries_max": retries_max})[0][0] if tells else None
     oldest = tuple(_event(e) for e in snapshot.rows(_OLDEST, {"rows": _OLDEST_SHOWN}))
     age_seconds = max(0.0, age.total_seconds())
-    return OutboxState(snapshot.shard, row.waiting, age_seconds, given_up, oldest)
+    return OutboxState(snapshot.shard, row.waiting, age_seconds, given_up, oldest, lag)
+
+
+def _publish_lag(snapshot: Snapshot, now: datetime) -> float | None:
+    """How long 95 % of the newest published events waited; None: too few, or no such column."""
+    if snapshot.lacks(_PUBLISHED):
+        return None
+    since = {"before": naive_utc(now - _PUBLISHED_WITHIN), "rows": _PUBLISHED_READ}
+    rows = snapshot.rows(_PUBLISHED, since)
+    waits = sorted(
+        (row.published_at - row.created_at).total_seconds()
+        for row in rows
+        if row.published_at is not None
+    )
+    return waits[len(waits) * 95 // 100] if len(waits) >= _PUBLISHED_MIN else None
 
 
 def _event(row: Row[Any]) -> Params:

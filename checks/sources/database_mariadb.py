@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -112,6 +113,17 @@ class MariadbServer:
             rights = grant.partition(" ON ")[0].removeprefix("GRANT ")
             found.update(_WRITING.findall(rights.upper()))
         return tuple(sorted(found))
+
+    def now(self, connection: Connection) -> datetime | None:
+        """The server's time."""
+        now: datetime = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
+        return now.replace(tzinfo=UTC)
+
+    def connections(self, connection: Connection) -> tuple[int, int] | None:
+        """How many are open, and how many the server takes."""
+        limit = connection.exec_driver_sql("SELECT @@max_connections").scalar_one()
+        asked = connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+        return int(asked.one()[1]), int(limit)
 
     def meaning(self, error: SQLAlchemyError) -> tuple[Why, str, str]:
         """Why, which reason and which number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 
 from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_instances import Connections
 from monitor.domain.check import Params
 
 T = TypeVar("T")
@@ -37,6 +39,8 @@ class Server(Protocol):
     def schema(self, connection: Connection) -> Schema: ...
     def replaced(self) -> bool: ...
     def writing_rights(self, connection: Connection) -> tuple[str, ...]: ...
+    def now(self, connection: Connection) -> datetime | None: ...
+    def connections(self, connection: Connection) -> tuple[int, int] | None: ...
     def meaning(self, error: SQLAlchemyError) -> tuple[Why, str, str]: ...
 
 
@@ -114,6 +118,26 @@ class Shard:
     def writing_rights(self) -> Fact[tuple[str, ...]]:
         """The rights to change the shard that the account has though it only reads."""
         return self.ask(lambda snapshot: self._server.writing_rights(snapshot.connection))
+
+    def skew_seconds(self) -> Fact[float | None]:
+        """By how much the server's clock is ahead of ours; None: it has no clock of its own."""
+
+        def read(snapshot: Snapshot) -> float | None:
+            before = datetime.now(UTC)
+            theirs = self._server.now(snapshot.connection)
+            ours = before + (datetime.now(UTC) - before) / 2
+            return None if theirs is None else (theirs - ours).total_seconds()
+
+        return self.ask(read)
+
+    def connections(self) -> Fact[Connections] | None:
+        """The connections to the server; None: there is no server."""
+
+        def read(snapshot: Snapshot) -> Connections | None:
+            found = self._server.connections(snapshot.connection)
+            return None if found is None else Connections(self.name, *found)
+
+        return self.ask(read)
 
     def ask(self, read: Callable[[Snapshot], Fact[T]]) -> Fact[T]:
         """What `read` finds in one consistent snapshot, or why it could not look."""

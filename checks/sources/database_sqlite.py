@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -66,6 +67,14 @@ class SqliteFile:
     def writing_rights(self, connection: Connection) -> tuple[str, ...]:
         """None: the file is opened for reading only."""
         return ()
+
+    def now(self, connection: Connection) -> datetime | None:
+        """None: a file's clock is ours."""
+        return None
+
+    def connections(self, connection: Connection) -> tuple[int, int] | None:
+        """None: a file has no server."""
+        return None
 
     def meaning(self, error: SQLAlchemyError) -> tuple[Why, str, str]:
         """Why, which reason and which code."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_instances import Connections, Pool, Target
 from checks.sources.prometheus_facts import Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
@@ -76,12 +77,16 @@ def blinds(unseen: Iterable[tuple[Unseen, str]]) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """An answer of a service about itself; `up` False: it says DOWN, or reports a part down."""
+    """An answer of a service about itself; `up` False: it says DOWN, or reports a part down.
+
+    `skew_seconds`: by how much its clock is ahead of ours (None: it does not tell the time).
+    """
 
     service: str
     up: bool
     response_ms: float
     detail: str = ""
+    skew_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +101,6 @@ class Breaker:
     failed_calls: int
     buffered_calls: int
     not_permitted_calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """A pool of database connections of one instance; `pending` threads wait for one."""
-
-    instance: str
-    name: str
-    active: int
-    max: int
-    pending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +267,7 @@ class OutboxState:
     oldest_age_seconds: float  # 0 if nothing waits
     exhausted: int | None  # rows that used up their retries; None: the source cannot tell
     oldest: tuple[Params, ...] = ()  # a few of the oldest rows
+    publish_lag_seconds_p95: float | None = None  # of the newest published; None: cannot tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,10 +322,11 @@ class WorkStats:
 
 
 class ServicesSource(Protocol):
-    """Every service's word about itself, and the requests that each ingest instance answered."""
+    """Every service's word about itself; what ingest answered; pools by instance."""
 
     def healths(self) -> Mapping[str, Fact[Health]]: ...
     def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]: ...
+    def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]: ...
 
 
 class BreakersSource(Protocol):
@@ -374,6 +370,7 @@ class DatabaseSource(Protocol):
     def sweep(
         self, now: datetime, window: Any, steps: Mapping[str, int]
     ) -> tuple[Fact[Swept], ...]: ...
+    def connections(self) -> Mapping[str, Fact[Connections]]: ...  # of shards that have a server
 
 
 class PrometheusSource(Protocol):
@@ -388,6 +385,7 @@ class PrometheusSource(Protocol):
 class ScrapedSource(Protocol):
     """What Prometheus scraped from the platform's instances."""
 
+    def targets(self, jobs: Iterable[str]) -> Fact[tuple[Target, ...]]: ...
     def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]: ...
     def turns(
         self, start: datetime, end: datetime, step: timedelta | None = None

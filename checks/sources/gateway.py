@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.sources.facts import Breaker, Fact
+from checks.sources.facts_instances import Connections
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_breakers import BreakerReads, breakers_of
 from checks.sources.gateway_database import DatabaseReads
@@ -27,6 +28,10 @@ class Gateway(KafkaReads, RedisReads, DatabaseReads, BreakerReads, LoadTestReads
     def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
         """The one breaker that the platform shows, as that of the instance "ingest"."""
         return {"ingest": breakers_of(self.breaker())}
+
+    def connections(self) -> Mapping[str, Fact[Connections]]:
+        """None: the monitoring-service does not tell."""
+        return {}
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from checks.sources.actuator import Actuator
 from checks.sources.facts import Breaker, Fact, Health, RequestCount, Unseen, Why
+from checks.sources.facts_instances import Pool
 from checks.sources.gateway import Gateway
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_breakers import breakers_of
@@ -50,6 +51,11 @@ class Services:
     def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]:
         """The requests that each ingest instance answered (only actuators tell)."""
         return self._actuator.requests()
+
+    def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
+        """The connection pools of the services (only actuators tell)."""
+        nobody = unseen_part("ingest", "pools_not_shown", "a connection pool", "")
+        return self._actuator.pools() or {"ingest": nobody}
 
     def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
         """All breakers, each once: the gateway's stands in where no actuator shows it."""

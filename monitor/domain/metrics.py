@@ -41,6 +41,10 @@ class MetricSpec:
 _GAUGES = (
     # services
     MetricSpec("response_ms", "ms", Worse.HIGHER, watched=True, effect_min=200),
+    MetricSpec("instances_up", "instances", Worse.LOWER),
+    MetricSpec("pool_used_percent", "%", Worse.HIGHER),
+    MetricSpec("pool_pending_threads", "threads", Worse.HIGHER),
+    MetricSpec("connections_used_percent", "%", Worse.HIGHER),
     # breakers
     MetricSpec("breaker_failed_calls", "calls", Worse.HIGHER),
     MetricSpec("breaker_failure_percent", "%", Worse.HIGHER),
@@ -57,6 +61,7 @@ _GAUGES = (
     MetricSpec("rate_limit_used_percent_max", "%", Worse.HIGHER),
     # outbox
     MetricSpec("outbox_oldest_age_seconds", "s", Worse.HIGHER, watched=True, effect_min=20),
+    MetricSpec("publish_lag_seconds_p95", "s", Worse.HIGHER),
     MetricSpec("outbox_waiting_messages", "messages", Worse.HIGHER, watched=True, effect_min=50),
     # settlements and refunds
     MetricSpec("settlement_success_percent", "%", Worse.LOWER, watched=True, effect_min=2),

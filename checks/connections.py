@@ -1,0 +1,127 @@
+"""Are there database connections left, in every pool and at every shard?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from checks.sources.facts import Fact, Unseen, Why, blinds
+from checks.sources.facts_instances import Connections, Pool
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+Pools = Mapping[str, Fact[tuple[Pool, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How full pools and servers may be, and how long threads may wait for a connection."""
+
+    warn_percent: float = 80.0
+    crit_percent: float = 95.0
+    pending_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The pools by instance, and the connections by shard (none: no source shows them)."""
+
+    pools: Pools
+    shards: Mapping[str, Fact[Connections]]
+
+
+def probe(look: Look) -> Facts:
+    """Ask Prometheus for the pools where there is one, else the actuators; and the shards."""
+    source = look.platform.scraped or look.platform.services
+    return Facts(source.pools(), look.platform.database.connections())
+
+
+def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+    """Pools and servers nearly full, and threads that wait and wait."""
+    pools = [p for fact in facts.pools.values() if not isinstance(fact, Unseen) for p in fact]
+    shards = [found for found in facts.shards.values() if isinstance(found, Connections)]
+    waiting = _waiting(pools, facts.pools, look)
+    findings = [
+        *(f for pool in pools for f in _of_pool(pool, waiting.get(_key(pool)), look)),
+        *(f for shard in shards for f in _of_shard(shard, look.options)),
+        *blinds(_unseen(facts)),
+    ]
+    return Verdict.of(findings, _metrics(pools, shards)), {"waiting": waiting}
+
+
+def _key(pool: Pool) -> str:
+    return f"{pool.instance}/{pool.name}"
+
+
+def _waiting(pools: list[Pool], facts: Pools, look: Look) -> dict[str, str]:
+    """Since when threads wait, by pool; a pool that is out of sight is as it was."""
+    before: Mapping[str, str] = look.memory.get("waiting", {})
+    hidden = {name for name, fact in facts.items() if isinstance(fact, Unseen)}
+    kept = {key: at for key, at in before.items() if key.partition("/")[0] in hidden}
+    now = look.now.isoformat()
+    return kept | {_key(p): before.get(_key(p), now) for p in pools if p.pending > 0}
+
+
+def _of_pool(pool: Pool, since: str | None, look: Look) -> Iterator[Finding]:
+    """Waiting threads say more than a full pool; a pool that is merely full may be well sized."""
+    params: Params = {
+        "instance": pool.instance,
+        "name": pool.name,
+        "active": pool.active,
+        "max": pool.max,
+    }
+    if since and _seconds(since, look.now) >= look.options.pending_seconds:
+        waits: Params = {**params, "pending": pool.pending, "since": since}
+        yield Finding("pool_exhausted", Status.CRIT, _key(pool), waits)
+    elif status := _fullness(pool.active, pool.max, look.options):
+        yield Finding("pool_short", status, _key(pool), _used(params, pool.active, pool.max))
+
+
+def _of_shard(shard: Connections, options: Options) -> Iterator[Finding]:
+    if status := _fullness(shard.connected, shard.max, options):
+        params: Params = {"shard": shard.shard, "connected": shard.connected, "max": shard.max}
+        used = _used(params, shard.connected, shard.max)
+        yield Finding("connections_short", status, shard.shard, used)
+
+
+def _fullness(used: int, limit: int, options: Options) -> Status | None:
+    percent = _percent(used, limit)
+    if percent >= options.crit_percent:
+        return Status.CRIT
+    return Status.WARN if percent >= options.warn_percent else None
+
+
+def _percent(used: int, limit: int) -> float:
+    return 100 * used / limit if limit > 0 else 0.0
+
+
+def _used(params: Params, used: int, limit: int) -> Params:
+    return {**params, "used_percent": round(_percent(used, limit), 1)}
+
+
+def _seconds(since: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(since)).total_seconds()
+
+
+def _unseen(facts: Facts) -> Iterator[tuple[Unseen, str]]:
+    for instance, fact in facts.pools.items():
+        if isinstance(fact, Unseen):
+            yield fact, instance
+        elif not fact:
+            params = {"path": "", "got": "", "expected": instance}
+            yield Unseen(instance, Why.BLIND, "pools_not_shown", params), instance
+    for shard, found in facts.shards.items():
+        if isinstance(found, Unseen):
+            yield found, shard
+
+
+def _metrics(pools: list[Pool], shards: list[Connections]) -> Iterator[Metric]:
+    for pool in pools:
+        yield Metric("pool_used_percent", _percent(pool.active, pool.max), _key(pool))
+        yield Metric("pool_pending_threads", pool.pending, _key(pool))
+    for shard in shards:
+        used = _percent(shard.connected, shard.max)
+        yield Metric("connections_used_percent", used, shard.shard)
+
+
+CHECK = Check(name="connections", options=Options, probe=probe, evaluate=evaluate)

@@ -1,0 +1,97 @@
+"""Is every instance of every service there, as Prometheus scrapes it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from checks.sources.facts import Fact, Unseen, Why, blinds
+from checks.sources.facts_instances import Target
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+_SCRAPE_AGE_SECONDS_MAX = 120.0
+_NAMED_MAX = 5
+
+
+def _platform_jobs() -> dict[str, int]:
+    alone = ("eureka-server", "gateway", "consumer-worker", "monitoring-service")
+    workers = ("settlement-worker", "refund-worker")
+    return {"ingest-service": 2, **dict.fromkeys((*alone, *workers), 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`jobs`: under which Prometheus scrapes the platform, and how many instances each has."""
+
+    jobs: dict[str, int] = field(default_factory=_platform_jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The targets of the jobs; None: no Prometheus is configured, and `services` asks them all."""
+
+    targets: Fact[tuple[Target, ...]] | None
+
+
+def probe(look: Look) -> Facts:
+    """Ask Prometheus, where there is one."""
+    scraped = look.platform.scraped
+    return Facts(None if scraped is None else scraped.targets(look.options.jobs))
+
+
+def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+    """A job without an instance is crit, one with too few warn; one never scraped is unknown."""
+    if facts.targets is None:
+        return Verdict.of(()), {}
+    if isinstance(facts.targets, Unseen):
+        return Verdict.of(blinds([(facts.targets, "")])), look.memory
+    by_job = {job: [t for t in facts.targets if t.job == job] for job in look.options.jobs}
+    known = {*look.memory.get("jobs", ()), *(job for job, targets in by_job.items() if targets)}
+    seen = {job: targets for job, targets in by_job.items() if job in known}
+    findings = [
+        *(f for job, targets in seen.items() for f in _judge(job, targets, look.options.jobs[job])),
+        *blinds(_unseen(by_job, known)),
+    ]
+    metrics = [Metric("instances_up", len(_up(t)), job) for job, t in seen.items()]
+    return Verdict.of(findings, metrics), {"jobs": sorted(known)}
+
+
+def _up(targets: Iterable[Target]) -> list[Target]:
+    return [target for target in targets if target.up]
+
+
+def _judge(job: str, targets: list[Target], expected: int) -> Iterator[Finding]:
+    """An instance that Eureka forgot is no target any more, and yet is missing."""
+    up, wanted = len(_up(targets)), max(expected, len(targets))
+    if up >= wanted:
+        return
+    down = [target.instance for target in targets if not target.up]
+    params: Params = {
+        "job": job,
+        "up": up,
+        "expected": wanted,
+        "down": ", ".join(sorted(down)[:_NAMED_MAX]),
+    }
+    yield Finding("instances_missing", Status.WARN if up else Status.CRIT, job, params)
+
+
+def _unseen(
+    by_job: Mapping[str, list[Target]], known: Iterable[str]
+) -> Iterator[tuple[Unseen, str]]:
+    """Jobs that Prometheus never had, and targets that it has not scraped for long."""
+    for job, targets in by_job.items():
+        if job not in known:
+            yield _not(job, Why.BLIND, "job_not_scraped"), job
+        elif any(_is_old(target) for target in targets):
+            yield _not(job, Why.LIMIT, "scrape_old"), job
+
+
+def _is_old(target: Target) -> bool:
+    return target.age_seconds is None or target.age_seconds > _SCRAPE_AGE_SECONDS_MAX
+
+
+def _not(job: str, why: Why, reason: str) -> Unseen:
+    return Unseen(f"jobs/{job}", why, reason, {"path": "", "got": "", "expected": job})
+
+
+CHECK = Check(name="instances", options=Options, probe=probe, evaluate=evaluate)
