@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
+from mcp_server.paging import Page
 from monitor.domain.check import Status
 from monitor.render_filters import clean
 
@@ -27,7 +28,8 @@ _MARGIN = 400  # for the words about what was cut
 class Answer:
     """What a tool found. `rest` says how to get what does not fit into `chars_max`.
 
-    `origin`: live (looked just now) or stored (from the monitor's history).
+    `origin`: live (looked just now) or stored (from the monitor's history). `page`: the list in
+    the evidence that goes on by cursor.
     """
 
     verdict: Status
@@ -39,11 +41,37 @@ class Answer:
     rest: str = ""
     chars_max: int = CHARS_USUAL
     truncated: bool = False
+    page: Page | None = None
 
 
 def result(answer: Answer, now: datetime) -> CallToolResult:
     """The answer as it goes over the wire, the same as structure and as text."""
-    return _result(fit(_envelope(answer, now), answer.chars_max, answer.rest))
+    chars_max = min(answer.chars_max, CHARS_MAX)
+    if answer.page is None:
+        return _result(fit(_envelope(answer, now), chars_max, answer.rest))
+    room = answer.page.cursor_chars_max
+    kept = fit(_envelope(answer, now), chars_max - room, answer.rest, answer.page.rows)
+    return _result(_goes_on(kept, answer.page))
+
+
+def _goes_on(envelope: dict[str, Any], page: Page) -> dict[str, Any]:
+    """With the cursor to what follows the rows that are really in the envelope."""
+    cursor = page.cursor_after(len(envelope["evidence"].get(page.rows, ())))
+    if cursor is None:
+        return envelope
+    rest = envelope.get("rest") or "repeat the call with this cursor"
+    return envelope | {"truncated": True, "cursor": cursor, "rest": rest}
+
+
+def only_next(answered: CallToolResult, known: Collection[str]) -> CallToolResult:
+    """An answer that names as next steps only tools that this server offers."""
+    said = answered.structured_content or {}
+    named = said.get("next", [])
+    if all(name in known for name in named):
+        return answered
+    return _result(
+        said | {"next": [name for name in named if name in known]}, bool(answered.is_error)
+    )
 
 
 def refusal(text: str) -> CallToolResult:
@@ -71,11 +99,20 @@ def _envelope(answer: Answer, now: datetime) -> dict[str, Any]:
     } | ({"rest": answer.rest} if answer.truncated and answer.rest else {})
 
 
-def fit(envelope: dict[str, Any], chars_max: int, rest: str = "") -> dict[str, Any]:
-    """The envelope within so many characters: its largest lists lose their last rows."""
+def fit(
+    envelope: dict[str, Any], chars_max: int, rest: str = "", paged: str = ""
+) -> dict[str, Any]:
+    """The envelope within so many characters: its largest lists lose their last rows.
+
+    Of the list that goes on by cursor the first row stays: a page without any leads nowhere.
+    """
     cut: dict[str, int] = {}
     while (size := len(compact(envelope))) > chars_max - _MARGIN:
-        lists = [(len(compact(rows)), path, rows) for path, rows in _lists(envelope["evidence"])]
+        lists = [
+            (len(compact(rows)), path, rows)
+            for path, rows in _lists(envelope["evidence"])
+            if path != paged or len(rows) > 1
+        ]
         longest = max(lists, key=lambda entry: entry[0], default=None)
         if longest is None:
             envelope["evidence"] = {}
@@ -83,8 +120,9 @@ def fit(envelope: dict[str, Any], chars_max: int, rest: str = "") -> dict[str, A
             break
         _, path, rows = longest
         drop = max(1, len(rows) * (size - chars_max + _MARGIN) // (2 * size))
-        del rows[-drop:]
+        del rows[-min(drop, len(rows) - (path == paged)) :]
         cut[path] = cut.get(path, 0) + drop
+    cut.pop(paged, None)  # what is missing there comes with the next cursor
     if cut:
         envelope["truncated"] = True
         envelope["left_out"] = dict(sorted(cut.items(), key=lambda e: -e[1])[:5])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mcp_server.confirm import Confirmations
 from monitor.domain.check import Status
 from monitor.store.reads_history import Snapshot, latest_snapshots, snapshots
 
@@ -24,9 +25,14 @@ _LAST_SEEN_MAX = timedelta(days=30)
 
 @dataclass(slots=True)
 class Desk:
-    """One app for all calls. Live looks take turns: a check looks only once at a time."""
+    """One app for all calls. Live looks take turns: a check looks only once at a time.
+
+    `tools`: the names of those that this server offers.
+    """
 
     app: App
+    tools: Collection[str] = ()
+    confirmations: Confirmations = field(default_factory=Confirmations)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property

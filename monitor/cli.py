@@ -120,12 +120,21 @@ def report(
 
 
 @main.command()
-def mcp(config: ConfigOption = None) -> None:
+def mcp(
+    config: ConfigOption = None,
+    toolset: Annotated[
+        list[str] | None, typer.Option(help="Only the tools of this set; repeatable.")
+    ] = None,
+) -> None:
     """Answer Claude over MCP on standard input and output."""
     from mcp_server.server import serve_stdio
+    from monitor.config import ConfigError
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    serve_stdio(build(load(config), senders={}))
+    try:
+        serve_stdio(build(load(config), senders={}), toolset or ())
+    except ConfigError as error:
+        fail(str(error))
 
 
 def run_main() -> None:

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.config_mcp import McpSection
 from monitor.config_platform import PlatformSection
 from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section
 from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
@@ -194,6 +195,7 @@ class Config(Section):
     baseline: BaselineSection = BaselineSection()
     report: ReportSection = ReportSection()
     retention: RetentionSection = RetentionSection()
+    mcp: McpSection = McpSection()
     receivers: dict[str, ReceiverSection] = Field(default_factory=dict)
     checks: dict[str, CheckSection] = Field(default_factory=dict)
 

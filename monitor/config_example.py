@@ -48,6 +48,10 @@ _HEAD = """\
 # via = "gateway"            # or "prometheus": both breakers of every instance
 # job = "ingest-service"     # under which Prometheus scrapes ingest
 
+[mcp]
+# writes = []                # tools that may change something, by name: each asks a person first
+#                            # (acknowledge_alert, silence, note)
+
 # [receivers.slack]          # none: messages are printed
 # kind = "slack"
 # channel = "#payments"      # the bot's token is read from SLACK_BOT_TOKEN

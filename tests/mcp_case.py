@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import httpx
 from mcp import Client
+from mcp.types import ElicitResult
 from store_case import fresh_store
 
 from checks.sources.facts import PaymentStatistics, StatusCount
@@ -30,10 +31,16 @@ class NoOptions:
 
 
 def app_with(
-    folder: Path, verdicts: Mapping[str, Verdict | Callable[[], Any]], language: str = "en"
+    folder: Path,
+    verdicts: Mapping[str, Verdict | Callable[[], Any]],
+    language: str = "en",
+    more: str = "",
 ) -> App:
-    """An app over an empty store whose named checks come to these verdicts; the others stay off."""
-    config = parse(f'language = "{language}"\ntimezone = "Asia/Seoul"', {})
+    """An app over an empty store whose named checks come to these verdicts; the others stay off.
+
+    `more`: lines of configuration.
+    """
+    config = parse(f'language = "{language}"\ntimezone = "Asia/Seoul"\n{more}', {})
     dead = httpx.MockTransport(lambda request: httpx.Response(503))
     app = build(config, clock=lambda: NOW, store=fresh_store(folder), transport=dead, senders={})
     planned = app.checks["services"]
@@ -56,6 +63,38 @@ def _check(name: str, verdict: Verdict | Callable[[], Any]) -> Check:
 def found(*findings: Finding, metrics: tuple[Any, ...] = ()) -> Verdict:
     """A verdict of these findings."""
     return Verdict.of(findings, metrics)
+
+
+def writing_app(folder: Path, *writes: str, language: str = "en") -> App:
+    """An app that lets these tools write."""
+    return app_with(folder, {"services": found()}, language, f"[mcp]\nwrites = {[*writes]!r}")
+
+
+def talk(
+    app: App,
+    *calls: tuple[str, dict[str, Any]] | Callable[[list[Any]], tuple[str, dict[str, Any]]],
+    mode: str = "auto",
+    answers: Callable[[Any], ElicitResult] | None = None,
+) -> list[Any]:
+    """The results of several calls to one server; a call may be made of the results before it.
+
+    `answers`: what the person says when asked; None: a client that cannot ask.
+    """
+
+    async def elicited(context: Any, params: Any) -> ElicitResult:
+        assert answers is not None
+        return answers(params)
+
+    async def run() -> list[Any]:
+        results: list[Any] = []
+        callback = elicited if answers else None
+        async with Client(build_server(app), mode=mode, elicitation_callback=callback) as client:
+            for call in calls:
+                name, arguments = call(results) if callable(call) else call
+                results.append(await client.call_tool(name, arguments))
+        return results
+
+    return anyio.run(run)
 
 
 def ask(app: App, tool: str, arguments: dict[str, Any] | None = None, mode: str = "auto") -> Any:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import anyio
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 from mcp import Client, StdioServerParameters
 from mcp_case import NOW, answer, app_with, ask, found, refused
 from store_case import record
 
+from mcp_server.schema import ANSWER
 from mcp_server.server import build_server
+from mcp_server.toolsets import NAMES, all_offers, offers
+from monitor.config import ConfigError
 from monitor.domain.check import Metric
 from monitor.store.database import StoreError
 
-TOKENS_MAX = 5_000
-PROMISED = {
-    "check_all_services": set(),
-    "get_system_overview": set(),
-    "diagnose_issues": set(),
-    "reconciliation_check": set(),
-    "check_outbox_status": {"max_age_minutes"},
-    "get_latest_result": set(),
-    "get_test_history": {"limit"},
-    "compare_periods": {"period", "start", "end", "against", "metrics", "limit", "offset"},
-    "metric_history": {"metric", "hours", "start", "end", "subject", "check", "points"},
-    "list_alerts": {"state", "hours", "limit", "offset"},
+CALLS = {  # how a tool is called in the tests that call every one; {} where nothing is required
+    "metric_history": {"metric": "response_ms"},
 }
-CALLS = {**{name: {} for name in PROMISED}, "metric_history": {"metric": "response_ms"}}
 
 
 @pytest.fixture
@@ -46,35 +40,64 @@ def listing(app, mode):
     return anyio.run(run)
 
 
+READING = [offer for offer in all_offers() if offer.writing is None]
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_promised_tools_are_listed_with_their_arguments(app, mode):
+def test_what_only_reads_is_listed_by_default_and_says_so(app, mode):
     tools, _ = listing(app, mode)
-    assert {t.name: set(t.input_schema["properties"]) for t in tools} == PROMISED
-
-
-def test_every_tool_says_that_it_only_reads(app):
-    tools, _ = listing(app, "auto")
+    assert {t.name for t in tools} == {offer.name for offer in READING}
     notes = [t.annotations for t in tools]
     assert all(n.read_only_hint and n.idempotent_hint and not n.destructive_hint for n in notes)
 
 
-def test_the_listing_stays_small(app):
-    tools, instructions = listing(app, "auto")
-    text = json.dumps([t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in tools])
-    tokens = (len(text) + len(instructions)) / 4
-    assert tokens < TOKENS_MAX, f"the listing costs {tokens:.0f} tokens"
-    assert not any(t.output_schema for t in tools)
-
-
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-@pytest.mark.parametrize("tool", PROMISED)
+@pytest.mark.parametrize("tool", [offer.name for offer in READING])
 def test_every_answer_has_the_one_shape(app, tool, mode):
-    plain = answer(app, tool, mode, **CALLS[tool])
-    assert plain["verdict"] in ("ok", "warn", "crit", "unknown")
-    assert plain["origin"] in ("live", "stored")
+    plain = answer(app, tool, mode, **CALLS.get(tool, {}))
+    Draft202012Validator(ANSWER, format_checker=FormatChecker()).validate(plain)
     assert plain["summary"] and "mcp." not in plain["summary"]
-    assert set(plain) >= {"measured_at", "age_seconds", "evidence", "truncated", "next"}
-    assert set(plain["next"]) <= PROMISED.keys()
+    assert set(plain["next"]) <= {offer.name for offer in READING}
+
+
+def test_the_schema_of_every_answer_is_a_resource_and_in_the_docs(app):
+    async def run():
+        async with Client(build_server(app)) as client:
+            return await client.read_resource("paypulse://schema/answer")
+
+    (read,) = anyio.run(run).contents
+    documented = Path(__file__).parent.parent / "docs" / "answer.schema.json"
+    assert json.loads(read.text) == ANSWER == json.loads(documented.read_text("utf-8"))
+
+
+def test_a_refusal_has_the_shape_too(app):
+    said = ask(app, "list_alerts", {"state": "closed"}).structured_content
+    Draft202012Validator(ANSWER).validate(said)
+
+
+@pytest.mark.parametrize("toolset", NAMES)
+def test_a_toolset_offers_its_own_tools_and_names_no_others_as_next(app, toolset):
+    wanted = {o.name for o in READING if toolset in o.toolsets}
+
+    async def run():
+        async with Client(build_server(app, [toolset])) as client:
+            names = {tool.name for tool in (await client.list_tools()).tools}
+            calls = [await client.call_tool(n, CALLS.get(n, {})) for n in names]
+            return names, [called.structured_content["next"] for called in calls]
+
+    names, following = anyio.run(run)
+    assert names == wanted
+    assert {name for each in following for name in each} <= wanted
+
+
+def test_several_toolsets_are_offered_together(app):
+    names = {offer.name for offer in offers(["loadtest", "database-query"], [])}
+    assert {"get_latest_result", "reconciliation_check"} <= names and "list_alerts" not in names
+
+
+def test_an_unknown_toolset_is_told_which_there_are():
+    with pytest.raises(ConfigError, match=r"did you mean 'redis-cache'\?"):
+        offers(["redis"], [])
 
 
 def test_text_and_structure_say_the_same(app):
@@ -153,6 +176,6 @@ def test_a_real_process_answers_over_stdio(tmp_path, mode):
                 return names, overview
 
     names, overview = anyio.run(run)
-    assert names == PROMISED.keys()
+    assert names == {offer.name for offer in READING}
     assert not overview.is_error
     assert overview.structured_content["verdict"] == "unknown"

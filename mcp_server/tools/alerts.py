@@ -91,4 +91,5 @@ def _told(desk: Desk, stories: Sequence[IncidentStory], state: str, hours: float
     )
 
 
+TOOLSETS = ("system-health", "history")
 TOOLS = (list_alerts,)

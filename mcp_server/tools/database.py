@@ -126,4 +126,5 @@ def _outbox(
     )
 
 
+TOOLSETS = ("database-query",)
 TOOLS = (reconciliation_check, check_outbox_status)

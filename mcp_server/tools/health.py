@@ -127,4 +127,5 @@ def _summary(
     return desk.say("found", checks=len(seen), title=title, **counts)
 
 
+TOOLSETS = ("system-health",)
 TOOLS = (check_all_services, get_system_overview, diagnose_issues)

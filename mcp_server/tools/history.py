@@ -237,4 +237,5 @@ def _course(desk: Desk, name: str, asked: Span, rows: list[dict[str, Any]], seri
     )
 
 
+TOOLSETS = ("system-health", "history")
 TOOLS = (compare_periods, metric_history)

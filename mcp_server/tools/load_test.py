@@ -118,4 +118,5 @@ def _nothing(desk: Desk) -> CallToolResult:
     return result(answer, desk.now)
 
 
+TOOLSETS = ("loadtest",)
 TOOLS = (get_latest_result, get_test_history)

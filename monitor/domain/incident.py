@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -309,5 +309,10 @@ def _is_silenced(board: _Board, incident: Incident) -> bool:
 
 
 def _matches(board: _Board, alert: Alert) -> bool:
+    return is_silenced(alert, board.silences, board.now)
+
+
+def is_silenced(alert: Alert, silences: Iterable[Silence], now: datetime) -> bool:
+    """Whether one of these keeps quiet about an alert."""
     name = f"{alert.check}/{alert.key}"
-    return any(s.until > board.now and fnmatchcase(name, s.pattern) for s in board.silences)
+    return any(s.until > now and fnmatchcase(name, s.pattern) for s in silences)

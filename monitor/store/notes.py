@@ -13,7 +13,7 @@ from monitor.store.tables import from_micros, to_micros
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to see in the history. kind: deployment, operation, monitor, demo."""
+    """Something to see in the history. kind: deployment, operation, other, monitor, demo."""
 
     at: datetime
     kind: str

@@ -61,6 +61,7 @@ _HISTORY = (  # table, which rows are old (? in microseconds)
     ("silences", "until < ?"),
     ("load_tests", "started_at < ?"),
     ("breaks", "resolved_at < ?"),
+    ("audit", "at < ?"),
     ("snapshots", "at < ?"),
 )
 

@@ -329,3 +329,19 @@ class BreakRow(SQLModel, table=True):
     first_seen_at: datetime = _time()
     last_seen_at: datetime = _time()
     resolved_at: datetime | None = _time(default=None)
+
+
+class AuditRow(SQLModel, table=True):
+    """An act at somebody's word through MCP: written before it is done, ended after."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _time()
+    tool: str
+    caller: str
+    arguments: dict[str, Any] = _json()
+    confirmed_by: str = ""  # elicitation, token; "": nobody did
+    outcome: str  # started, done, failed, refused, declined
+    said: str = ""
+    ended_at: datetime | None = _time(default=None)

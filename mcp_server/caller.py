@@ -1,0 +1,38 @@
+"""Who calls, and what that one may do."""
+
+from __future__ import annotations
+
+import getpass
+from functools import cache
+from typing import Any
+
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.mcpserver import Context
+
+from monitor.render_filters import clean
+
+WRITE = "write"
+_NAME_MAX = 60
+
+
+def called_by(context: Context[Any]) -> str:
+    """The caller by what is known: the token over HTTP, the machine's user over stdio."""
+    token = get_access_token()
+    who = f"http:{token.subject or token.client_id}" if token else f"stdio:{_user()}"
+    params = context.session.client_params
+    client = clean(params.client_info.name, _NAME_MAX) if params else ""
+    return f"{who} ({client})" if client else who
+
+
+def may_write() -> bool:
+    """Whether the caller's token has the scope write; over stdio everybody may who is there."""
+    token = get_access_token()
+    return token is None or WRITE in token.scopes
+
+
+@cache
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

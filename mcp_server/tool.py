@@ -1,0 +1,89 @@
+"""A function as a tool: strict about its arguments, and every failure in the shape of an answer."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import ValidationError
+
+from mcp_server.answer import only_next, refusal
+from mcp_server.writing import Writing, acting
+from monitor.config import explain
+from monitor.store.database import StoreError
+from monitor.words import Words
+
+log = logging.getLogger(__name__)
+
+READ = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+
+
+class StrictTool(Tool):
+    """A tool that refuses unknown arguments and says what would be right."""
+
+    async def run(
+        self, arguments: dict[str, Any], context: Any, convert_result: bool = False
+    ) -> Any:
+        """The tool's answer, or an error in the shape of an answer."""
+        try:
+            self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            return refusal(explain(error, self.name, self.fn_metadata.arg_model))
+        try:
+            answer = await super().run(arguments, context, convert_result)
+        except UnexpectedToolError as error:
+            return refusal(_failure(self.name, error.__cause__))
+        except ToolError as error:
+            return refusal(str(error.__cause__ or error))
+        if isinstance(answer, CallToolResult):
+            return only_next(answer, context.request_context.lifespan_context.tools)
+        return answer
+
+
+def _failure(name: str, cause: BaseException | None) -> str:
+    if isinstance(cause, StoreError):
+        return f"{name}: the monitor's own database cannot be used ({cause}); see paypulse doctor"
+    log.error("tool %s failed", name, exc_info=cause)
+    return f"{name} failed inside the monitor, which says nothing about the platform; see its log"
+
+
+def strict(fn: Callable[..., Any], writing: Writing | None, words: Words) -> StrictTool:
+    """A function as a tool: its docstring describes it, its arguments are all it takes."""
+    tool = StrictTool.from_function(
+        fn if writing is None else acting(fn, writing, words),
+        title=fn.__name__.replace("_", " ").capitalize(),
+        description=" ".join(inspect.cleandoc(fn.__doc__ or "").split()),
+        annotations=READ if writing is None else _writes(writing),
+    )
+    model = tool.fn_metadata.arg_model
+    model.model_config["extra"] = "forbid"
+    model.model_rebuild(force=True)
+    tool.parameters = _without_titles(model.model_json_schema(by_alias=True))
+    assert isinstance(tool, StrictTool)  # noqa: S101  (from_function makes one of its class)
+    return tool
+
+
+def _writes(writing: Writing) -> ToolAnnotations:
+    return ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=writing.destructive,
+        idempotent_hint=False,
+        open_world_hint=False,
+    )
+
+
+def _without_titles(schema: Any) -> Any:
+    """A schema without the titles that pydantic makes of names: they only cost tokens."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {k: v for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+    return {key: _without_titles(value) for key, value in kept.items()}

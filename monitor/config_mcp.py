@@ -1,0 +1,50 @@
+"""The table about MCP: which tools may change something, and the way in over HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from monitor.config_section import Section
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ValueError("the name of an environment variable is expected, never the token itself")
+    return name
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class HttpSection(Section):
+    """The way in over HTTP, inside `paypulse run`; the tokens are read from the environment."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8750
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    read_token_env: Variable = "PAYPULSE_MCP_READ_TOKEN"  # noqa: S105
+    write_token_env: Variable = "PAYPULSE_MCP_WRITE_TOKEN"  # noqa: S105
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in _LOOPBACK
+
+    @model_validator(mode="after")
+    def _tokens_differ(self) -> HttpSection:
+        if self.read_token_env == self.write_token_env:
+            raise ValueError("read_token_env and write_token_env must name two variables")
+        return self
+
+
+class McpSection(Section):
+    """What a model may do; writes names the tools that may change something, none by default."""
+
+    writes: tuple[str, ...] = ()
+    http: HttpSection = HttpSection()
