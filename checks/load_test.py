@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from statistics import median
 
-from checks.sources import k6, k6_summary
+from checks.sources import k6
 from checks.sources.facts import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 from monitor.domain.load_test import LoadTestRun
@@ -89,11 +89,12 @@ def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
 
 def _failed(run: LoadTestRun, look: Look) -> Finding | None:
     if run.state == "invalid":
-        log = " ".join(str(run.summary.get("log", "")).split())[-200:]
-        params = {**_told(run), "log": log}
+        log = " ".join(run.log.split())[-200:]
+        why = run.doubts[0].params if run.doubts else {}
+        params = {**_told(run), "log": log, **why}
         return Finding("load_test_invalid", Status.WARN, run.scenario, params, sightings=1)
     if run.state == "failed":
-        crossed = ", ".join(k6_summary.crossed(run.summary))[:200]
+        crossed = ", ".join(run.result.crossed if run.result else ())[:200]
         params = {**_told(run), **run.figures, "crossed": crossed}
         return Finding("load_test_failed", look.options.crossed, run.scenario, params, sightings=1)
     return None

@@ -20,9 +20,10 @@ from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.periods import Span
 from monitor.store.database import Store
+from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, notes
 from monitor.store.reads_alerts import IncidentStory, incidents_between
-from monitor.store.reads_history import PassCounts, load_tests, pass_counts
+from monitor.store.reads_history import PassCounts, pass_counts
 from monitor.store.reads_mcp import Known, known_stretches
 from monitor.store.reads_metrics import series_names
 from monitor.store.summaries import summaries

@@ -17,7 +17,7 @@ from monitor.domain.check import Memory
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
-from monitor.store import breaks, writes
+from monitor.store import breaks, load_tests, writes
 from monitor.store import incidents as incident_rows
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
@@ -51,6 +51,8 @@ class Recorder:
             snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))
             if seen.verdict.breaks is not None:
                 breaks.save_breaks(tx, seen.name, seen.verdict.breaks, seen.at)
+            if seen.verdict.load_test is not None:
+                load_tests.save_run(tx, seen.verdict.load_test)
             if not planned.check.explains:
                 self._alert(tx, planned, seen, snapshot_id)
             self._tell(tx, planned, seen.at)

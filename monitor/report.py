@@ -13,13 +13,13 @@ from monitor.domain.load_test import LoadTestRun
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.report_figures import Spans, drifts, figures, midnight
 from monitor.store.database import Store
+from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications
 from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
 from monitor.store.reads_history import (
     PassCounts,
     Rhythm,
     is_kept_whole,
-    load_tests,
     pass_counts,
     rhythms,
 )

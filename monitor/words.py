@@ -118,6 +118,11 @@ class Words:
             return _bare(finding)
         return Sentence(*parts)
 
+    def doubt(self, code: str, params: Mapping[str, Any]) -> str:
+        """Why a load test measured nothing."""
+        known = code if self.has(f"load_doubt.{code}") else "unknown_exit_code"
+        return self.say(f"load_doubt.{known}", **params)
+
     def series(self, name: str) -> str:
         """A series in words: the metric's name and what it is about."""
         metric, _, subject = name.partition("{")
@@ -160,6 +165,13 @@ def _regression(words: Words, finding: FindingLike, params: Mapping[str, Any]) -
     }
 
 
+def _load_test_invalid(
+    words: Words, finding: FindingLike, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    reason = str(params.get("reason"))
+    return {"doubt_text": words.doubt(reason, params)}
+
+
 def _diagnosis(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
     """The cause and its consequences in the words of their own findings."""
     rows = [_row(row) for row in finding.evidence]
@@ -184,6 +196,7 @@ def _row(row: Params) -> _Row:
 _DERIVED = {
     "blind": _blind,
     "books_broken": _books_broken,
+    "load_test_invalid": _load_test_invalid,
     "regression": _regression,
     "diagnosis": _diagnosis,
 }

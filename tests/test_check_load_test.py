@@ -12,9 +12,11 @@ import pytest
 
 from checks import load_test
 from checks.load_test import CHECK, Options
-from checks.sources import k6, k6_summary
+from checks.sources import k6
 from checks.sources.facts import Unseen, Why
+from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
+from monitor.domain.load_result import LoadResult, Measure, Threshold
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS
 from monitor.words import Words
@@ -30,18 +32,18 @@ PASSED = LoadTestRun(
     exit_code=0,
     figures=FIGURES,
 )
-CROSSED = {"http_req_duration": {"count": 9, "thresholds": {"p(95)<500": True}}}
+CROSSED = Measure(
+    "http_req_duration", "trend", {"p(95)": 700.0}, thresholds=(Threshold("p(95)<500", False),)
+)
 FAILED = replace(
     PASSED,
     state="failed",
     exit_code=99,
     reason="thresholds_crossed",
     figures={**FIGURES, "p95_ms": 700.0},
-    summary={"metrics": CROSSED},
+    result=LoadResult("summary_export", {"http_req_duration": CROSSED}),
 )
-INVALID = replace(
-    PASSED, state="invalid", reason="no_requests", figures={}, summary={"log": "Error:\n  x"}
-)
+INVALID = replace(PASSED, state="invalid", reason="no_requests", figures={}, log="Error:\n  x")
 
 
 def look(memory: Memory = MappingProxyType({}), **options: Any) -> Look:
@@ -168,15 +170,16 @@ def test_the_probe_hands_its_settings_to_k6(monkeypatch):
 
 
 def findings() -> list[Finding]:
-    by_script = replace(FAILED, summary={}, figures={}, exit_code=110, reason="failed_by_script")
+    by_script = replace(FAILED, result=None, figures={}, exit_code=110, reason="failed_by_script")
     slower = judged(
         replace(PASSED, figures={**FIGURES, "p95_ms": 400.0}), remembering(*[100.0] * 3)
     )
     reasons = [
-        *sorted(set(k6_summary._REASONS.values())),
-        "time_limit",
-        "no_requests",
-        "unknown_exit_code",
+        *sorted(set(load_validity._EXIT_CODES.values())),
+        *("time_limit", "no_requests", "unknown_exit_code", "torn", "short", "no_summary"),
+        *("nothing_answered", "connections_refused", "requests_failed", "checks_failed"),
+        *("iterations_dropped", "iterations_raised", "threshold_without_data"),
+        *("platform_critical", "monitor_killed", "stopped_by_person"),
     ]
     invalid = [judged(replace(INVALID, reason=reason)) for reason in reasons]
     return [f for v in (judged(FAILED), judged(by_script), slower, *invalid) for f in v.findings]

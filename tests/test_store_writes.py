@@ -13,13 +13,11 @@ import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.baseline import bucket_of
-from monitor.domain.check import Finding, Metric, Status, Verdict
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.check import Finding, Metric, Status
 from monitor.store import rollup
 from monitor.store.database import Store
-from monitor.store.reads_history import load_tests
 from monitor.store.tables import from_micros, to_micros
-from monitor.store.writes import PassRecord, memory_of, record_pass
+from monitor.store.writes import memory_of
 
 _HOURS = "SELECT start, count, total FROM histograms WHERE span = 3600 ORDER BY start"
 _VALUES = "SELECT at, value FROM metric_values ORDER BY at"
@@ -186,19 +184,6 @@ def test_memory_comes_back_as_it_was_left(store: Store) -> None:
     record(store, T0 + MINUTE, memory={"seen": [3], "offsets": {"a": 2}})
     with store.read() as tx:
         assert memory_of(tx, "outbox_age") == {"offsets": {"a": 2}, "seen": [3]}
-
-
-def test_the_run_of_a_load_test_is_stored_with_its_pass(store: Store) -> None:
-    run = LoadTestRun(
-        *("payments", "http://localhost", T0, T0 + MINUTE, "failed", 99, "too slow"),
-        figures={"p95_ms": 12.5},
-        summary={"metrics": {}},
-    )
-    verdict = Verdict(Status.WARN, load_test=run)
-    with store.write() as tx:
-        record_pass(tx, PassRecord("load_test", T0, T0, 60_000.0, verdict, {}))
-    with store.read() as tx:
-        assert load_tests(tx, T0, T0 + DAY) == [run]
 
 
 def test_times_keep_their_microseconds() -> None:

@@ -12,11 +12,15 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from checks.sources import k6_summary
 from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.k6_keeper import UNSTARTABLE
 from checks.sources.k6_process import Ended, alone, execute
+from checks.sources.k6_read import read_bytes
+from checks.sources.k6_shapes import NoResultError
+from monitor.domain import load_validity
+from monitor.domain.load_result import LoadResult, figures
 from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_validity import Ending
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 LOG_CHARACTERS_MAX = 1000
@@ -72,9 +76,13 @@ def _run(plan: Plan, binary: Path, script: Path, lock: int, now: datetime) -> Fa
 
 def as_run(plan: Plan, ended: Ended, now: datetime) -> LoadTestRun:
     """The run as it is stored; one that measured nothing has no figures but the end of the log."""
-    summary = k6_summary.parse(ended.summary)
-    state, reason = k6_summary.outcome(ended.exit_code, ended.stopped, ended.thrown, summary)
-    is_valid = state != "invalid"
+    result = _result(ended.summary)
+    planned = float(plan.seconds) if plan.seconds and plan.scenario in scenarios() else None
+    stopped = "time_limit" if ended.stopped else ""
+    ending = Ending(ended.exit_code, stopped, ended.thrown, planned)
+    found = load_validity.doubts(result, ending)
+    state = load_validity.state_of(found, result, ended.exit_code)
+    failure = load_validity.failure_of(state, result, ended.exit_code)
     return LoadTestRun(
         scenario=scenario_name(plan.scenario),
         target=shown(plan.target),
@@ -82,10 +90,20 @@ def as_run(plan: Plan, ended: Ended, now: datetime) -> LoadTestRun:
         ended_at=now + timedelta(seconds=ended.took_seconds),
         state=state,
         exit_code=ended.exit_code,
-        reason=reason,
-        figures=k6_summary.figures(summary) if is_valid else {},
-        summary=summary if is_valid else {**summary, "log": ended.log[-LOG_CHARACTERS_MAX:]},
+        reason=found[0].code if found else failure,
+        doubts=found,
+        figures=figures(result) if result and not found else {},
+        log=ended.log[-LOG_CHARACTERS_MAX:] if found else "",
+        result=result,
+        raw=ended.summary,
     )
+
+
+def _result(summary: bytes) -> LoadResult | None:
+    try:
+        return read_bytes(summary) if summary else None
+    except NoResultError:
+        return None
 
 
 def _unseen(why: Why, reason: str, params: Mapping[str, str]) -> Unseen:

@@ -14,7 +14,7 @@ from mcp_server.told import run_row
 from monitor.compare import relative
 from monitor.domain.check import Status
 from monitor.domain.load_test import LoadTestRun
-from monitor.store.reads_history import load_tests
+from monitor.store.load_tests import load_tests
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _STATUS = {"passed": Status.OK, "failed": Status.CRIT, "invalid": Status.UNKNOWN}

@@ -7,13 +7,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from monitor.domain.load_result import LoadResult
+
+RUNNING, PASSED, FAILED, INVALID = "running", "passed", "failed", "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A reason why a run measured nothing, or is not like another one: a code and its figures."""
+
+    code: str
+    params: Mapping[str, str | int | float | None] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadTestRun:
     """One run of k6. `state`: running, passed, failed (a threshold was crossed) or invalid.
 
-    `figures` are the numbers that are compared (http_req_duration p95 in ms, requests per
-    second, failed share, dropped iterations, ...); `summary` is k6's own JSON.
+    `figures` are the few numbers that a run is told by (http_req_duration p95 in ms, requests
+    per second, failed share, dropped iterations, ...), empty for an invalid run; `result` is all
+    that k6 told. `doubts` say why a run is invalid, the gravest first; its code is `reason`.
+    `options`: what was asked for (rate, seconds, vus, as far as known). `host`: how busy the
+    machine of k6 was. `origin`: run, or import (of `file`). `raw` is the result as k6 wrote it,
+    only on the way into the store. `log` is the end of k6's log, of an invalid run.
     """
 
     scenario: str
@@ -24,4 +40,25 @@ class LoadTestRun:
     exit_code: int | None = None
     reason: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    log: str = ""
+    id: int | None = None
+    doubts: tuple[Doubt, ...] = ()
+    result: LoadResult | None = None
+    script_hash: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    k6_version: str = ""
+    host: Mapping[str, float] = field(default_factory=dict)
+    origin: str = "run"
+    file: str = ""
+    content_hash: str = ""
+    raw: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it measured what it was to measure, be it good or bad."""
+        return self.state in (PASSED, FAILED)
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What runs must have in common to be told side by side: scenario and target."""
+        return self.scenario, self.target

@@ -16,6 +16,7 @@ from monitor.store.tables import to_micros
 
 _PAUSE_SECONDS = 0.002  # between two steps, so that whoever waits gets the turn
 _VACUUM_PAGES = 200
+_SMALL_FILE_BYTES = 65_536  # a summary of k6 stays as long as its run, single samples do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,10 @@ def prune(
     step_rows: int = 500,
     budget: timedelta = timedelta(minutes=5),
 ) -> Pruned:
-    """Delete readings, unchanged snapshots and job runs after `raw_days`, the rest after years.
+    """Delete what is many after `raw_days`: readings, unchanged snapshots, job runs, large files.
 
-    Kept for years: histograms, pass counts, and each snapshot whose status was another than the
-    one before it.
+    Kept for years is the rest: histograms, pass counts, each snapshot whose status was another
+    than the one before it, incidents, load tests.
     """
     deadline = time.monotonic() + budget.total_seconds()
     raw = _whole_hour(now - timedelta(days=raw_days))
@@ -108,6 +109,14 @@ def _steps(store: Store, raw: datetime, history: datetime, step_rows: int) -> It
         " slot_at < (SELECT max(slot_at) FROM job_runs AS l WHERE l.job = r.job) LIMIT ?",
         "DELETE FROM job_runs WHERE job = ? AND slot_at = ?",
         (to_micros(raw), step_rows),
+    )
+    yield from _until_none(
+        store,
+        "load_test_files",
+        "SELECT f.load_test_id FROM load_test_files AS f JOIN load_tests AS t"
+        " ON t.id = f.load_test_id WHERE t.started_at < ? AND length(f.content) > ? LIMIT ?",
+        "DELETE FROM load_test_files WHERE load_test_id = ?",
+        (to_micros(raw), _SMALL_FILE_BYTES, step_rows),
     )
     old = int(history.timestamp()) // HOUR * HOUR
     yield from _histograms(store, old, step_rows)

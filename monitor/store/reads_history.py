@@ -1,4 +1,4 @@
-"""Reads of what was seen: snapshots with their findings, pass counts, load tests."""
+"""Reads of what was seen: snapshots with their findings, pass counts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Sighting, Status
-from monitor.domain.load_test import LoadTestRun
-from monitor.store.alerts import all_live_alerts, time_of
+from monitor.store.alerts import all_live_alerts
 from monitor.store.rollup import HOUR
 from monitor.store.tables import from_micros, to_micros
 from monitor.store.writes import to_json
@@ -110,11 +109,6 @@ _KEPT = (
     " WHERE start >= ? AND start < ?) <= (SELECT count(*) FROM snapshots"
     " WHERE at >= ? AND at < ? AND slot_at >= ? AND slot_at < ?)"
 )
-_LOAD_TESTS = (
-    "SELECT scenario, target, started_at, ended_at, state, exit_code, reason, figures, summary"
-    " FROM load_tests WHERE started_at >= ? AND started_at < ? AND (? = '' OR scenario = ?)"
-    " ORDER BY started_at DESC, id DESC LIMIT ?"
-)
 
 
 def snapshots(
@@ -184,14 +178,6 @@ def is_kept_whole(tx: Connection, start: datetime, end: datetime) -> bool:
     return bool(tx.exec_driver_sql(_KEPT, row).scalar_one())
 
 
-def load_tests(
-    tx: Connection, start: datetime, end: datetime, scenario: str = "", limit: int = 10
-) -> list[LoadTestRun]:
-    """The runs that started in a span, newest first, of one scenario or all."""
-    row = (to_micros(start), to_micros(end), scenario, scenario, limit)
-    return [_load_test_of(found) for found in tx.exec_driver_sql(_LOAD_TESTS, row)]
-
-
 def _with_findings(tx: Connection, rows: Iterable[Sequence[Any]]) -> list[Snapshot]:
     found = [tuple(row) for row in rows]
     findings: dict[int, list[Finding]] = {}
@@ -223,17 +209,3 @@ def _sightings(snapshot: Snapshot, alerts: dict[tuple[str, str], Alert]) -> Iter
 
 def _next_hour(at: datetime) -> int:
     return -(-to_micros(at) // (HOUR * 1_000_000)) * HOUR
-
-
-def _load_test_of(row: Sequence[Any]) -> LoadTestRun:
-    return LoadTestRun(
-        scenario=row[0],
-        target=row[1],
-        started_at=from_micros(row[2]),
-        ended_at=time_of(row[3]),
-        state=row[4],
-        exit_code=row[5],
-        reason=row[6],
-        figures=json.loads(row[7]),
-        summary=json.loads(row[8]),
-    )

@@ -272,10 +272,21 @@ class NoteRow(SQLModel, table=True):
 
 
 class LoadTestRow(SQLModel, table=True):
-    """A run of k6: its outcome and its summary as k6 wrote it."""
+    """A run of k6 (domain.load_test.LoadTestRun): its outcome, and all that k6 told about it.
+
+    `summary` holds what only the log told, and in rows from before revision 0003 k6's own JSON.
+    """
 
     __tablename__ = "load_tests"
-    __table_args__ = (Index("ix_load_tests_started_at", "started_at"),)
+    __table_args__ = (
+        Index("ix_load_tests_started_at", "started_at"),
+        Index(
+            "ix_load_tests_content",
+            "content_hash",
+            unique=True,
+            sqlite_where=Column("content_hash") != "",
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True)
     scenario: str
     target: str
@@ -286,6 +297,26 @@ class LoadTestRow(SQLModel, table=True):
     reason: str = ""
     figures: dict[str, Any] = _json()
     summary: dict[str, Any] = _json()
+    origin: str = "run"  # run, import
+    file: str = ""
+    content_hash: str = ""
+    script_hash: str = ""
+    k6_version: str = ""
+    options: dict[str, Any] = _json()
+    host: dict[str, Any] = _json()
+    doubts: list[Any] = _json()
+    result: dict[str, Any] = _json()
+
+
+class LoadTestFileRow(SQLModel, table=True):
+    """A run's result as k6 wrote it, compressed with zlib; `size_bytes` before that."""
+
+    __tablename__ = "load_test_files"
+    load_test_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("load_tests.id", ondelete="CASCADE"), primary_key=True)
+    )
+    size_bytes: int
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class JobRunRow(SQLModel, table=True):

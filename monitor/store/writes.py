@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from monitor.domain.check import Memory, Verdict
-from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import Kind, increase, spec_of
 from monitor.store.rollup import DAY, HOUR, one
 from monitor.store.tables import to_micros
@@ -79,10 +78,6 @@ _HISTOGRAM = (
     " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1,"
     " total = total + excluded.total, buckets = merge_buckets(buckets, excluded.buckets)"
 )
-_LOAD_TEST = (
-    "INSERT INTO load_tests (scenario, target, started_at, ended_at, state, exit_code, reason,"
-    " figures, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 def record_pass(tx: Connection, record: PassRecord) -> int:
@@ -101,8 +96,6 @@ def record_pass(tx: Connection, record: PassRecord) -> int:
         _readings(tx, record, at)
     _count(tx, record)
     remember(tx, record.check, record.memory)
-    if record.verdict.load_test is not None:
-        _load_test(tx, record.verdict.load_test)
     return snapshot_id
 
 
@@ -205,14 +198,3 @@ def _series(
     for name in found.keys() - known.keys():
         known[name] = (int(tx.exec_driver_sql(_NEW_SERIES, (check, name)).lastrowid), None)
     return known
-
-
-def _load_test(tx: Connection, run: LoadTestRun) -> None:
-    ended_at = None if run.ended_at is None else to_micros(run.ended_at)
-    tx.exec_driver_sql(
-        _LOAD_TEST,
-        (
-            *(run.scenario, run.target, to_micros(run.started_at), ended_at, run.state),
-            *(run.exit_code, run.reason, to_json(dict(run.figures)), to_json(dict(run.summary))),
-        ),
-    )
