@@ -29,6 +29,7 @@ from monitor.store.alerts import save_alerts
 from monitor.store.database import Store
 from monitor.store.incidents import save_incidents
 from monitor.store.job_runs import JobRun, record_run
+from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
 from monitor.store.writes import PassRecord, record_pass
 
@@ -346,9 +347,8 @@ def test_the_last_load_test_stands_beside_the_one_before(tmp_path: Path) -> None
     for days, scenario, p95 in ((9, "full", 100.0), (5, "other", 1.0), (2, "full", 150.0)):
         at = NOW - timedelta(days=days)
         run = LoadTestRun(scenario, "http://x", at, at, "passed", figures={"p95_ms": p95})
-        verdict = Verdict(Status.OK, load_test=run)
         with store.write() as tx:
-            record_pass(tx, PassRecord("load_test", at, at, 5.0, verdict, {}, 0))
+            save_run(tx, run)
     report = daily(store)
     assert report.load_test is not None
     assert report.load_test.figures == {"p95_ms": 150.0}
