@@ -146,7 +146,7 @@ def test_the_upgrade_keeps_the_runs_of_earlier_versions(tmp_path):
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as tx:
         config.attributes["connection"] = tx
-        command.downgrade(config, "0002")
+        command.downgrade(config, "0003")
     engine.dispose()
     told = {"p95_ms": 120.0, "median_ms": 40.0, "failed_percent": 2.5, "iterations": 9.0}
     with closing(sqlite3.connect(path)) as old:

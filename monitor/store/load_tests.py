@@ -171,7 +171,7 @@ _PLAIN = (
 
 
 def _doubts_of(told: Mapping[str, Any]) -> tuple[Doubt, ...]:
-    """Rows from before revision 0003 know one reason only."""
+    """Rows from before revision 0004 know one reason only."""
     found = load_plain.doubts_from_plain(json.loads(told["doubts"]))
     if not found and told["state"] == INVALID and told["reason"]:
         return (Doubt(told["reason"]),)

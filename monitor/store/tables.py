@@ -274,7 +274,7 @@ class NoteRow(SQLModel, table=True):
 class LoadTestRow(SQLModel, table=True):
     """A run of k6 (domain.load_test.LoadTestRun): its outcome, and all that k6 told about it.
 
-    `summary` holds what only the log told, and in rows from before revision 0003 k6's own JSON.
+    `summary` holds what only the log told, and in rows from before revision 0004 k6's own JSON.
     """
 
     __tablename__ = "load_tests"
