@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import (
     SKETCH_RELATIVE_ERROR,
@@ -27,6 +26,9 @@ from monitor.store.reads_history import PassCounts, pass_counts
 from monitor.store.reads_mcp import Known, known_stretches
 from monitor.store.reads_metrics import series_names
 from monitor.store.summaries import summaries
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 EVENTS_MAX = 100
 _HOUR = timedelta(hours=1)

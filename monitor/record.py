@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
 from monitor.domain import alert as alerts
 from monitor.domain import incident as incidents
 from monitor.domain.alert import Alert, Phase, Transition
@@ -24,6 +22,8 @@ from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import Message, add_notifications
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from monitor.run_check import Observed, Planned
 
 

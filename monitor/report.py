@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
@@ -23,6 +22,9 @@ from monitor.store.reads_history import (
     pass_counts,
     rhythms,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 DAYS = {"daily": 1, "weekly": 7}
 _ROWS_MAX = 10_000

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import Comparison, Summary
 from monitor.domain.metrics import METRICS, MetricSpec, Worse, spec_of
 from monitor.domain.report import Drift, Figure
 from monitor.store.summaries import summaries
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Key = tuple[str, str]  # check, series
 STATISTICS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -156,6 +157,19 @@ def test_a_bug_says_nothing_about_the_platform(app, monkeypatch, caplog):
     said = refused(app, "check_all_services")
     assert "says nothing about the platform" in said and "s3cret" not in said
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_listing_the_tools_loads_no_driver_and_no_database():
+    """What a client waits for at the start is mcp itself and little else."""
+    heavy = ("sqlalchemy", "sqlmodel", "alembic", "httpx", "apscheduler", "redis", "pymysql")
+    heavy += ("confluent_kafka", "slack_sdk", "typer", "rich", "k6", "prometheus_client")
+    code = (
+        "import sys; from mcp_server.toolsets import all_offers; import mcp_server.server;"
+        f"all_offers(); print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    root = Path(__file__).parent.parent
+    run = [sys.executable, "-c", code]
+    assert subprocess.check_output(run, text=True, cwd=root).strip() == "[]"
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

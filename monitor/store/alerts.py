@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Status
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 ALERT_COLUMNS = (
     'id, "check", code, subject, phase, status, since, last_seen_at,'

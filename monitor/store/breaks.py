@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.breaks import AgeBucket, OpenBreak, ageing
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _OPEN = (
     "SELECT id, shard, invariant, key, amount_krw, last_seen_at FROM breaks"

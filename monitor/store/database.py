@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, Any
 
 from monitor.resources import folder
 from monitor.store.rollup import merge
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 _APPLICATION_ID = 0x70617970  # "payp", in the header of the file
 _BUSY_SECONDS = 10
@@ -136,6 +136,8 @@ def _upgrade(store: Store) -> None:
 
 
 def _engine(path: Path, durable: bool) -> Engine:
+    from sqlalchemy import URL, create_engine, event  # noqa: PLC0415  (slow; not to list tools)
+
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _BUSY_SECONDS},
@@ -173,6 +175,8 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:

@@ -6,16 +6,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
 from monitor.domain.incident import Change, Incident, Silence
 from monitor.store.alerts import micros_of, time_of
 from monitor.store.database import Store
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 INCIDENT_COLUMNS = (
     "id, root, status, opened_at, ended_at, closed, told, told_members, told_root, told_at,"

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.store.database import Store
 from monitor.store.rollup import HOUR
-from monitor.store.tables import to_micros
+from monitor.store.times import to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _PAUSE_SECONDS = 0.002  # between two steps, so that whoever waits gets the turn
 _VACUUM_PAGES = 200

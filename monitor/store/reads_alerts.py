@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.incident import Incident
 from monitor.store.alerts import ALERT_COLUMNS, alert_of, alerts_by_id
 from monitor.store.incidents import INCIDENT_COLUMNS, incident_of
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Sighting, Status
 from monitor.store.alerts import all_live_alerts
 from monitor.store.rollup import HOUR
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)

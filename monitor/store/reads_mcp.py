@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import quantile
 from monitor.store.reads_metrics import History, Point, metric_history
 from monitor.store.rollup import DAY, HOUR, merge_all
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import quantile
 from monitor.store.rollup import DAY, HOUR, merge_all
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)

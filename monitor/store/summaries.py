@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import Summary, quantile
 from monitor.store.rollup import DAY, HOUR, bucket, merge_all
-from monitor.store.tables import to_micros
+from monitor.store.times import to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _HOUR_US, _DAY_US = HOUR * 1_000_000, DAY * 1_000_000
 _HISTOGRAMS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
 
+from monitor.store.times import from_micros, to_micros
+
 
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time, stored as microseconds since 1970: sorts, compares and stays exact."""
@@ -35,22 +37,6 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Microseconds to aware UTC."""
         return None if value is None else from_micros(value)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since 1970 of an aware time."""
-    if at.tzinfo is None:
-        raise ValueError(f"a time without a zone cannot be stored: {at!r}")
-    delta = at - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def from_micros(micros: int) -> datetime:
-    """The aware UTC time behind microseconds since 1970."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
 
 
 def _time(**kw: Any) -> Any:

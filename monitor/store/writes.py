@@ -10,14 +10,15 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Memory, Verdict
 from monitor.domain.metrics import Kind, increase, spec_of
 from monitor.store.rollup import DAY, HOUR, one
-from monitor.store.tables import to_micros
+from monitor.store.times import to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _HOUR_MICROS = HOUR * 1_000_000
 
