@@ -7,16 +7,17 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain import load_plain
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
 from monitor.store.alerts import time_of
 from monitor.store.database import Store
-from monitor.store.tables import from_micros, to_micros
+from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 FILE_BYTES_MAX = 8_000_000  # compressed; what is larger is not kept
 _LEVEL = 6
