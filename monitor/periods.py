@@ -37,16 +37,16 @@ PERIODS = (
 def period(name: str, now: datetime, zone: tzinfo) -> Span:
     """The span behind a name; `last_7_days` and its like are local days back from now."""
     today = _midnight(now, zone)
-    monday = _back(today, today.astimezone(zone).weekday(), zone)
+    monday = days_before(today, today.astimezone(zone).weekday(), zone)
     spans = {
         "last_hour": lambda: (now - timedelta(hours=1), now),
-        "last_24_hours": lambda: (_back(now, 1, zone), now),
-        "last_7_days": lambda: (_back(now, 7, zone), now),
-        "last_30_days": lambda: (_back(now, 30, zone), now),
+        "last_24_hours": lambda: (days_before(now, 1, zone), now),
+        "last_7_days": lambda: (days_before(now, 7, zone), now),
+        "last_30_days": lambda: (days_before(now, 30, zone), now),
         "today": lambda: (today, now),
-        "yesterday": lambda: (_back(today, 1, zone), today),
+        "yesterday": lambda: (days_before(today, 1, zone), today),
         "this_week": lambda: (monday, now),
-        "last_week": lambda: (_back(monday, 7, zone), monday),
+        "last_week": lambda: (days_before(monday, 7, zone), monday),
     }
     return Span(*spans[name]())
 
@@ -56,7 +56,7 @@ def shifted(span: Span, against: str, zone: tzinfo) -> Span:
     unit = {"day": 1, "week": 7}[against]
     local = _wall(span.end, zone) - _wall(span.start, zone)
     days = unit * max(ceil(local / (unit * _DAY)), 1)
-    return Span(_back(span.start, days, zone), _back(span.end, days, zone))
+    return Span(days_before(span.start, days, zone), days_before(span.end, days, zone))
 
 
 def instant(text: str, zone: tzinfo) -> datetime:
@@ -65,7 +65,7 @@ def instant(text: str, zone: tzinfo) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _back(at: datetime, days: int, zone: tzinfo) -> datetime:
+def days_before(at: datetime, days: int, zone: tzinfo) -> datetime:
     """The same time on the clock so many local days before."""
     local = at.astimezone(zone)
     earlier = (local.replace(tzinfo=None) - days * _DAY).replace(tzinfo=zone, fold=local.fold)

@@ -40,6 +40,7 @@ OURS = {
         "mcp_server",
         "monitor",
         "checks.sources.facts",
+        "checks.sources.facts_payments",
         "-monitor.store.tables",
         "-monitor.store.writes",
         "-monitor.notifiers",

@@ -414,7 +414,7 @@ def test_payments_and_entries_and_the_platforms_own_words_are_read():
             "database/reconciliation": books,
         }
     )
-    (row,) = source.payments("refund")
+    (row,) = source.listed_payments("refund")
     assert (row.state, row.requested_at.tzinfo) == ("REFUNDED", UTC)
     (line,) = source.ledger(payment_id=3)
     assert line.amount_krw == 50000

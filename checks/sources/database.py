@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from checks.sources import database_figures as figures
 from checks.sources.database_across import across
 from checks.sources.database_books import Window, examine
+from checks.sources.database_questions import Questions
 from checks.sources.database_shard import Shard, Snapshot
 from checks.sources.database_sweep import sweep
 from checks.sources.facts import (
@@ -31,7 +32,7 @@ T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
 
 
-class Database:
+class Database(Questions):
     """The shards, by name. Implements DatabaseSource; safe to use from several threads.
 
     `zone` is where a "today" begins; the retry limits are the platform's own.

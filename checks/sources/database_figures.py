@@ -93,6 +93,21 @@ def _publish_lag(snapshot: Snapshot, now: datetime) -> float | None:
     return waits[len(waits) * 95 // 100] if len(waits) >= _PUBLISHED_MIN else None
 
 
+def outbox_late(snapshot: Snapshot, now: datetime, before: datetime) -> Fact[OutboxState]:
+    """What waits in the outbox since before a time."""
+    late = _O.created_at <= BEFORE
+    waiting, oldest = _WAITING.where(late), _OLDEST.where(late)
+    if missing := snapshot.lacks(waiting, oldest):
+        return snapshot.unseen_columns(missing)
+    params = {"before": naive_utc(before)}
+    row = snapshot.rows(waiting, params)[0]
+    if not row.waiting:
+        return OutboxState(snapshot.shard, 0, 0.0, None)
+    age = max(0.0, (now - aware_utc(row.oldest_at)).total_seconds())
+    rows = snapshot.rows(oldest, {**params, "rows": _OLDEST_SHOWN})
+    return OutboxState(snapshot.shard, row.waiting, age, None, tuple(map(_event, rows)))
+
+
 def _event(row: Row[Any]) -> Params:
     return {
         "event_id": row.event_id,

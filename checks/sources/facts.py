@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_instances import Connections, Pool, Target
+from checks.sources.facts_payments import PaymentsSource
 from checks.sources.prometheus_facts import Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
@@ -357,7 +358,7 @@ class RedisSource(Protocol):
     def cached_key(self, key: str) -> Fact[CachedKey]: ...
 
 
-class DatabaseSource(Protocol):
+class DatabaseSource(PaymentsSource, Protocol):
     """The shards' books. Answers come shard by shard: a shard that is down hides only itself."""
 
     def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]: ...

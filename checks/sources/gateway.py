@@ -8,14 +8,14 @@ from checks.sources.facts import Breaker, Fact
 from checks.sources.facts_instances import Connections
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_breakers import BreakerReads, breakers_of
-from checks.sources.gateway_database import DatabaseReads
 from checks.sources.gateway_kafka import KafkaReads
 from checks.sources.gateway_load_tests import LoadTestReads
+from checks.sources.gateway_questions import QuestionReads
 from checks.sources.gateway_redis import RedisReads
 from checks.sources.http import Wire
 
 
-class Gateway(KafkaReads, RedisReads, DatabaseReads, BreakerReads, LoadTestReads):
+class Gateway(KafkaReads, RedisReads, QuestionReads, BreakerReads, LoadTestReads):
     """Answers as every source of facts.py over one wire (services.py adds the health of each)."""
 
     def __init__(self, wire: Wire) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import floor
 from typing import Any
 
 from checks.sources.facts import (
@@ -31,6 +32,7 @@ from checks.sources.gateway_shards import book_counts, shard_facts
 from monitor.domain.check import Params
 
 _OUTBOX_BYTES_MAX = 32_000_000  # the platform sets no limit, and an outage fills the list
+_ROWS_BYTES_MAX = 4_000_000
 _OLDEST_SHOWN = 5
 
 
@@ -55,12 +57,19 @@ class DatabaseReads:
 
     def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]:
         """What waits in the outbox, not told apart by shard; and the shards not looked at."""
+        return self._outbox(now, 0)
+
+    def outbox_late(self, now: datetime, before: datetime) -> tuple[Fact[OutboxState], ...]:
+        """What waits in the outbox for so many whole minutes, as the platform counts them."""
+        return self._outbox(now, max(0, floor((now - before).total_seconds() / 60)))
+
+    def _outbox(self, now: datetime, minutes: int) -> tuple[Fact[OutboxState], ...]:
         path = "/monitoring/database/outbox"
         waiting = self._ask(
             "database",
             path,
             lambda f: _outbox(f, now),
-            {"maxAgeMinutes": 0},
+            {"maxAgeMinutes": minutes},
             bytes_max=_OUTBOX_BYTES_MAX,
         )
         if isinstance(waiting, Unseen):
@@ -103,10 +112,16 @@ class DatabaseReads:
         """The platform's own comparison, for what it is worth."""
         return self._ask("database", "/monitoring/database/reconciliation", _reconciliation)
 
-    def payments(self, words: str, limit: int = 10) -> Fact[tuple[PaymentRow, ...]]:
+    def listed_payments(self, words: str, limit: int = 10) -> Fact[tuple[PaymentRow, ...]]:
         """Payments by the platform's filter words; unknown words list everything."""
         path = "/monitoring/database/payments"
-        return self._ask("database", path, _payments, {"filter": words, "limit": limit})
+        return self._ask(
+            "database",
+            path,
+            _payments,
+            {"filter": words, "limit": limit},
+            bytes_max=_ROWS_BYTES_MAX,
+        )
 
     def ledger(
         self, payment_id: int | None = None, merchant_id: str | None = None
