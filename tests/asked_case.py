@@ -17,9 +17,7 @@ from monitor.app import App
 SEOUL = ZoneInfo("Asia/Seoul")
 
 
-def app_over(
-    folder: Path, urls: Mapping[str, str], language: str = "en", **platform: Any
-) -> App:
+def app_over(folder: Path, urls: Mapping[str, str], language: str = "en", **platform: Any) -> App:
     """An app at books.NOW whose database are these shards."""
     app = app_with(folder, {"services": found()}, language)
     app.clock = lambda: books.NOW

@@ -15,7 +15,8 @@ from mcp import Client
 from mcp.types import ElicitResult
 from store_case import fresh_store
 
-from checks.sources.facts import PaymentStatistics, StatusCount
+from checks.sources.facts import PaymentStatistics, StatusCount, Unseen, Why
+from checks.sources.facts_payments import PaymentsSource
 from mcp_server.server import build_server
 from monitor.app import App, build
 from monitor.config import parse
@@ -23,6 +24,25 @@ from monitor.domain.check import Check, Finding, Verdict
 
 NOW = datetime.fromisoformat("2026-11-22T05:30:00+00:00")
 STATISTICS = PaymentStatistics("today", 1234, 123_456_000, (StatusCount("CAPTURED", 1200),))
+
+
+class NoRows:
+    """A database that tells today's figures, and no single rows."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in dir(PaymentsSource):
+            raise AttributeError(name)
+        unseen = Unseen("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
+        many = {"shard_names": (), "shared_keys": unseen, "statistics_between": (("", unseen),)}
+        return lambda *args: many.get(name, (unseen,))
+
+    def statistics(self, time_range: str, now: datetime) -> PaymentStatistics:
+        """The same for every range."""
+        return STATISTICS
+
+    def work(self, kind: str, now: datetime) -> Unseen:
+        """Not seen."""
+        return Unseen("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
 
 
 @dataclass(frozen=True)
@@ -48,8 +68,7 @@ def app_with(
         name: replace(planned, check=_check(name, verdict)) for name, verdict in verdicts.items()
     }
     app.checks = checks | {"diagnose_issues": app.checks["diagnose_issues"]}
-    database = SimpleNamespace(statistics=lambda time_range, now: STATISTICS)
-    app.runner.platform = SimpleNamespace(database=database)
+    app.runner.platform = SimpleNamespace(database=NoRows())
     return app
 
 

@@ -71,7 +71,7 @@ class QuestionReads(DatabaseReads):
         rows = [e for e in rows if _is_within(e.occurred_at, wanted.start, wanted.end)]
         whole = len(found) < _ENTRIES_MAX
         lacks = () if whole else (_beyond(len(found)),)
-        totals = _sums((e.kind, e.amount_krw) for e in rows) if whole else lacks[0]
+        totals = _sums((e.kind, e.amount_krw) for e in rows) if whole else _beyond(len(found))
         shown = tuple(rows[: wanted.limit]) if wanted.lists else ()
         page = EntryPage("", shown, len(rows) > wanted.limit, totals, lacks)
         return page, *self._shards_unseen()

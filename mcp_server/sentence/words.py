@@ -262,7 +262,7 @@ def _entries() -> dict[str, Meaning]:
         found |= dict.fromkeys((*word.english, *word.korean), meaning)
     for tool, word in ELSEWHERE.items():
         found |= dict.fromkeys((*word.english, *word.korean), Meaning("elsewhere", tool))
-    return found | {status.lower(): Meaning("exact", status) for status in STATUSES}
+    return {status.lower(): Meaning("exact", status) for status in STATUSES} | found
 
 
 MEANINGS = _entries()

@@ -158,7 +158,7 @@ def _found(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "count": found["count"],
         "amount_krw": found["amount_krw"],
-        "status_count_krw_data": statuses,
+        "data_by_status": statuses,
     }
 
 

@@ -125,12 +125,12 @@ def _added(parts: Sequence[PaymentStatistics]) -> dict[str, Any]:
             row = merchants.setdefault(clean(str(top["merchant_id"]), 40), [0, 0])
             count = top.get("transaction_count", top.get("payments", 0))
             row[0], row[1] = row[0] + int(count or 0), row[1] + int(top["amount_krw"] or 0)
-    top = sorted(merchants.items(), key=lambda item: (-item[1][1], item[0]))
+    ranked = sorted(merchants.items(), key=lambda item: (-item[1][1], item[0]))
     return {
         "count": sum(part.count for part in parts),
         "amount_krw": sum(part.amount_krw for part in parts),
         "statuses": statuses,
-        "merchants": top[:_MERCHANTS_MAX],
+        "merchants": ranked[:_MERCHANTS_MAX],
         "failed": sum(statuses.get(status, [0])[0] for status in _FAILED),
     }
 
@@ -142,8 +142,8 @@ def _figures(whole: Mapping[str, Any]) -> dict[str, Any]:
         "amount_krw": amount,
         "average_krw": round(amount / count) if count else None,
         "failed_percent": percent(whole["failed"] / count) if count else None,
-        "status_count_krw_data": [[s, *row] for s, row in sorted(whole["statuses"].items())[:12]],
-        "merchant_count_krw_data": [[merchant, *row] for merchant, row in whole["merchants"]],
+        "data_by_status": [[s, *row] for s, row in sorted(whole["statuses"].items())[:12]],
+        "data_top_merchants": [[merchant, *row] for merchant, row in whole["merchants"]],
     }
 
 
