@@ -165,12 +165,13 @@ def version(
 
 def _groups() -> None:
     """Hang in the groups of commands."""
-    from monitor import cli_alerts, cli_config, cli_db, cli_demo
+    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest
 
     main.add_typer(cli_alerts.commands, name="alerts")
     main.add_typer(cli_config.commands, name="config")
     main.add_typer(cli_db.commands, name="db")
     main.add_typer(cli_demo.commands, name="demo")
+    main.add_typer(cli_loadtest.commands, name="loadtest")
 
 
 _groups()

@@ -1,0 +1,201 @@
+"""Commands on load tests: read results of k6, list and show runs, compare them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli_common import ConfigOption, fail, opened
+
+commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ScenarioOption = Annotated[str, typer.Option(help="Only runs of this scenario.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)]
+
+
+@commands.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Results of k6 of any shape, or folders.")],
+    scenario: Annotated[str, typer.Option(help="What they are runs of [from the name].")] = "",
+    target: Annotated[str, typer.Option(help="What they were run against.")] = "",
+    at: Annotated[
+        str, typer.Option(help="When, for files that do not tell: 2026-11-22T04:00")
+    ] = "",
+    every: Annotated[str, typer.Option(help="How far apart those files are: 7d, 1h, 30m")] = "1m",
+    mtime: Annotated[bool, typer.Option("--mtime", help="Take the files' own time.")] = False,
+    exit_code: Annotated[int | None, typer.Option(help="What k6 ended with, if known.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Read results of k6 into the history. What is no result is named and left alone."""
+    from monitor.cli_alerts import span_of
+    from monitor.cli_loadtest_import import Order, import_files, parsed_time
+    from monitor.cli_loadtest_told import import_json, import_lines, import_total
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        time = parsed_time(at, settings.zone) if at else None
+        if at and time is None:
+            fail(f"--at {at!r}: a time such as 2026-11-22T04:00 is expected")
+        order = Order(settings.zone, scenario, target, time, span_of(every), mtime, exit_code)
+        words = Words(settings.language, settings.zone)
+        outcomes = []
+        for outcome in import_files(store, paths, order):
+            outcomes.append(outcome)
+            if as_json:
+                typer.echo(json.dumps(import_json(outcome, words), ensure_ascii=False))
+            else:
+                typer.echo("\n".join(import_lines(outcome, words)))
+    if not as_json:
+        typer.echo("\n".join(import_total(outcomes, words)))
+    raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
+
+
+@commands.command("list")
+def list_(
+    scenario: ScenarioOption = "",
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """The last runs, newest first."""
+    from monitor.load_verdicts import judged_runs
+    from monitor.show_load import list_lines
+    from monitor.show_load_json import judged_json
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        with store.read() as tx:
+            runs = judged_runs(tx, _soon(), scenario, limit)
+        words = Words(settings.language, settings.zone)
+        if as_json:
+            typer.echo(json.dumps([judged_json(run) for run in runs], ensure_ascii=False))
+        elif runs:
+            typer.echo("\n".join(list_lines(runs, words)))
+        else:
+            typer.echo(words.say("loadtest.none"))
+
+
+@commands.command()
+def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """One run whole: what it measured, and how it stands against those before it."""
+    from monitor.load_platform import platform_during
+    from monitor.load_verdicts import judged_run
+    from monitor.show_load import run_lines
+    from monitor.show_load_json import judged_json, platform_json
+    from monitor.show_load_platform import platform_lines
+    from monitor.store.load_tests import raw_file
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        words = Words(settings.language, settings.zone)
+        with store.read() as tx:
+            judged = judged_run(tx, number)
+            if judged is None:
+                fail(words.say("loadtest.not_there", number=number))
+            kept = raw_file(tx, number)
+            meanwhile = platform_during(tx, judged.run, datetime.now(UTC))
+    if as_json:
+        found = judged_json(judged, whole=True) | {"platform": platform_json(meanwhile)}
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    lines = run_lines(judged, words, None if kept is None else len(kept))
+    typer.echo("\n".join([*lines, *platform_lines(meanwhile, words)]))
+
+
+@commands.command()
+def diff(
+    before: Annotated[int, typer.Argument(help="The number of the earlier run.")],
+    now: Annotated[int, typer.Argument(help="The number of the later run.")],
+    everything: Annotated[bool, typer.Option("--all", help="Every metric and statistic.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """One run against another. Exit code 1 if they cannot be compared."""
+    from monitor.domain.load_validity import differences
+    from monitor.show_load_diff import diff_lines
+    from monitor.show_load_json import diff_json
+    from monitor.store.load_tests import load_test
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        words = Words(settings.language, settings.zone)
+        with store.read() as tx:
+            pair = [load_test(tx, each) for each in (before, now)]
+    for number, run in zip((before, now), pair, strict=True):
+        if run is None:
+            fail(words.say("loadtest.not_there", number=number))
+    old, new = (run for run in pair if run is not None)
+    if as_json:
+        typer.echo(json.dumps(diff_json(new, old, everything), ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(diff_lines(new, old, words, everything)))
+    is_fair = old.is_valid and new.is_valid and not differences(new, old)
+    raise typer.Exit(0 if is_fair else 1)
+
+
+@commands.command()
+def trend(
+    metric: Annotated[str, typer.Argument(help="As in k6: http_req_duration{name:authorize}")],
+    statistic: Annotated[str, typer.Option("--statistic", "-s", help="p(95), med, rate")] = "",
+    scenario: ScenarioOption = "",
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """A value over the last runs, with what is said of it each time."""
+    from monitor.load_verdicts import judged_runs
+    from monitor.show_load_diff import trend_lines, usual_statistic
+    from monitor.show_load_json import trend_json
+    from monitor.words import Words
+
+    with opened(config) as (settings, store), store.read() as tx:
+        runs = judged_runs(tx, _soon(), scenario, limit)[::-1]
+        words = Words(settings.language, settings.zone)
+    wanted = statistic or usual_statistic(runs, metric)
+    if as_json:
+        typer.echo(json.dumps(trend_json(runs, metric, wanted), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(trend_lines(runs, metric, wanted, words)))
+
+
+@commands.command()
+def export(
+    numbers: Annotated[list[int] | None, typer.Argument(help="The runs; all if none.")] = None,
+    format: Annotated[
+        str, typer.Option(help="json, csv, or raw: the file as k6 wrote it")
+    ] = "json",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file [to the screen].")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give runs away: every value of every run, or the file that k6 wrote."""
+    from monitor.show_load_json import exported
+    from monitor.words import Words
+
+    if format not in ("json", "csv", "raw"):
+        fail(f"--format {format!r}: json, csv or raw is expected")
+    with opened(config) as (settings, store), store.read() as tx:
+        words = Words(settings.language, settings.zone)
+        try:
+            content, count = exported(tx, numbers or [], format, _soon(), words)
+        except ValueError as error:
+            fail(str(error))
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        fail(f"{out}: {error.strerror}")
+    typer.echo(words.say("loadtest.exported", count=count, file=str(out)))
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(days=365 * 50)

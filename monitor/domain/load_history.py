@@ -1,0 +1,154 @@
+"""A run among the runs before it: which of them are like it, and how it stands against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from monitor.domain.detection import relative
+from monitor.domain.detection_runs import Rulings, judge_run
+from monitor.domain.load_result import COUNTER, RATE, TREND, LoadResult, Measure
+from monitor.domain.load_test import Doubt, LoadTestRun
+from monitor.domain.load_validity import differences
+from monitor.domain.metrics import Worse
+
+RECENT = 5
+MAIN = ("http_req_duration", "p(95)")
+_WORSE = {
+    "checks": Worse.LOWER,
+    "http_reqs": Worse.LOWER,
+    "iterations": Worse.LOWER,
+    "dropped_iterations": Worse.HIGHER,
+    "http_req_failed": Worse.HIGHER,
+    "payment_errors": Worse.HIGHER,
+    "pg_refused": Worse.HIGHER,
+}
+_TIMES = ("_duration", "_waiting", "_time", "_ms", "_blocked", "_connecting", "_receiving")
+
+Values = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a run is held against: `name` is last, recent (median of the last five) or best."""
+
+    name: str
+    values: Values
+    run: LoadTestRun | None = None
+    runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run with its verdicts; an invalid one has none.
+
+    `earlier`: the valid runs like it, oldest first. `last_differs`: why the run right before it
+    was none of them. `rulings`: metric -> statistic -> Ruling, named as in k6.
+    """
+
+    run: LoadTestRun
+    earlier: tuple[LoadTestRun, ...] = ()
+    last_differs: tuple[Doubt, ...] = ()
+    rulings: Rulings = field(default_factory=dict)
+    against: tuple[Against, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The whole in one word: the gravest that is said of the requests' times and failures."""
+        if not self.run.is_valid:
+            return self.run.state
+        said = {
+            ruling.word.value
+            for metric, statistics in self.rulings.items()
+            if metric.partition("{")[0] in ("http_req_duration", "http_req_failed", "checks")
+            for ruling in statistics.values()
+        }
+        order = ("regression", "improvement", "same")
+        return next((word for word in order if word in said), "not_enough_history")
+
+    def change(self, name: str, metric: str, statistic: str) -> float | None:
+        """How a value changed against the last, the recent or the best run, relatively."""
+        for each in self.against:
+            if each.name == name:
+                now = values_of(self.run.result).get(metric, {}).get(statistic)
+                return relative(now, each.values.get(metric, {}).get(statistic))
+        return None
+
+
+def judge(run: LoadTestRun, before: Sequence[LoadTestRun]) -> Judged:
+    """A run against those before it (oldest first), of which only the valid and like ones count."""
+    if not run.is_valid:
+        return Judged(run)
+    valid = [other for other in before if other.is_valid and other.result is not None]
+    same = [other for other in valid if other.kind == run.kind]
+    like = tuple(other for other in same if not differences(run, other))
+    last_differs = differences(run, same[-1]) if same and same[-1] not in like else ()
+    known = [values_of(other.result) for other in like]
+    rulings = judge_run(values_of(run.result), known)
+    return Judged(run, like, last_differs, rulings, _against(like))
+
+
+def judge_all(runs: Sequence[LoadTestRun]) -> list[Judged]:
+    """Each of some runs (oldest first) against those before it."""
+    return [judge(run, runs[:number]) for number, run in enumerate(runs)]
+
+
+def values_of(result: LoadResult | None) -> dict[str, dict[str, float]]:
+    """Metric -> statistic -> value, of all that can be compared."""
+    if result is None:
+        return {}
+    measured = (m for m in result.measures.values() if m.has_data and m.kind in _COMPARED)
+    return {m.name: {k: v for k, v in m.values.items() if k in _COMPARED[m.kind]
+                     or k.startswith("p(")} for m in measured}  # fmt: skip
+
+
+_COMPARED: Mapping[str, tuple[str, ...]] = {
+    TREND: ("avg", "min", "med", "max"),
+    RATE: ("rate",),
+    COUNTER: ("rate", "count"),
+}
+
+
+def _against(like: Sequence[LoadTestRun]) -> tuple[Against, ...]:
+    if not like:
+        return ()
+    last, recent = like[-1], like[-RECENT:]
+    found = [Against("last", values_of(last.result), last)]
+    found.append(
+        Against("recent", _medians([values_of(r.result) for r in recent]), None, len(recent))
+    )
+    metric, statistic = MAIN
+    timed = [r for r in like if statistic in values_of(r.result).get(metric, {})]
+    if timed:
+        best = min(timed, key=lambda r: values_of(r.result)[metric][statistic])
+        found.append(Against("best", values_of(best.result), best, len(timed)))
+    return tuple(found)
+
+
+def _medians(runs: Sequence[Values]) -> Values:
+    names = {(metric, s) for run in runs for metric, told in run.items() for s in told}
+    found: dict[str, dict[str, float]] = {}
+    for metric, statistic in names:
+        known = [run[metric][statistic] for run in runs if statistic in run.get(metric, {})]
+        found.setdefault(metric, {})[statistic] = median(known)
+    return found
+
+
+def worse_of(measure: Measure) -> Worse:
+    """Which direction of a metric is bad."""
+    if measure.base in _WORSE:
+        return _WORSE[measure.base]
+    return Worse.HIGHER if unit_of(measure, "avg") == "ms" else Worse.NEITHER
+
+
+def unit_of(measure: Measure, statistic: str) -> str:
+    """The unit of a statistic: ms, share (0 to 1), a second, or none."""
+    if measure.kind == RATE:
+        return "share" if statistic == "rate" else ""
+    if measure.kind == COUNTER:
+        return "per_second" if statistic == "rate" else ""
+    if measure.kind != TREND or statistic == "count":
+        return ""
+    is_time = measure.contains == "time" or measure.base.endswith(_TIMES)
+    return "ms" if is_time or measure.base.startswith("http_req_") else ""

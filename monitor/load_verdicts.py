@@ -1,0 +1,43 @@
+"""The one place that judges stored runs: commands, MCP and reports all ask here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from monitor.domain.load_history import Judged, judge
+from monitor.domain.load_test import RUNNING, LoadTestRun
+from monitor.store.load_tests import load_test, load_tests
+
+HISTORY_MAX = 60
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def judged_runs(
+    tx: Connection, until: datetime, scenario: str = "", limit: int = 10
+) -> list[Judged]:
+    """The last runs before a moment, newest first, each judged against those before it."""
+    wanted = load_tests(tx, _FIRST, until, scenario, limit)
+    before = {name: _before(tx, name, until, limit) for name in {run.scenario for run in wanted}}
+    return [judge(run, _earlier(before[run.scenario], run)) for run in wanted]
+
+
+def _before(tx: Connection, scenario: str, until: datetime, limit: int) -> list[LoadTestRun]:
+    """The runs of a scenario that any of the wanted ones may be judged by, oldest first."""
+    runs = load_tests(tx, _FIRST, until, scenario, limit + HISTORY_MAX)
+    return [run for run in reversed(runs) if run.state != RUNNING]
+
+
+def _earlier(runs: list[LoadTestRun], run: LoadTestRun) -> list[LoadTestRun]:
+    place = (run.started_at, run.id or 0)
+    return [r for r in runs if (r.started_at, r.id or 0) < place][-HISTORY_MAX:]
+
+
+def judged_run(tx: Connection, run_id: int) -> Judged | None:
+    """One run, judged against those before it."""
+    run = load_test(tx, run_id)
+    if run is None:
+        return None
+    runs = load_tests(tx, _FIRST, run.started_at, run.scenario, HISTORY_MAX)
+    return judge(run, [other for other in reversed(runs) if other.state != RUNNING])

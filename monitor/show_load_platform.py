@@ -1,0 +1,23 @@
+"""What the platform did during a load test, in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.load_platform import Meanwhile
+from monitor.render_filters import metric_value
+from monitor.show_columns import columns
+from monitor.words import Words
+
+
+def platform_lines(found: Sequence[Meanwhile], words: Words) -> list[str]:
+    """Each series with its worst value during the run and its usual one before."""
+    if not found:
+        return []
+    heads = [words.say(f"loadtest.{key}") for key in ("column_before", "column_worst")]
+    rows = [["", *heads]]
+    for each in found:
+        before = metric_value(each.before, each.unit, words.language)
+        worst = metric_value(each.worst, each.unit, words.language)
+        rows.append([f"  {words.series(each.series)}", before, worst])
+    return ["", words.say("loadtest.platform_title"), *columns(rows, "lrr")]
