@@ -165,13 +165,14 @@ def version(
 
 def _groups() -> None:
     """Hang in the groups of commands."""
-    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest
+    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest, cli_match
 
     main.add_typer(cli_alerts.commands, name="alerts")
     main.add_typer(cli_config.commands, name="config")
     main.add_typer(cli_db.commands, name="db")
     main.add_typer(cli_demo.commands, name="demo")
     main.add_typer(cli_loadtest.commands, name="loadtest")
+    main.command("match")(cli_match.match)
 
 
 _groups()

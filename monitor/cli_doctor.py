@@ -100,7 +100,7 @@ def _platform(config: Config, words: Words) -> Iterator[Finding]:
             if fact.part in told:
                 continue  # the way to several parts is one trouble
             told.add(fact.part)
-            reason = words.say(f"reason.{fact.reason}.text", part=fact.part, **fact.params)
+            reason = words.reason(fact.reason, {"part": fact.part, **fact.params})
             yield Finding("crit", "part_unseen", {"part": part, "reason": reason, **base})
         elif not fact.up:
             yield Finding("crit", "part_down", {"part": part, "detail": fact.detail})

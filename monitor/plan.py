@@ -30,9 +30,7 @@ def plan(config: Config) -> dict[str, Planned]:
 def _plan(check: Check, config: Config) -> Planned | None:
     section = config.check(check.name)
     options = options_of(check.options, section.options, f"checks.{check.name}.")
-    enabled = check.enabled if section.enabled is None else section.enabled
-    if enabled and getattr(options, "target", None) == "":
-        raise ConfigError(f"checks.{check.name}.target: an enabled {check.name} needs its target")
+    enabled = _enabled(check, section, options)
     planned = Planned(
         check=check,
         options=options,
@@ -44,6 +42,16 @@ def _plan(check: Check, config: Config) -> Planned | None:
         jitter_seconds=section.jitter_seconds,
     )
     return planned if enabled else None
+
+
+def _enabled(check: Check, section: CheckSection, options: Any) -> bool:
+    switched = bool(check.switched_by and getattr(options, check.switched_by))
+    enabled = check.enabled or switched if section.enabled is None else section.enabled
+    needed = check.switched_by or "target"
+    if enabled and getattr(options, needed, None) == "":
+        key = f"checks.{check.name}.{needed}"
+        raise ConfigError(f"{key}: an enabled {check.name} needs its {needed}")
+    return enabled
 
 
 def options_of(kind: type, values: Mapping[str, Any], prefix: str) -> Any:

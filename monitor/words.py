@@ -103,6 +103,15 @@ class Words:
         key = f"{table}.{code}"
         return self.say(key) if self.has(key) else str(clean(code))
 
+    def reason(self, reason: str, params: Mapping[str, Any]) -> str:
+        """Why something could not be seen."""
+        return self.say(f"reason.{reason}.text", **params, **self.line_reason(params))
+
+    def line_reason(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What is wrong with a line of a file, for a sentence around it."""
+        reason = params.get("line_reason")
+        return {"line_reason_text": self.say(f"pg_line.{reason}", **params)} if reason else {}
+
     def finding(self, finding: FindingLike, now: datetime | None = None) -> Sentence:
         """A finding in words; times on the local day of `now` are told without their date."""
         try:
@@ -149,7 +158,11 @@ class Words:
 
 
 def _blind(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"reason_text": words.say(f"reason.{params.get('reason')}.text", **params)}
+    return {"reason_text": words.reason(str(params.get("reason")), params)}
+
+
+def _lines_bad(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
+    return words.line_reason(params)
 
 
 def _books_broken(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,6 +208,7 @@ def _row(row: Params) -> _Row:
 
 _DERIVED = {
     "blind": _blind,
+    "pg_lines_bad": _lines_bad,
     "books_broken": _books_broken,
     "load_test_invalid": _load_test_invalid,
     "regression": _regression,

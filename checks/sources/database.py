@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from checks.sources import database_figures as figures
 from checks.sources.database_across import across
 from checks.sources.database_books import Window, examine
+from checks.sources.database_pg import Span, pg_records
 from checks.sources.database_questions import Questions
 from checks.sources.database_shard import Shard, Snapshot
 from checks.sources.database_sweep import sweep
@@ -27,6 +28,7 @@ from checks.sources.facts import (
 )
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_instances import Connections
+from checks.sources.facts_pg import Record
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -47,12 +49,14 @@ class Database(Questions):
         work_retries_max: int = 10,
         seconds_max: float = 10.0,
         sweep_seconds_max: float = 60.0,
+        file_seconds_max: float = 300.0,
     ) -> None:
         """`urls`: shard -> SQLAlchemy URL; `seconds_max` bounds one look at one shard."""
         if not urls:
             raise ValueError("no shards are configured")
         self._shards = tuple(Shard(name, url, seconds_max) for name, url in urls.items())
         self._sweepers = tuple(Shard(name, url, sweep_seconds_max) for name, url in urls.items())
+        self._filers = tuple(Shard(name, url, file_seconds_max) for name, url in urls.items())
         self._zone = zone
         self._outbox_retries_max = outbox_retries_max
         self._work_retries_max = work_retries_max
@@ -120,6 +124,27 @@ class Database(Questions):
             for shard in self._sweepers
             if shard.name in steps
         )
+
+    def pg_records(
+        self,
+        start: datetime,
+        end: datetime,
+        take: Callable[[Sequence[Record]], None],
+        shards: Collection[str] | None = None,
+    ) -> Mapping[str, Fact[int]]:
+        """Hand over the settlements and refunds of a time, batch by batch (None: of all shards).
+
+        By shard, how many there were. A shard that fails on the way has handed over a part.
+        """
+        span = Span(start, end)
+        twins = {shard.name: twin for shard, twin in self._with_twins()}
+        return {
+            shard.name: _same(shard.name, twin)
+            if (twin := twins[shard.name])
+            else shard.ask(lambda snapshot: pg_records(snapshot, span, take))
+            for shard in self._filers
+            if shards is None or shard.name in shards
+        }
 
     def writing_rights(self) -> Mapping[str, Fact[tuple[str, ...]]]:
         """By shard, the rights to write that the account has though it only reads."""

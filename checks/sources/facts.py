@@ -6,7 +6,7 @@ source never raises for a failing platform. Units stand in the names; times are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_instances import Connections, Pool, Target
 from checks.sources.facts_payments import PaymentsSource
+from checks.sources.facts_pg import Record
 from checks.sources.prometheus_facts import Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
@@ -372,6 +373,13 @@ class DatabaseSource(PaymentsSource, Protocol):
         self, now: datetime, window: Any, steps: Mapping[str, int]
     ) -> tuple[Fact[Swept], ...]: ...
     def connections(self) -> Mapping[str, Fact[Connections]]: ...  # of shards that have a server
+    def pg_records(
+        self,
+        start: datetime,
+        end: datetime,
+        take: Callable[[Sequence[Record]], None],
+        shards: Collection[str] | None = None,
+    ) -> Mapping[str, Fact[int]]: ...
 
 
 class PrometheusSource(Protocol):

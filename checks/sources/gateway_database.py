@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from math import floor
@@ -20,6 +20,7 @@ from checks.sources.facts import (
     cut,
 )
 from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_pg import Record
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import (
     DatabaseStats,
@@ -107,6 +108,17 @@ class DatabaseReads:
     ) -> tuple[Fact[Swept], ...]:
         """Never asked for: there are no shards to sweep."""
         return ()
+
+    def pg_records(
+        self,
+        start: datetime,
+        end: datetime,
+        take: Callable[[Sequence[Record]], None],
+        shards: Collection[str] | None = None,
+    ) -> Mapping[str, Fact[int]]:
+        """Never seen: the platform shows how many requests there are, and none of them."""
+        expected = "the settlement and refund requests (a direct database source)"
+        return {"": unseen_part("database", "gateway_shows_no_requests", expected, "")}
 
     def reconciliation(self) -> Fact[Reconciliation]:
         """The platform's own comparison, for what it is worth."""

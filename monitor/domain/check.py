@@ -135,6 +135,7 @@ class Check:
     defaults that the configuration may change; `cron` (five fields) takes the place of `every`.
     `explains` tells a check whose findings only explain others': they raise no alert; `live` one
     that may be run at any moment (False: it puts load on the platform, and runs when it is named).
+    `switched_by` names an option that switches it on once it is given, and without which it is off.
     """
 
     name: str
@@ -147,3 +148,4 @@ class Check:
     enabled: bool = True
     explains: bool = False
     live: bool = True
+    switched_by: str = ""

@@ -1,0 +1,242 @@
+"""Does the PG's settlement file agree with our rows? Double refunds show only here."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from checks.pg_look import DAYS_MAX, Matched, Request, Terms, look
+from checks.pg_match import BREAKS
+from checks.pg_told import metrics_of, told
+from checks.sources.facts import Fact, Unseen, Why, blinds
+from checks.sources.pg_layout import Layout
+from checks.sources.pg_settlement_file import PART, unreadable
+from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+Known = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Options(Layout, Terms):
+    """Where the file of a day is ({date} stands for the day), and when it must be there.
+
+    The file of a day is due at `due` on the day after; a day later its absence is critical. The
+    last `days` are looked at, and those that are not in order for a month. A file is matched
+    again when it changes, and every `again_hours`, for our rows may have changed.
+    """
+
+    path: str = ""
+    date_in_path: str = "%Y-%m-%d"
+    due: str = "10:00"
+    days: int = 3
+    again_hours: float = 24.0
+    written_for_seconds: float = 60.0
+    seconds_max: float = 240.0
+    critical: tuple[str, ...] = ("amount", "duplicate", "missing_in_db", "status")
+    evidence_max: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse what can name no file, no time and no outcome."""
+        Layout.__post_init__(self)
+        if self.path and "{date}" not in self.path:
+            raise ValueError("path must hold {date}, such as '/data/pg/settlement-{date}.csv'")
+        try:
+            time.fromisoformat(self.due)
+        except ValueError:
+            raise ValueError(f"due: {self.due!r} is no time of day, such as '10:00'") from None
+        known = [str(outcome) for outcome in BREAKS]
+        if strange := sorted(set(self.critical) - set(known)):
+            raise ValueError(f"critical: no {strange[0]!r}; known are {', '.join(known)}")
+
+    def due_at(self, day: date) -> datetime:
+        """When the file of a day must be there."""
+        at = time.fromisoformat(self.due)
+        return datetime.combine(day + timedelta(days=1), at, self.place)
+
+    @property
+    def mark(self) -> int:
+        """Changes with every option: a file is then matched anew."""
+        return zlib.crc32(repr(self).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no file for the day, or it is still being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Neither the file nor the time since asks for another match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A match, and what tells this state of the file from another."""
+
+    matched: Matched
+    file: str
+    stamp: list[int]
+
+
+DayFact = Fact[Seen] | Absent | Unchanged
+
+
+def probe(look_: Look) -> dict[str, DayFact]:
+    """The files of the days that are due or not in order, matched with our rows."""
+    until, found = monotonic() + look_.options.seconds_max, dict[str, DayFact]()
+    for day in _days(look_):
+        is_late = bool(found) and monotonic() > until
+        found[day.isoformat()] = _out_of_time(look_.options) if is_late else _day(day, look_)
+    return found
+
+
+def _days(look_: Look) -> list[date]:
+    """The newest first. The first pass begins with yesterday: older files may never have been."""
+    options: Options = look_.options
+    known: Mapping[str, Known] = look_.memory.get("days", {})
+    yesterday = look_.now.astimezone(options.place).date() - timedelta(days=1)
+    since = date.fromisoformat(look_.memory.get("since", yesterday.isoformat()))
+    first = max(min(since, yesterday), yesterday - timedelta(days=max(1, options.days) - 1))
+    days = {first + timedelta(days=n) for n in range((yesterday - first).days + 1)}
+    days |= {date.fromisoformat(day) for day, each in known.items() if not _is_well(each)}
+    oldest = yesterday - timedelta(days=DAYS_MAX)
+    return sorted((day for day in days if oldest <= day <= yesterday), reverse=True)
+
+
+def _is_well(known: Known) -> bool:
+    counts = known.get("counts")
+    return counts is not None and not known["bad_lines"] and not any(counts.get(b) for b in BREAKS)
+
+
+def _day(day: date, look_: Look) -> DayFact:
+    options: Options = look_.options
+    paths = [_found(options, day + timedelta(days=n), look_.now) for n in (0, -1, 1)]
+    path = paths[0]
+    if path is None or isinstance(path, Unseen):
+        return path or Absent()
+    before, after = (p if isinstance(p, Path) else None for p in paths[1:])
+    try:
+        stamp = [options.mark, *_stamp(path), *_stamp(before), *_stamp(after)]
+    except OSError as error:
+        return unreadable(path, error)
+    known = look_.memory.get("days", {}).get(day.isoformat(), {})
+    if known.get("stamp") == stamp and _is_fresh(known, look_):
+        return Unchanged()
+    request = Request(path, options, options, day, before, after)
+    matched = look(request, look_.platform.database)
+    return matched if isinstance(matched, Unseen) else Seen(matched, path.name, stamp)
+
+
+def _found(options: Options, day: date, now: datetime) -> Fact[Path] | None:
+    """The file of a day; None: there is none that is complete."""
+    pattern = Path(options.path.replace("{date}", day.strftime(options.date_in_path)))
+    try:
+        listed = [p for p in pattern.parent.iterdir() if fnmatchcase(p.name, pattern.name)]
+        ages = [now.timestamp() - path.stat().st_mtime for path in listed]
+    except OSError as error:
+        is_days_own = isinstance(error, FileNotFoundError) and "{date}" in str(
+            Path(options.path).parent
+        )
+        return None if is_days_own else unreadable(pattern, error)
+    if len(listed) > 1:
+        names = ", ".join(sorted(path.name for path in listed)[:3])
+        return Unseen(PART, Why.GARBLED, "pg_file_several", {"file": pattern.name, "names": names})
+    is_written = any(0 <= age < options.written_for_seconds for age in ages)
+    return listed[0] if listed and not is_written else None
+
+
+def _stamp(path: Path | None) -> list[int]:
+    if path is None:
+        return [0, 0]
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _is_fresh(known: Known, look_: Look) -> bool:
+    age = look_.now - datetime.fromisoformat(known["at"])
+    return not known["partial"] and age < timedelta(hours=look_.options.again_hours)
+
+
+def _out_of_time(options: Options) -> Unseen:
+    return Unseen(PART, Why.LIMIT, "pg_file_no_time", {"seconds_max": options.seconds_max})
+
+
+def evaluate(facts: Mapping[str, DayFact], look_: Look) -> tuple[Verdict, Memory]:
+    """The breaks of each day, and the days whose file is late; what is known stays known."""
+    days: dict[str, Known] = dict(look_.memory.get("days", {}))
+    for day, fact in facts.items():
+        if isinstance(fact, Seen):
+            days[day] = _known(fact, look_.now)
+        elif isinstance(fact, Absent) and _lateness(day, look_) is not None:
+            days.setdefault(day, {})
+    days = {day: known for day, known in days.items() if day in facts}
+    findings = [f for day, fact in facts.items() for f in _judge(day, fact, days, look_)]
+    findings += blinds(_unseen(facts))
+    first = min(facts, default=look_.memory.get("since", ""))
+    memory = {"since": look_.memory.get("since", first), "days": days}
+    return Verdict.of(findings, _metrics(days)), memory
+
+
+def _known(seen: Seen, now: datetime) -> Known:
+    return {
+        **seen.matched.tally.remembered(),
+        "file": seen.file,
+        "stamp": seen.stamp,
+        "partial": bool(seen.matched.unseen),
+        "at": now.isoformat(),
+    }
+
+
+def _judge(day: str, fact: DayFact, days: Mapping[str, Known], look_: Look) -> Iterator[Finding]:
+    known = days.get(day)
+    if known:
+        yield from told(day, known, look_.options)
+    elif isinstance(fact, Absent) and (late := _lateness(day, look_)) is not None:
+        is_crit = late >= timedelta(days=1)
+        due_at = look_.options.due_at(date.fromisoformat(day))
+        params: Params = {
+            "day": day,
+            "due_at": due_at.isoformat(),
+            "late_seconds": round(late.total_seconds()),
+        }
+        status = Status.CRIT if is_crit else Status.WARN
+        yield Finding("pg_file_absent", status, day, params, sightings=1)
+
+
+def _lateness(day: str, look_: Look) -> timedelta | None:
+    late = look_.now - look_.options.due_at(date.fromisoformat(day))
+    return late if late >= timedelta(0) else None
+
+
+def _unseen(facts: Mapping[str, DayFact]) -> Iterator[tuple[Unseen, str]]:
+    for day, fact in facts.items():
+        if isinstance(fact, Unseen):
+            part = f"{PART}/{day}" if fact.part == PART else fact.part
+            yield replace(fact, part=part), day
+        elif isinstance(fact, Seen):
+            yield from ((unseen, day) for unseen in fact.matched.unseen)
+
+
+def _metrics(days: Mapping[str, Known]) -> Iterator[Metric]:
+    """Those of the newest day that was matched."""
+    matched = [day for day, known in days.items() if known and not known["partial"]]
+    if matched:
+        yield from metrics_of(days[max(matched)])
+
+
+CHECK = Check(
+    name="pg_file",
+    options=Options,
+    probe=probe,
+    evaluate=evaluate,
+    every=timedelta(minutes=10),
+    timeout=timedelta(minutes=10),
+    enabled=False,
+    switched_by="path",
+)

@@ -1,0 +1,248 @@
+"""One look at a PG settlement file: read it, read our rows of its days, and match both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from checks.pg_match import Match, Rules, unless_accepted
+from checks.pg_run import Tally, run
+from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_pg import BadLine, Line
+from checks.sources.pg_bench import Bench
+from checks.sources.pg_layout import Layout
+from checks.sources.pg_settlement_file import PART, FileRead, read
+from monitor.domain.check import Params
+
+DAYS_MAX = 31
+Pace = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How exactly both sides must agree; `accepted` are transactions that were cleared up.
+
+    `fee_percent` 0: fees are not judged. A row within `cutoff_minutes` of midnight may be in the
+    file of the other day.
+    """
+
+    tolerance_krw: float = 0.0
+    fee_percent: float = 0.0
+    fee_tolerance_krw: float = 0.0
+    window_days: int = 1
+    cutoff_minutes: float = 60.0
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to match: a file, its day (None: the days of its lines), the files around it."""
+
+    path: Path
+    layout: Layout
+    terms: Terms = field(default_factory=Terms)
+    day: date | None = None
+    before: Path | None = None
+    after: Path | None = None
+    shards: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What a look came to, and the shards that it does not cover."""
+
+    tally: Tally
+    first: date
+    last: date
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who hears of every match, of every bad line, and how far the work is (0 to 1)."""
+
+    match: Callable[[Match], None] = lambda match: None
+    bad: Callable[[BadLine], None] = lambda line: None
+    pace: Pace = lambda share: None
+
+
+NOBODY = Told()
+
+
+def look(request: Request, database: Any, told: Told = NOBODY) -> Fact[Matched]:
+    """Match a file with the rows of all shards that are seen, or say why that cannot be."""
+    with _bench() as bench:
+        tally, days = Tally(), _Days(request.layout)
+        found = _read(request, bench, tally, days, told)
+        if isinstance(found, Unseen):
+            return found
+        span = days.span(request)
+        if isinstance(span, Unseen):
+            return span
+        around = [_neighbour(bench, request, n) for n in (-1, 1)]
+        records = _records(request, database, bench, (span, days), told.pace)
+        unseen = tuple(fact for fact in records.values() if isinstance(fact, Unseen))
+        if len(unseen) == len(records):
+            return unseen[0] if unseen else _no_shard(request)
+        is_partial = bool(unseen) or request.shards is not None
+        rules = _rules(request, span, around, is_partial=is_partial)
+        _run(bench, rules, tally, frozenset(request.terms.accepted), told)
+        return Matched(tally, *span, unseen)
+
+
+def _run(bench: Bench, rules: Rules, tally: Tally, accepted: frozenset[str], told: Told) -> None:
+    def tell(match: Match) -> None:
+        match = unless_accepted(match, accepted)
+        tally.add(match)
+        told.match(match)
+
+    lines = max(1, tally.lines)
+    run(bench, rules, tell, lambda done: told.pace(0.8 + 0.2 * min(1.0, done / lines)))
+    told.pace(1.0)
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    bench = Bench()
+    try:
+        yield bench
+    finally:
+        bench.close()
+
+
+@dataclass(slots=True)
+class _Days:
+    """The first and the last day that lines are on."""
+
+    layout: Layout
+    first: date = date.max
+    last: date = date.min
+
+    def add(self, lines: Sequence[Line]) -> None:
+        """Count some lines in."""
+        if lines:
+            days = [line.at.astimezone(self.layout.place).date() for line in lines]
+            self.first, self.last = min(self.first, *days), max(self.last, *days)
+
+    def span(self, request: Request) -> Fact[tuple[date, date]]:
+        """The days that the file is about; its lines must lie around them."""
+        first, last = request.day or self.first, request.day or self.last
+        if first > last:
+            return _garbled("pg_file_no_day", request)
+        widest = max(last, self.last) - min(first, self.first)
+        if widest > timedelta(days=DAYS_MAX):
+            return _garbled(
+                "pg_file_days",
+                request,
+                first=self.first.isoformat(),
+                last=self.last.isoformat(),
+                days_max=DAYS_MAX,
+            )
+        return first, last
+
+
+def _read(request: Request, bench: Bench, tally: Tally, days: _Days, told: Told) -> Fact[FileRead]:
+    size = _size(request.path)
+
+    def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
+        bench.add_lines(lines)
+        days.add(lines)
+        tally.lines += len(lines)
+        for line in bad:
+            tally.add_bad(line)
+            told.bad(line)
+        told.pace(0.5 * min(1.0, read_bytes / max(1, size)))
+
+    found = read(request.path, request.layout, take)
+    if isinstance(found, Unseen):
+        return found
+    if found.bad_lines > found.lines:
+        first = tally.bad[0]
+        return _garbled(
+            "pg_file_lines",
+            request,
+            bad_lines=found.bad_lines,
+            lines=found.lines + found.bad_lines,
+            line=first["line"],
+            text=first["text"],
+            column=first["column"],
+            line_reason=first["reason"],
+        )
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _neighbour(bench: Bench, request: Request, which: int) -> bool:
+    """Whether the file of the day before (-1) or after (1) was read; if not, it is as absent."""
+    path = request.before if which < 0 else request.after
+    if path is None:
+        return False
+
+    def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
+        bench.add_lines([replace(line, file=which) for line in lines])
+
+    return not isinstance(read(path, request.layout, take), Unseen)
+
+
+def _records(
+    request: Request,
+    database: Any,
+    bench: Bench,
+    about: tuple[tuple[date, date], _Days],
+    pace: Pace,
+) -> Mapping[str, Fact[int]]:
+    """Our rows of the days, of those that lines are on, and of the window around."""
+    (first, last), days = about
+    window = timedelta(days=request.terms.window_days)
+    start = _midnight(min(first, days.first) - window, request.layout)
+    end = _midnight(max(last, days.last) + window + timedelta(days=1), request.layout)
+    expected = max(1, len(bench.done_lines))
+
+    def take(records: Sequence[Any]) -> None:
+        bench.add_records(records)
+        pace(0.5 + 0.3 * min(1.0, len(bench.done_records) / expected))
+
+    found: Mapping[str, Fact[int]] = database.pg_records(start, end, take, request.shards)
+    return found
+
+
+def _midnight(day: date, layout: Layout) -> datetime:
+    return datetime.combine(day, time(), layout.place).astimezone(UTC)
+
+
+def _rules(
+    request: Request, span: tuple[date, date], around: Sequence[bool], *, is_partial: bool
+) -> Rules:
+    terms = request.terms
+    return Rules(
+        *span,
+        zone=request.layout.place,
+        tolerance_krw=terms.tolerance_krw,
+        fee_percent=terms.fee_percent,
+        fee_tolerance_krw=terms.fee_tolerance_krw,
+        window_days=terms.window_days,
+        cutoff=timedelta(minutes=terms.cutoff_minutes),
+        has_before=around[0],
+        has_after=around[1],
+        is_partial=is_partial,
+    )
+
+
+def _garbled(reason: str, request: Request, **params: Any) -> Unseen:
+    about: Params = {"file": request.path.name, **params}
+    return Unseen(PART, Why.GARBLED, reason, about)
+
+
+def _no_shard(request: Request) -> Unseen:
+    names: Params = {"shards": ", ".join(sorted(request.shards or ()))}
+    return Unseen("database", Why.BLIND, "no_such_shard", names)

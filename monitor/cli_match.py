@@ -1,0 +1,195 @@
+"""`paypulse match`: a PG settlement file against the shards' rows, once, by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli_common import ConfigOption, fail, load
+
+if TYPE_CHECKING:
+    from checks.pg_file import Options
+    from checks.pg_look import Matched
+    from checks.sources.facts import Unseen
+    from monitor.config import Config
+    from monitor.words import Words
+
+_COLUMNS = (
+    *("outcome", "why", "kind", "transaction_id", "payment_id", "merchant_id", "shard", "line"),
+    *("file_krw", "our_krw", "difference_krw", "file_at", "our_at", "our_status"),
+)
+
+
+def match(
+    file: Annotated[Path, typer.Argument(help="The PG's settlement file.")],
+    shard: Annotated[str, typer.Option(help="Only this shard [all].")] = "",
+    day: Annotated[
+        str, typer.Option("--date", help="Its day, as 2026-11-22 [its name's or its lines'].")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--csv", help="Write every line and row with its outcome.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Match a PG settlement file with the settlements and refunds of the shards, both ways.
+
+    Its columns and formats are those of [checks.pg_file]. Exit code: 0 they agree, 1 warn,
+    2 crit, 3 not seen.
+    """
+    from monitor.cli_match_show import Result, as_data, show
+    from monitor.words import Words
+
+    settings = load(config)
+    words = Words(settings.language, settings.zone)
+    task = _Task(settings, _options(settings), words, file, shard, _day(day), out)
+    found, written = _look(task, is_quiet=as_json)
+    result = Result(file.name, found, task.options, shard)
+    if as_json:
+        typer.echo(json.dumps(as_data(result, words), ensure_ascii=False, indent=2))
+    else:
+        show(result, words)
+        if out is not None:
+            typer.echo(words.say("match.written", rows=written, path=out))
+    raise typer.Exit(result.verdict.status.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What was asked for."""
+
+    settings: Config
+    options: Options
+    words: Words
+    file: Path
+    shard: str
+    day: date | None
+    out: Path | None
+
+
+def _options(settings: Config) -> Options:
+    from checks.pg_file import CHECK
+    from monitor.config import ConfigError
+    from monitor.plan import options_of
+
+    try:
+        given = settings.check(CHECK.name).options
+        options: Options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
+    except ConfigError as error:
+        fail(str(error))
+    return options
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        fail(f"--date {text!r} is no day, such as 2026-11-22")
+
+
+def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
+    """The look itself, with a progress bar; and how many rows were written."""
+    from checks.pg_look import Request, Told, look
+    from monitor.app import platform_of
+    from monitor.cli_progress import progress_bar
+    from monitor.config import ConfigError
+
+    try:
+        platform = platform_of(task.settings)
+    except ConfigError as error:
+        fail(str(error))
+    shards = (task.shard,) if task.shard else None
+    day = task.day or _named_day(task)
+    request = Request(task.file, task.options, task.options, day, *_around(task, day), shards)
+    with ExitStack() as stack:
+        rows = stack.enter_context(_written(task.out)) if task.out else _Rows(None)
+        bar = None if is_quiet else progress_bar(task.words.say("match.reading"), 1)
+        pace = stack.enter_context(bar) if bar else _ignore
+        found = look(request, platform.database, Told(rows.match, rows.bad, pace))
+    return found, rows.count
+
+
+def _ignore(share: float) -> None:
+    """Nobody looks at how far it is."""
+
+
+def _named_day(task: _Task) -> date | None:
+    """The day in the file's name, if the configured pattern or a date in it says so."""
+    options = task.options
+    pattern = re.escape(Path(options.path).name).replace(re.escape("{date}"), "(.+?)")
+    found = re.fullmatch(pattern.replace(r"\*", ".*"), task.file.name) if options.path else None
+    for text, form in (
+        (found[1] if found else "", options.date_in_path),
+        *((t, "%Y%m%d") for t in re.findall(r"(?<!\d)(20\d{6})(?!\d)", task.file.name)),
+        *((t, "%Y-%m-%d") for t in re.findall(r"20\d\d-\d\d-\d\d", task.file.name)),
+    ):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=options.place).date()
+        except ValueError:
+            continue
+    return None
+
+
+def _around(task: _Task, day: date | None) -> tuple[Path | None, Path | None]:
+    """The files of the day before and after, beside this one, if it is named as configured."""
+    options = task.options
+    if day is None or "{date}" not in Path(options.path).name or "*" in options.path:
+        return None, None
+
+    def beside(which: int) -> Path | None:
+        text = (day + timedelta(days=which)).strftime(options.date_in_path)
+        path = task.file.with_name(Path(options.path).name.replace("{date}", text))
+        return path if path.is_file() and path != task.file else None
+
+    return beside(-1), beside(1)
+
+
+class _Rows:
+    """Writes every outcome as a row of a CSV, if one is wanted."""
+
+    def __init__(self, writer: Callable[[Mapping[str, Any]], Any] | None) -> None:
+        self._write = writer
+        self.count = 0
+
+    def match(self, each: Any) -> None:
+        """One outcome."""
+        from checks.pg_run import row_of
+
+        if self._write is not None:
+            self._add(row_of(each))
+
+    def bad(self, line: Any) -> None:
+        """One line that cannot be read."""
+        row = {"outcome": "bad_line", "why": f"{line.reason} {line.column}".strip()}
+        self._add({**row, "line": line.number, "transaction_id": line.text})
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        if self._write is not None:
+            self._write({key: _inert(value) for key, value in row.items()})
+            self.count += 1
+
+
+def _inert(value: Any) -> Any:
+    """A text of the PG must not become a formula in somebody's spreadsheet."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[_Rows]:
+    try:
+        opened = path.open("w", encoding="utf-8-sig", newline="")
+    except OSError as error:
+        fail(f"--csv {path}: {error.strerror}")
+    with opened:
+        writer = csv.DictWriter(opened, _COLUMNS)
+        writer.writeheader()
+        yield _Rows(writer.writerow)
