@@ -50,6 +50,9 @@ class Options(Layout, Terms):
             time.fromisoformat(self.due)
         except ValueError:
             raise ValueError(f"due: {self.due!r} is no time of day, such as '10:00'") from None
+        bounds = ("tolerance_krw", "fee_percent", "fee_tolerance_krw", "window_days", "again_hours")
+        if negative := [name for name in bounds if getattr(self, name) < 0]:
+            raise ValueError(f"{negative[0]} must not be negative")
         known = [str(outcome) for outcome in BREAKS]
         if strange := sorted(set(self.critical) - set(known)):
             raise ValueError(f"critical: no {strange[0]!r}; known are {', '.join(known)}")

@@ -170,11 +170,16 @@ def by_payment(lines: Sequence[Line], records: Sequence[Record], rules: Rules) -
         (line, record)
         for line in lines
         for record in records
-        if not (line.transaction_id and record.transaction_id)
+        if _ids_may_agree(line, record)
         and not _other_merchant(line, record)
         and rules.days_apart(line, record) <= rules.window_days
     )
     yield from _each_once(iter(sorted(near, key=_distance)))
+
+
+def _ids_may_agree(line: Line, record: Record) -> bool:
+    known = line.transaction_id and record.transaction_id
+    return not known or line.transaction_id == record.transaction_id
 
 
 def _distance(pair: Pair) -> tuple[bool, float]:
@@ -186,8 +191,11 @@ def is_again(line: Line, paired: Sequence[Line], records: Sequence[Record], rule
     """Whether a line without a row of its own is a payment once more.
 
     So it is if another line of the same payment and amount has the row, or if the row's own line
-    must be in the file of another day.
+    must be in the file of another day. Shards number their payments alike: while one of them is
+    not seen, the line may belong there.
     """
+    if rules.is_partial:
+        return False
     if any(not _other_merchant(line, other) for other in paired):
         return True
     return any(
@@ -241,11 +249,11 @@ def judge_line(line: Line, rules: Rules) -> Match | None:
     return Match(missing, line, amount_krw=line.amount_krw)
 
 
-def judge_again(line: Line, why: str) -> Match | None:
-    """What a line comes to that pays once more what is paid."""
+def judge_again(line: Line, record: Record | None, why: str) -> Match | None:
+    """What a line comes to that pays once more what a row of ours is already paid for."""
     if line.file or not line.is_done:
         return None
-    return Match(Outcome.DUPLICATE, line, None, why, line.amount_krw)
+    return Match(Outcome.DUPLICATE, line, record, why, line.amount_krw)
 
 
 def judge_record(record: Record, rules: Rules) -> Match | None:

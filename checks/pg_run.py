@@ -20,7 +20,7 @@ from checks.pg_match import (
     judge_record,
     shares_transaction,
 )
-from checks.sources.facts_pg import BadLine, Kind
+from checks.sources.facts_pg import BadLine, Kind, Line
 from checks.sources.pg_bench import Bench, Group, Numbered
 from monitor.domain.check import Params
 
@@ -143,7 +143,7 @@ def _same_transaction(bench: Bench, group: Group, rules: Rules) -> Iterator[Matc
     lines, records = group
     if not lines or not records:
         return
-    paired = []
+    paired: list[Line] = []
     numbers = _numbers(lines) | _numbers(records)
     for line, record in by_transaction([ln for _, ln in lines], [r for _, r in records]):
         bench.done_lines[numbers[id(line)]] = bench.done_records[numbers[id(record)]] = 1
@@ -152,7 +152,7 @@ def _same_transaction(bench: Bench, group: Group, rules: Rules) -> Iterator[Matc
     for no, line in lines:
         if not bench.done_lines[no] and line.is_done and shares_transaction(line, paired):
             bench.done_lines[no] = 1
-            yield from _said(judge_again(line, "same_id"))
+            yield from _said(judge_again(line, records[0][1], "same_id"))
 
 
 def _same_payment(bench: Bench, group: Group, rules: Rules) -> Iterator[Match]:
@@ -161,10 +161,11 @@ def _same_payment(bench: Bench, group: Group, rules: Rules) -> Iterator[Match]:
     yield from _fall_back(bench, group, rules, is_done=True)
     paid = [ln for no, ln in lines if bench.done_lines[no] and ln.is_done]
     rest = [r for no, r in records if not bench.done_records[no]]
+    first = next((r for _, r in records if r.is_done), None)
     for no, line in lines:
         if not bench.done_lines[no] and line.is_done and is_again(line, paid, rest, rules):
             bench.done_lines[no] = 1
-            yield from _said(judge_again(line, "same_payment"))
+            yield from _said(judge_again(line, first, "same_payment"))
     yield from _fall_back(bench, group, rules, is_done=False)
 
 

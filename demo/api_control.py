@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from demo.pg_book import NothingToSpoilError
 from demo.platform import StandIn
 from demo.times import instant
-from demo.wire import BadRequestError, Handler, Request, Response, answer, boot_error
+from demo.wire import BadRequestError, Handler, Request, Response, answer, boot_error, plain
 
 
 def faults(standin: StandIn, request: Request) -> Response:
@@ -26,6 +28,20 @@ def switch(standin: StandIn, request: Request) -> Response:
     return answer({"name": request.name, "on": wanted == "true"})
 
 
+def pg_file(standin: StandIn, request: Request) -> Response:
+    """GET /demo/pg-file?date=2026-11-26&spoilt=true|false: the PG's settlement file."""
+    try:
+        day = date.fromisoformat(request.text("date"))
+    except ValueError:
+        raise BadRequestError("date") from None
+    is_spoilt = request.text("spoilt", "false").lower() == "true"
+    try:
+        text = standin.parts.pg_book.file(day, spoilt=is_spoilt)
+    except NothingToSpoilError:
+        return answer({"error": "the day has not both a refund and a capture to spoil"}, 409)
+    return plain(text, "text/csv")
+
+
 def now(standin: StandIn, request: Request) -> Response:
     """GET /demo/now."""
     return answer({"now": instant(standin.now)})
@@ -42,4 +58,5 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/demo/faults"): faults,
     ("POST", "/demo/faults/*"): switch,
     ("GET", "/demo/now"): now,
+    ("GET", "/demo/pg-file"): pg_file,
 }

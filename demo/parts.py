@@ -13,6 +13,7 @@ from demo.down import PartDownError
 from demo.memory_broker import MemoryBroker
 from demo.memory_cache import MemoryCache
 from demo.meters import Meters
+from demo.pg_book import PgBook
 from demo.shards import Shards
 
 SLOW_SECONDS = 1.5
@@ -52,6 +53,7 @@ class Parts:
     conditions: Conditions = field(default_factory=Conditions)
     publisher: Breaker = field(default_factory=kafka_publisher)
     pg: Breaker = field(default_factory=pg_auth_api)
+    pg_book: PgBook = field(default_factory=PgBook)
     held: list[tuple[str, Record]] = field(default_factory=list)  # waiting for their shard
     marked: set[tuple[str, int]] = field(default_factory=set)  # payments a fault works on
 

@@ -11,11 +11,13 @@ from demo.broker import Record
 from demo.down import PartDownError
 from demo.ingest import outcome_event, set_status
 from demo.parts import Parts, Span
+from demo.pg_book import Moved
 from demo.shards import Row, Shard
 from demo.times import row_text
 
 Work = Callable[[Parts, Record, datetime], None]
 _REQUESTS = {"CAPTURED": "settlement_request", "REFUNDED": "refund_request"}
+_PREFIXES = {"capture": "STL", "refund": "RFD"}
 _BETWEEN = timedelta(milliseconds=20)  # fifty a second
 
 
@@ -55,7 +57,11 @@ def settle(parts: Parts, record: Record, done: datetime) -> None:
         "INSERT INTO settlement_request (payment_id, request_amount, status, pg_transaction_id,"
         " pg_response_code, pg_response_message, requested_at, completed_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (payment["payment_id"], payment["amount"], *_outcome(parts, "STL", paid, record, done)),
+        (
+            payment["payment_id"],
+            payment["amount"],
+            *_outcome(parts, "capture", payment, paid, record, done),
+        ),
     )
     _finish(parts, shard, payment, done, "CAPTURED" if paid else "CAPTURE_FAILED")
 
@@ -77,7 +83,7 @@ def give_back(parts: Parts, record: Record, done: datetime) -> None:
             payment["payment_id"],
             payment["amount"],
             reason,
-            *_outcome(parts, "RFD", paid, record, done),
+            *_outcome(parts, "refund", payment, paid, record, done),
         ),
     )
     _finish(parts, shard, payment, done, "REFUNDED" if paid else "REFUND_FAILED")
@@ -111,13 +117,18 @@ def _pg_agrees(parts: Parts) -> bool:
 
 
 def _outcome(
-    parts: Parts, prefix: str, paid: bool, record: Record, done: datetime
+    parts: Parts, kind: str, payment: Row, paid: bool, record: Record, done: datetime
 ) -> tuple[str | None, ...]:
-    """Status, transaction, code, message and both times of a request's row."""
+    """Status, transaction, code, message and both times of a request's row.
+
+    What the PG paid is in its own book, whatever becomes of our row.
+    """
     requested = row_text(record.at)
     if not paid:
         return ("FAILED", None, "9999", "PG refused", requested, None)
-    transaction = f"{prefix}_{parts.chance.getrandbits(32):08X}"
+    transaction = f"{_PREFIXES[kind]}_{parts.chance.getrandbits(32):08X}"
+    about = (payment["payment_id"], payment["merchant_id"], int(payment["amount"]))
+    parts.pg_book.add(Moved(done, kind, transaction, *about))
     return ("SUCCESS", transaction, "0000", "OK", requested, row_text(done))
 
 

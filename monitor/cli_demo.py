@@ -90,6 +90,39 @@ def fault(
     typer.echo(f"{name}: {state}")
 
 
+@commands.command("pg-file")
+def pg_file(
+    date: Annotated[str, typer.Option(help="The day in Seoul, as 2026-11-22 [today].")] = "",
+    out: Annotated[Path | None, typer.Option(help="[settlement-DATE.csv]")] = None,
+    spoilt: Annotated[
+        bool, typer.Option("--spoilt", help="With a refund paid twice and a line missing.")
+    ] = False,
+    url: Annotated[str, typer.Option(help="The stand-in [that of the running demo].")] = "",
+    folder: FolderOption = None,
+) -> None:
+    """Write the settlement file of the stand-in's payment gateway, for `paypulse match`."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    import httpx
+
+    base = url or _running(folder or default_folder())
+    day = date or datetime.now(ZoneInfo("Asia/Seoul")).date().isoformat()
+    query = {"date": day, "spoilt": str(spoilt).lower()}
+    try:
+        response = httpx.get(f"{base}/demo/pg-file", params=query)
+    except httpx.HTTPError as error:
+        fail(f"no stand-in answers on {base}: {error}")
+    if response.status_code == 400:
+        fail(f"--date {day!r} is no day, such as 2026-11-22")
+    if response.status_code != 200:
+        fail(response.json().get("error", f"the stand-in answered {response.status_code}"))
+    file = out or Path(f"settlement-{day}.csv")
+    file.write_bytes(response.content)
+    lines = len(response.content.splitlines()) - 1
+    typer.echo(f"{file}: {lines} lines")
+
+
 @commands.command()
 def platform(
     port: PortOption = 8082,

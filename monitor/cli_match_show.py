@@ -127,9 +127,8 @@ def _cells(row: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
     if row["payment_id"] is not None:
         payment = {"shard": row["shard"] or "?", "payment": row["payment_id"]}
         where = ", ".join(filter(None, (where, words.say("match.row", **payment))))
-    money = " ≠ ".join(
-        krw(row[key], words.language) for key in ("file_krw", "our_krw") if row[key] is not None
-    )
+    amounts = (row[key] for key in ("file_krw", "our_krw") if row[key] is not None)
+    money = " ≠ ".join(dict.fromkeys(krw(amount, words.language) for amount in amounts))
     what = " ".join((row["kind"], clean(row["transaction_id"], 40), money, row["our_status"]))
     return _name(row["outcome"], words), where, " ".join(what.split())
 
