@@ -18,16 +18,19 @@ _NAME_MAX = 60
 def called_by(context: Context[Any]) -> str:
     """The caller by what is known: the token over HTTP, the machine's user over stdio."""
     token = get_access_token()
-    who = f"http:{token.subject or token.client_id}" if token else f"stdio:{_user()}"
+    way = "http" if context.headers is not None else "stdio"
+    who = f"{way}:{token.client_id if token else 'anybody' if way == 'http' else _user()}"
     params = context.session.client_params
     client = clean(params.client_info.name, _NAME_MAX) if params else ""
     return f"{who} ({client})" if client else who
 
 
-def may_write() -> bool:
+def may_write(context: Context[Any]) -> bool:
     """Whether the caller's token has the scope write; over stdio everybody may who is there."""
     token = get_access_token()
-    return token is None or WRITE in token.scopes
+    if token is not None:
+        return WRITE in token.scopes
+    return context.headers is None  # over HTTP, who shows no token only reads
 
 
 @cache

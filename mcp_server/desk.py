@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,13 +27,29 @@ _LAST_SEEN_MAX = timedelta(days=30)
 class Desk:
     """One app for all calls. Live looks take turns: a check looks only once at a time.
 
+    `open_app` is called once, when the first call needs it: listing the tools does not.
     `tools`: the names of those that this server offers.
     """
 
-    app: App
+    open_app: Callable[[], App]
     tools: Collection[str] = ()
     confirmations: Confirmations = field(default_factory=Confirmations)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+    _app: App | None = None
+
+    @property
+    def app(self) -> App:
+        """The app; StoreError or ConfigError if it cannot be built (the next call tries again)."""
+        with self._opening:
+            if self._app is None:
+                self._app = self.open_app()
+            return self._app
+
+    def close(self) -> None:
+        """Give back what the app holds, if it was ever needed."""
+        if self._app is not None:
+            self._app.close()
 
     @property
     def words(self) -> Words:

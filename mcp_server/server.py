@@ -1,20 +1,23 @@
-"""The MCP server: strict tools over one app, spoken over stdio."""
+"""The MCP server: the tools, prompts and resources over one app; and its way in over stdio."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+from pydantic import AnyHttpUrl
 
 from mcp_server.desk import Desk
 from mcp_server.resources import add_resources
 from mcp_server.tool import strict
 from mcp_server.toolsets import offers
+from monitor.config import Config
+from monitor.words import Words
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -33,12 +36,24 @@ INSTRUCTIONS = (
 
 
 def build_server(app: App, toolsets: Collection[str] = ()) -> MCPServer[Desk]:
+    """The server over an app that is there already."""
+    return server_of(app.config, Desk(lambda: app), toolsets)
+
+
+def server_of(
+    config: Config,
+    desk: Desk,
+    toolsets: Collection[str] = (),
+    tokens: TokenVerifier | None = None,
+) -> MCPServer[Desk]:
     """The server with the tools of some toolsets (of all, if none is named).
 
-    Raises ConfigError for a toolset or a writing tool that does not exist.
+    `tokens` says who may come in over HTTP. Raises ConfigError for a toolset or a writing tool
+    that does not exist.
     """
-    offered = offers(toolsets, app.config.mcp.writes)
-    desk = Desk(app, tools={offer.name for offer in offered})
+    offered = offers(toolsets, config.mcp.writes)
+    desk.tools = {offer.name for offer in offered}
+    words = Words(config.language, config.zone)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Desk]) -> AsyncIterator[Desk]:
@@ -48,12 +63,20 @@ def build_server(app: App, toolsets: Collection[str] = ()) -> MCPServer[Desk]:
         "paypulse",
         version=_version(),
         instructions=INSTRUCTIONS,
-        tools=[strict(offer.fn, offer.writing, app.words) for offer in offered],
+        tools=[strict(offer.fn, offer.writing, words) for offer in offered],
         lifespan=lifespan,
         log_level="WARNING",
+        token_verifier=tokens,
+        auth=_needs_token() if tokens else None,
     )
     add_resources(server)
     return server
+
+
+def _needs_token() -> AuthSettings:
+    """Tokens are handed out by whoever runs the monitor: there is no server that issues them."""
+    nobody = AnyHttpUrl("http://localhost")
+    return AuthSettings(issuer_url=nobody, resource_server_url=None, required_scopes=["read"])
 
 
 def _version() -> str:
@@ -63,7 +86,15 @@ def _version() -> str:
         return "0"
 
 
-def serve_stdio(app: App, toolsets: Collection[str] = ()) -> None:
-    """Answer one client over stdin and stdout until it goes; logs go to stderr."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    build_server(app, toolsets).run()
+def serve_stdio(
+    config: Config, open_app: Callable[[], App], toolsets: Collection[str] = ()
+) -> None:
+    """Answer one client over stdin and stdout until it goes; logs go to stderr.
+
+    The app is opened when the first tool needs it.
+    """
+    desk = Desk(open_app)
+    try:
+        server_of(config, desk, toolsets).run()
+    finally:
+        desk.close()

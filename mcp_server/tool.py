@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from mcp_server.answer import only_next, refusal
 from mcp_server.writing import Writing, acting
-from monitor.config import explain
+from monitor.config import ConfigError, explain
 from monitor.store.database import StoreError
 from monitor.words import Words
 
@@ -50,6 +50,8 @@ class StrictTool(Tool):
 def _failure(name: str, cause: BaseException | None) -> str:
     if isinstance(cause, StoreError):
         return f"{name}: the monitor's own database cannot be used ({cause}); see paypulse doctor"
+    if isinstance(cause, ConfigError):
+        return f"{name}: the monitor's configuration cannot be used: {cause}"
     log.error("tool %s failed", name, exc_info=cause)
     return f"{name} failed inside the monitor, which says nothing about the platform; see its log"
 

@@ -144,8 +144,8 @@ class _Call:
 
 def _question(call: _Call, confirm: type[BaseModel]) -> Elicit[Any] | None:
     """The question to the person, where the client can ask; None where a token must do."""
-    if not may_write():
-        refused = "this token may only read; writing needs the one with the scope write"
+    if not may_write(call.context):
+        refused = "this caller may only read; writing needs the token with the scope write"
         begin_audit(call.desk.app.store, call.entry("refused", said=refused))
         raise ToolError(refused)
     question = call.how.asks(call.desk, **call.arguments)

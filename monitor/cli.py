@@ -25,6 +25,7 @@ main = typer.Typer(
 @main.command()
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
+    from monitor.cli_mcp import http_way_in
     from monitor.lock import LockedError, only_scheduler
     from monitor.schedule import Scheduler
 
@@ -42,11 +43,17 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app = build(settings)
             app.runner.recorder.retire(app.checks, app.clock())
             scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
+            way_in = http_way_in(settings, app.store)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
+            if way_in is not None:
+                way_in.start()
+                typer.echo(f"paypulse: MCP at {way_in.url}")
             while not ended.wait(3600):
                 pass
             typer.echo("paypulse: stopping")
+            if way_in is not None:
+                way_in.stop()
             scheduler.stop()
             app.deliver()
             app.close()
@@ -119,24 +126,6 @@ def report(
         fail(str(error))
 
 
-@main.command()
-def mcp(
-    config: ConfigOption = None,
-    toolset: Annotated[
-        list[str] | None, typer.Option(help="Only the tools of this set; repeatable.")
-    ] = None,
-) -> None:
-    """Answer Claude over MCP on standard input and output."""
-    from mcp_server.server import serve_stdio
-    from monitor.config import ConfigError
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    try:
-        serve_stdio(build(load(config), senders={}), toolset or ())
-    except ConfigError as error:
-        fail(str(error))
-
-
 def run_main() -> None:
     """The command's entry: what the machine refuses is said in a line, not in a traceback."""
     try:
@@ -165,7 +154,7 @@ def version(
 
 def _groups() -> None:
     """Hang in the groups of commands."""
-    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest, cli_match
+    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest, cli_match, cli_mcp
 
     main.add_typer(cli_alerts.commands, name="alerts")
     main.add_typer(cli_config.commands, name="config")
@@ -173,6 +162,7 @@ def _groups() -> None:
     main.add_typer(cli_demo.commands, name="demo")
     main.add_typer(cli_loadtest.commands, name="loadtest")
     main.command("match")(cli_match.match)
+    main.add_typer(cli_mcp.commands, name="mcp")
 
 
 _groups()

@@ -22,6 +22,7 @@ def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
     from monitor.app import receivers
     from monitor.cli_common import fail
+    from monitor.cli_mcp import require_sound
     from monitor.config import ConfigError
     from monitor.plan import plan
 
@@ -29,6 +30,7 @@ def check(config: ConfigOption = None) -> None:
     try:
         planned = plan(settings)
         names = receivers(settings)
+        require_sound(settings)
     except ConfigError as error:
         fail(str(error))
     typer.echo(f"well: {len(planned)} checks, receivers: {', '.join(names)}")

@@ -52,6 +52,15 @@ _HEAD = """\
 # writes = []                # tools that may change something, by name: each asks a person first
 #                            # (acknowledge_alert, silence, note)
 
+[mcp.http]
+# enabled = false            # inside `paypulse run`, at http://127.0.0.1:8750/mcp
+# host = "127.0.0.1"         # another address needs a token and allowed_hosts
+# port = 8750
+# allowed_hosts = ["monitor.example.com:8750"]   # what clients call this machine
+# allowed_origins = []       # browsers that may ask
+# read_token_env = "PAYPULSE_MCP_READ_TOKEN"     # the variables that hold the tokens
+# write_token_env = "PAYPULSE_MCP_WRITE_TOKEN"
+
 # [receivers.slack]          # none: messages are printed
 # kind = "slack"
 # channel = "#payments"      # the bot's token is read from SLACK_BOT_TOKEN
