@@ -18,6 +18,7 @@ from monitor import outbox, plugins
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Notifier, Sender
+from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.plan import options_of, plan
 from monitor.record import Recorder
 from monitor.regressions import Baselines
@@ -136,7 +137,11 @@ class App:
                 budget=PRUNE_BUDGET,
             )
 
+        def tell(slot_at: datetime, now: datetime, missed: int) -> None:
+            owe_load_reports(self.store, now, list(self.senders))
+
         return [
+            Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
             Job("deliver", Timetable(self.deliver_every), deliver, records=True),
         ]
