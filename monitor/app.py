@@ -186,6 +186,7 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         actuators=section.actuators,
         shards=section.database.urls if section.database.via == "direct" else {},
         redis_url=section.redis.url,
+        redis_write_url=section.redis.write_url,
         kafka_bootstrap=section.kafka.bootstrap,
         kafka_options=section.kafka.options,
         prometheus_url=section.prometheus.url,
