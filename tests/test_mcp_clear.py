@@ -63,6 +63,7 @@ def asking(tmp_path, lines, call, language="en", asked=None):
     (result,) = talk(
         app, ("clear_rate_limit", call), answers=lambda p: seen.append(p.message) or YES
     )
+    app.runner.platform.redis.close()
     app.close()
     return result
 
