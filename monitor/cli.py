@@ -160,8 +160,18 @@ def version(
 
 def _groups() -> None:
     """Hang in the groups of commands."""
-    from monitor import cli_alerts, cli_config, cli_db, cli_demo, cli_loadtest, cli_match, cli_mcp
+    from monitor import (
+        cli_alerts,
+        cli_config,
+        cli_db,
+        cli_demo,
+        cli_loadtest,
+        cli_match,
+        cli_mcp,
+        cli_payment,
+    )
 
+    main.command()(cli_payment.payment)
     main.add_typer(cli_alerts.commands, name="alerts")
     main.add_typer(cli_config.commands, name="config")
     main.add_typer(cli_db.commands, name="db")

@@ -201,6 +201,7 @@ class DeadLetter:
     original_topic: str = ""
     error: str = ""
     payment_id: int | None = None
+    amount_krw: int | None = None
 
 
 # --- redis -----------------------------------------------------------------------------------
