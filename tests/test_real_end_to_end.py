@@ -112,7 +112,7 @@ class Real:
     def watch(self, **more: Any) -> None:
         """Go on with a monitor that is configured otherwise, on the same history."""
         world = self.world
-        world.app.close()
+        shut(world.app)
         folder, clock = world.standin.folder, world.life.clock
         world.app = built(folder, self.env, self.url, clock, world.kept, **more)
         world.life = Life(world.standin, world.app, clock)
@@ -174,7 +174,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
             made.settle(made.is_whole)
             yield made
         finally:
-            world.close()
+            shut(world.app)
+            standin.close()
             server.stop()
 
 
@@ -189,6 +190,15 @@ def built(
         is_durable=False,
         deliver_every=timedelta(seconds=60),
     )
+
+
+def shut(app: App) -> None:
+    """Nothing stays open for the garbage collector to find in another test."""
+    platform = app.runner.platform
+    ways = (platform.services._gateway, platform.services._actuator, platform.prometheus)
+    for source in (*ways, platform.redis, platform.kafka):
+        source.close()
+    app.close()
 
 
 def await_scrapes(app: App) -> None:
