@@ -77,6 +77,8 @@ url = "${{PAYPULSE_PROMETHEUS_URL}}"
 via = "prometheus"
 [report]
 daily = ""
+[checks.services]
+slow_ms = 20_000
 [checks.instances]
 jobs = {{ ingest-service = 1 }}
 [checks.dead_letters]
@@ -246,7 +248,7 @@ def test_payments_go_through_their_life_and_every_check_is_direct_and_ok(real):
     sources = (platform.database, platform.redis, platform.kafka, platform.breakers)
     assert [type(source) for source in sources] == [*kinds]
     assert real.world.words(2) == {name: ["ok", "ok"] for name in CHECKS}
-    assert real.world.told == []
+    assert real.world.said == []
 
 
 def fault(name: str) -> Any:
