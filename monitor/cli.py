@@ -106,27 +106,21 @@ def doctor(config: ConfigOption = None) -> None:
 
 @main.command()
 def report(
-    kind: Annotated[str, typer.Argument(help="daily, weekly or load-test")] = "daily",
+    kind: Annotated[str, typer.Argument(help="daily or weekly")] = "daily",
     date: Annotated[str, typer.Option(help="The local day, as 2026-11-22 [today].")] = "",
-    format: Annotated[
-        str, typer.Option(help="text, html or slack; of a load test text, slack, svg or png")
-    ] = "text",
-    number: Annotated[int, typer.Option("--run", help="The load test [the last one].")] = 0,
+    format: Annotated[str, typer.Option(help="text, html or slack")] = "text",
     send: Annotated[bool, typer.Option("--send", help="Send it to the receivers.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print the report of a day or of a load test, or send it."""
-    from monitor import load_report_command, report_command
+    """Print the report of a day, or send it."""
+    from monitor.report_command import print_report, send_report
 
     settings = load(config)
-    if kind not in ("daily", "weekly", "load-test"):
-        fail(f"no report {kind!r}; there are daily, weekly and load-test")
+    if kind not in ("daily", "weekly"):
+        fail(f"no report {kind!r}; there are daily and weekly")
     app = build(settings)
     try:
-        if kind == "load-test":
-            sys.stdout.buffer.write(load_report_command.report(app, number, format, send))
-            return
-        action = report_command.send_report if send else report_command.print_report
+        action = send_report if send else print_report
         typer.echo(action(app, kind, date, format))
     except ValueError as error:
         fail(str(error))
@@ -162,17 +156,17 @@ def _groups() -> None:
     """Hang in the groups of commands."""
     from monitor import (
         cli_alerts,
+        cli_backtest,
         cli_config,
         cli_db,
         cli_demo,
         cli_loadtest,
         cli_match,
         cli_mcp,
-        cli_payment,
     )
 
-    main.command()(cli_payment.payment)
     main.add_typer(cli_alerts.commands, name="alerts")
+    main.command("backtest")(cli_backtest.backtest)
     main.add_typer(cli_config.commands, name="config")
     main.add_typer(cli_db.commands, name="db")
     main.add_typer(cli_demo.commands, name="demo")

@@ -16,6 +16,7 @@ from monitor.config import Config, ConfigError
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.store.database import Store
+    from monitor.words import Words
 
 ConfigOption = Annotated[
     Path | None,
@@ -46,6 +47,14 @@ def build(config: Config, **given: Any) -> App:
         return app.build(config, **given)
     except (ConfigError, StoreError) as error:
         fail(str(error))
+
+
+def words_of(path: Path | None) -> Words:
+    """The sentences of the configured language, for commands that need nothing else."""
+    from monitor.words import Words
+
+    config = load(path)
+    return Words(config.language, config.zone)
 
 
 @contextmanager

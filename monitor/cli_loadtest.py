@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, opened
+from monitor.cli_common import ConfigOption, fail, opened, words_of
 
 commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -195,6 +195,29 @@ def export(
     except OSError as error:
         fail(f"{out}: {error.strerror}")
     typer.echo(words.say("loadtest.exported", count=count, file=str(out)))
+
+
+@commands.command()
+def backtest(
+    files: Annotated[list[Path], typer.Argument(help="Results of k6 of one scenario, in order.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a run.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Judge runs one after the other, as if each were the newest. Nothing is stored.
+
+    Exit code: 0 if at least one run could be judged by itself, 3 if none was valid.
+    """
+    from monitor.cli_loadtest_backtest import backtested
+    from monitor.cli_loadtest_drawn import backtest_json, backtest_lines
+
+    words, runs = words_of(config), []
+    for run in backtested(files):
+        runs.append(run)
+        if as_json:
+            typer.echo(json.dumps(backtest_json(run, words), ensure_ascii=False))
+    if not as_json:
+        typer.echo("\n".join(backtest_lines(runs, words)))
+    raise typer.Exit(0 if any(run.is_valid for run in runs) else 3)
 
 
 def _soon() -> datetime:

@@ -61,7 +61,7 @@ def import_files(store: Store, paths: Iterable[Path], order: Order) -> Iterator[
             yield Imported(path, error=error)
             continue
         undated += at.is_counted
-        run = _run(path, read, at.begun, order)
+        run = run_of(path, read, at.begun, order)
         with store.write() as tx:
             yield Imported(path, run=replace(run, id=save_run(tx, run), raw=b""))
 
@@ -108,7 +108,8 @@ def _time_of(path: Path, read: ReadFile, order: Order, undated: int) -> _Dated:
     raise NoResultError("undated")
 
 
-def _run(path: Path, read: ReadFile, begun: datetime, order: Order) -> LoadTestRun:
+def run_of(path: Path, read: ReadFile, begun: datetime, order: Order) -> LoadTestRun:
+    """The run that a file tells of, valid or not."""
     result = read.result
     why = doubts(result, Ending(order.exit_code))
     state = state_of(why, result, order.exit_code)

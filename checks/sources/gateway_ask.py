@@ -31,10 +31,9 @@ class Ask:
         query: Mapping[str, Any] = _NOTHING,
         *,
         bytes_max: int | None = None,
-        method: str = "GET",
     ) -> Fact[T]:
         """The fact that `read` makes of the answer, or why `part` could not be seen."""
-        answer = self._get(path, bytes_max, query, method)
+        answer = self._get(path, bytes_max, query)
         if isinstance(answer, Unseen):
             return _at(answer, part)
         if answer.status != 200 or answer.data.get("error"):
@@ -44,14 +43,12 @@ class Ask:
         except MisfitError as misfit:
             return _unseen(part, Why.GARBLED, "ill_typed", answer, misfit.got, misfit.expected)
 
-    def _get(
-        self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str
-    ) -> Fact[Answer]:
-        answer = self._wire.get(self._prefix + path, bytes_max=bytes_max, method=method, **query)
+    def _get(self, path: str, bytes_max: int | None, query: Mapping[str, Any]) -> Fact[Answer]:
+        answer = self._wire.get(self._prefix + path, bytes_max=bytes_max, **query)
         if isinstance(answer, Unseen) or answer.status != 404:
             return answer
         other = "" if self._prefix else "/api"
-        second = self._wire.get(other + path, bytes_max=bytes_max, method=method, **query)
+        second = self._wire.get(other + path, bytes_max=bytes_max, **query)
         if isinstance(second, Unseen) or second.status == 404:
             return answer
         self._prefix = other

@@ -1,0 +1,47 @@
+"""Results of k6 replayed in the order given: each judged against those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from checks.sources.k6_read import read_file
+from checks.sources.k6_shapes import NoResultError
+from monitor.cli_loadtest_import import Order, found, run_of
+from monitor.domain.load_history import Judged, judge
+from monitor.domain.load_test import LoadTestRun
+from monitor.load_verdicts import HISTORY_MAX
+
+_ORDER = Order(ZoneInfo("UTC"), scenario="backtest")  # the files given are runs of one scenario
+_SOMETIME = datetime(2000, 1, 1, tzinfo=UTC)  # their order counts, not their times
+
+
+@dataclass(frozen=True, slots=True)
+class Backtested:
+    """A file and what is said of it: the judged run, or why there is none in it."""
+
+    path: Path
+    judged: Judged | None = None
+    error: NoResultError | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it holds a run that measured something."""
+        return self.judged is not None and self.judged.run.is_valid
+
+
+def backtested(paths: Iterable[Path]) -> Iterator[Backtested]:
+    """Each file, judged by what was known when it was the newest."""
+    runs: list[LoadTestRun] = []
+    for path in found(paths):
+        try:
+            run = run_of(path, read_file(path), _SOMETIME, _ORDER)
+        except NoResultError as error:
+            yield Backtested(path, error=error)
+            continue
+        yield Backtested(path, judge(run, runs))
+        if run.is_valid:
+            runs = [*runs, run][-HISTORY_MAX:]

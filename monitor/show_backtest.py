@@ -1,0 +1,115 @@
+"""What `paypulse backtest` shows: where the live rule would have alerted, and the series drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from monitor.domain.detection import relative
+from monitor.domain.replay import Alarm, Replayed
+from monitor.render_filters import clean, number, percent
+from monitor.series_file import BadRow, Point, SeriesFile
+from monitor.show_columns import wrapped
+from monitor.words import Words
+
+HEIGHT = 10
+BAD_SHOWN_MAX = 20
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_MARKS = {1: "▲", -1: "▼"}
+
+
+def backtest_json(series: SeriesFile, found: Replayed, words: Words) -> dict[str, Any]:
+    """The alerts as plain data; times as they stand in the file."""
+    return {
+        "points": found.judged,
+        "gaps": series.gaps,
+        "alerts": [_alarm_json(alarm, series.points, words) for alarm in found.alarms],
+    }
+
+
+def _alarm_json(alarm: Alarm, points: Sequence[Point], words: Words) -> dict[str, Any]:
+    return {
+        "started_at": points[alarm.started].text,
+        "ended_at": None if alarm.ended is None else points[alarm.ended].text,
+        "kind": alarm.shape.value,
+        "direction": "up" if alarm.side > 0 else "down",
+        "reason": reason_text(alarm, words),
+    }
+
+
+def reason_text(alarm: Alarm, words: Words) -> str:
+    """Why an alert was raised, in a sentence."""
+    now, usual = alarm.at_start.now, alarm.at_start.usual
+    change = relative(now, usual)
+    told = {
+        "now": number(now),
+        "usual": number(usual),
+        "percent": "" if change is None else percent(100 * change, words.language, signed=True),
+    }
+    return words.say(f"detection.{'above' if alarm.side > 0 else 'below'}", **told)
+
+
+def bad_lines(bad: Sequence[BadRow], words: Words) -> Iterator[str]:
+    """The rows that were left out, named; of many the first."""
+    for row in bad[:BAD_SHOWN_MAX]:
+        why = words.say(f"series_row.{row.why}")
+        yield words.say("series_file.row", line=row.line, why=why, text=clean(row.text, 60))
+    if len(bad) > BAD_SHOWN_MAX:
+        yield words.say("series_file.more_rows", count=len(bad) - BAD_SHOWN_MAX)
+
+
+def backtest_lines(series: SeriesFile, found: Replayed, words: Words, width: int) -> Iterator[str]:
+    """The series as a chart with its alerts below, and each alert in a line."""
+    yield from chart(series.points, found.alarms, width)
+    yield ""
+    counts = {"points": found.judged, "gaps": series.gaps, "alerts": len(found.alarms)}
+    yield words.say("detection.judged", **counts, learnt=len(series.points) - found.judged)
+    for alarm in found.alarms:
+        yield from _told(alarm, series.points, words)
+
+
+def _told(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[str]:
+    ended = words.say("detection.goes_on")
+    if alarm.ended is not None:
+        ended = str(clean(points[alarm.ended].text, 32))
+    shape = words.say(f"shape.{alarm.shape}")
+    began = clean(points[alarm.started].text, 32)
+    yield f"{_MARKS[alarm.side]} {began} – {ended}, {shape}"
+    yield from wrapped(reason_text(alarm, words), indent="    ")
+
+
+def chart(points: Sequence[Point], alarms: Sequence[Alarm], width: int) -> Iterator[str]:
+    """The series in columns, each as high as the highest of its values; below where it alerted."""
+    low = min(0.0, *(point.value for point in points))
+    high = max(0.0, *(point.value for point in points))
+    labels = [number(high), number(low)]
+    margin = max(map(len, labels)) + 1
+    count = max(1, min(len(points), width - margin - 1))
+    parts = [points[len(points) * i // count : len(points) * (i + 1) // count]
+             for i in range(count)]  # fmt: skip
+    tops = [_height(part, low, high) for part in parts]
+    for level in range(HEIGHT - 1, -1, -1):
+        label = labels[0] if level == HEIGHT - 1 else labels[1] if not level else ""
+        cells = (_EIGHTHS[min(8, max(0, top - 8 * level))] for top in tops)
+        yield f"{label:>{margin - 1}} {''.join(cells)}".rstrip()
+    yield f"{'':>{margin}}{_marks(alarms, len(points), count)}".rstrip()
+    first, last = (str(clean(points[place].text, 32)) for place in (0, -1))
+    yield f"{'':>{margin}}{first}{last:>{max(1, count - len(first))}}"
+
+
+def _height(part: Sequence[Point], low: float, high: float) -> int:
+    """In eighths of a line, at least one so that every column shows."""
+    farthest = max((point.value for point in part), key=abs)
+    return max(1, round(8 * HEIGHT * (farthest - low) / (high - low))) if high > low else 1
+
+
+def _marks(alarms: Sequence[Alarm], points: int, count: int) -> str:
+    """Where alerts fired, and while they lasted."""
+    cells = [" "] * count
+    for alarm in alarms:
+        last = points - 1 if alarm.ended is None else alarm.ended
+        for cell in range(alarm.started * count // points, last * count // points + 1):
+            cells[min(cell, count - 1)] = "─"
+    for alarm in alarms:
+        cells[min(alarm.started * count // points, count - 1)] = _MARKS[alarm.side]
+    return "".join(cells)
