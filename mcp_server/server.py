@@ -12,7 +12,9 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
+from mcp_server.completion import add_completion
 from mcp_server.desk import Desk
+from mcp_server.prompts import add_prompts
 from mcp_server.resources import add_resources
 from mcp_server.tool import strict
 from mcp_server.toolsets import offers
@@ -54,6 +56,7 @@ def server_of(
     offered = offers(toolsets, config.mcp.writes)
     desk.tools = {offer.name for offer in offered}
     words = Words(config.language, config.zone)
+    tools = {offer.name: strict(offer.fn, offer.writing, words) for offer in offered}
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Desk]) -> AsyncIterator[Desk]:
@@ -63,13 +66,15 @@ def server_of(
         "paypulse",
         version=_version(),
         instructions=INSTRUCTIONS,
-        tools=[strict(offer.fn, offer.writing, words) for offer in offered],
+        tools=[*tools.values()],
         lifespan=lifespan,
         log_level="WARNING",
         token_verifier=tokens,
         auth=_needs_token() if tokens else None,
     )
-    add_resources(server)
+    add_resources(server, desk, tools, words)
+    add_prompts(server, desk.tools, words)
+    add_completion(server, desk)
     return server
 
 

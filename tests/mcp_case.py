@@ -138,3 +138,15 @@ def refused(app: App, tool: str, **arguments: Any) -> str:
     result = ask(app, tool, arguments)
     assert result.is_error
     return result.structured_content["summary"]
+
+
+def told(call: Callable[[], Any]) -> str:
+    """What a call that must fail is told, wherever in the group of errors it stands."""
+    try:
+        call()
+    except Exception as error:
+        leaf: BaseException = error
+        while isinstance(leaf, BaseExceptionGroup):
+            leaf = leaf.exceptions[0]
+        return str(leaf)
+    raise AssertionError("it did not fail")

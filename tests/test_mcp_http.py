@@ -19,7 +19,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
-from mcp_case import writing_app
+from mcp_case import told, writing_app
 from store_case import rows
 
 from mcp_server.http import HttpServer, tokens_of
@@ -322,16 +322,6 @@ def test_the_bridge_outlives_a_restart_of_the_monitor(app, tmp_path, mode):
         call = ("list_alerts", {})
         _, result = over_bridge(bridge(server.url, tmp_path), call, mode, between=restart)
     assert not result.is_error
-
-
-def told(call):
-    """What a call that must fail is told, wherever in the group of errors it stands."""
-    with pytest.raises(Exception) as raised:
-        call()
-    leaves = [raised.value]
-    while isinstance(leaves[0], BaseExceptionGroup):
-        leaves = [*leaves[0].exceptions, *leaves[1:]]
-    return str(leaves[0])
 
 
 @pytest.mark.parametrize("token", ["wrong-token-0123456789", ""])
