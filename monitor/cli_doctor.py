@@ -117,12 +117,23 @@ def _rights(platform: Platform) -> Iterator[Finding]:
             yield Finding("warn", "can_write", {"shard": shard, "rights": ", ".join(found)})
 
 
+# What only an actuator or Prometheus tells about: the monitoring-service knows none of them.
+_ASKED_THEMSELVES = ("gateway", "eureka", "consumer", "settlement", "refund")
+
+
+def _is_asked(config: Config, service: str) -> bool:
+    return any(name.startswith(service) for name in config.platform.actuators)
+
+
 def _blind_spots(config: Config, planned: dict[str, Planned]) -> Iterator[Finding]:
     """What no check can see as things are configured."""
     if config.platform.database.via == "gateway" and "reconciliation" in planned:
         yield Finding("warn", "reconciliation_blind", {})
-    if not any(name.startswith("ingest") for name in config.platform.actuators):
+    if not _is_asked(config, "ingest"):
         yield Finding("warn", "no_actuator", {})
+    unasked = [name for name in _ASKED_THEMSELVES if not _is_asked(config, name)]
+    if unasked and not config.platform.prometheus.url:
+        yield Finding("warn", "services_unasked", {"names": ", ".join(unasked)})
     load_test = planned.get("load_test")
     if load_test is not None and find_binary(load_test.options.k6_binary) is None:
         yield Finding("warn", "no_k6", {})

@@ -24,7 +24,8 @@ _HEAD = """\
 # timeout_seconds = 5.0
 # token = "${PLATFORM_TOKEN}"          # sent as a bearer token, if the gateway asks for one
 # actuators = { ingest = "http://localhost:8080" }   # services asked for /actuator/health;
-#                            # ingest's also shows refused payments and the breaker pg-auth-api
+#                            # ingest's also shows refused payments and the breaker pg-auth-api;
+#                            # gateway, eureka, consumer, settlement and refund belong here too
 
 [platform.database]
 # via = "gateway"            # or "direct": the shards themselves, which reconciliation needs

@@ -77,6 +77,18 @@ def test_the_doctor_says_what_to_do_about_an_unreachable_platform(file):
     assert "paypulse run" in told
 
 
+def test_the_doctor_names_the_services_that_nobody_asks(file):
+    told = call("doctor", "-c", file, code=2)
+    assert "Nobody asks gateway, eureka, consumer, settlement, refund" in told
+    text = file.read_text("utf-8")
+    asked = dict.fromkeys(("eureka", "consumer-worker", "settlement-1"), "http://127.0.0.1:1")
+    lines = "".join(f'{name} = "{url}"\n' for name, url in asked.items())
+    file.write_text(f"{text}\n[platform.actuators]\n{lines}", "utf-8")
+    assert "Nobody asks gateway, refund whether" in call("doctor", "-c", file, code=2)
+    file.write_text(f'{text}\n[platform.prometheus]\nurl = "http://127.0.0.1:1"\n', "utf-8")
+    assert "Nobody asks" not in call("doctor", "-c", file, code=2)
+
+
 def test_the_doctor_speaks_korean(file):
     file.write_text('language = "ko"\n' + file.read_text())
     assert "스케줄러" in call("doctor", "-c", file, code=2)
