@@ -69,3 +69,11 @@ def _check(desk: Desk, wanted: Wanted) -> None:
         raise ToolError(desk.say("filter.empty_amount"))
     if wanted.start and wanted.end and wanted.start >= wanted.end:
         raise ToolError(desk.say("filter.empty_time"))
+
+
+def known_shard(desk: Desk, shard: str) -> str:
+    """A shard that is configured, or an error that names those that are."""
+    known = desk.app.runner.platform.database.shard_names()
+    if shard and known and shard not in known:
+        raise ToolError(desk.say("filter.no_shard", shard=shard, known=", ".join(known)))
+    return shard

@@ -14,10 +14,16 @@ from checks.causes import CAUSES
 from checks.invariants.catalogue import implied_causes
 from checks.sources.connect import Address, connect
 from checks.sources.facts import Platform
+from checks.story.probe import moments, spans
+from checks.story.probe import probe as probe_payment
+from checks.story.tell import tell
 from monitor import outbox, plugins
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Notifier, Sender
+from monitor.domain.story import Story
+from monitor.load_report import LOOK_EVERY, owe_load_reports
+from monitor.payment_history import history_of
 from monitor.plan import options_of, plan
 from monitor.record import Recorder
 from monitor.regressions import Baselines
@@ -69,6 +75,29 @@ class App:
             seen = dict(zip(looking, found, strict=True))
         sightings = tuple(s for each in seen.values() for s in _sightings(each, _since(stored)))
         return seen | {n: self._observe(n, now, sightings) for n in wanted if self._explains(n)}
+
+    def payment_story(self, payment_id: int, shard: str = "") -> Story:
+        """What is known of a payment right now, on one shard or on all; nothing is recorded.
+
+        ValueError: there is no such shard, or the number is no payment id.
+        """
+        self._check_asked(payment_id, shard)
+        facts = probe_payment(self.runner.platform, payment_id, shard)
+        now = self.clock()
+        with self.store.read() as tx:
+            around = spans(facts, now)
+            history = history_of(tx, payment_id, facts.records, moments(facts), around)
+        return tell(facts, history, now)
+
+    def shards(self) -> tuple[str, ...]:
+        """The names of the shards, as they are configured or as the platform calls them."""
+        return self.runner.platform.database.shard_names() or ("shard1", "shard2")
+
+    def _check_asked(self, payment_id: int, shard: str) -> None:
+        if not 0 < payment_id < 2**63:
+            raise ValueError(f"{payment_id} is no payment id: a positive whole number is expected")
+        if shard and shard not in self.shards():
+            raise ValueError(f"no shard {shard!r}; there are {', '.join(self.shards())}")
 
     def deliver(self) -> int:
         """Send what is due; how many messages went out."""
@@ -136,7 +165,11 @@ class App:
                 budget=PRUNE_BUDGET,
             )
 
+        def tell(slot_at: datetime, now: datetime, missed: int) -> None:
+            owe_load_reports(self.store, now, list(self.senders))
+
         return [
+            Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
             Job("deliver", Timetable(self.deliver_every), deliver, records=True),
         ]
@@ -181,6 +214,7 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         actuators=section.actuators,
         shards=section.database.urls if section.database.via == "direct" else {},
         redis_url=section.redis.url,
+        redis_write_url=section.redis.write_url,
         kafka_bootstrap=section.kafka.bootstrap,
         kafka_options=section.kafka.options,
         prometheus_url=section.prometheus.url,

@@ -106,21 +106,27 @@ def doctor(config: ConfigOption = None) -> None:
 
 @main.command()
 def report(
-    kind: Annotated[str, typer.Argument(help="daily or weekly")] = "daily",
+    kind: Annotated[str, typer.Argument(help="daily, weekly or load-test")] = "daily",
     date: Annotated[str, typer.Option(help="The local day, as 2026-11-22 [today].")] = "",
-    format: Annotated[str, typer.Option(help="text, html or slack")] = "text",
+    format: Annotated[
+        str, typer.Option(help="text, html or slack; of a load test text, slack, svg or png")
+    ] = "text",
+    number: Annotated[int, typer.Option("--run", help="The load test [the last one].")] = 0,
     send: Annotated[bool, typer.Option("--send", help="Send it to the receivers.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print the report of a day, or send it."""
-    from monitor.report_command import print_report, send_report
+    """Print the report of a day or of a load test, or send it."""
+    from monitor import load_report_command, report_command
 
     settings = load(config)
-    if kind not in ("daily", "weekly"):
-        fail(f"no report {kind!r}; there are daily and weekly")
+    if kind not in ("daily", "weekly", "load-test"):
+        fail(f"no report {kind!r}; there are daily, weekly and load-test")
     app = build(settings)
     try:
-        action = send_report if send else print_report
+        if kind == "load-test":
+            sys.stdout.buffer.write(load_report_command.report(app, number, format, send))
+            return
+        action = report_command.send_report if send else report_command.print_report
         typer.echo(action(app, kind, date, format))
     except ValueError as error:
         fail(str(error))
@@ -163,8 +169,10 @@ def _groups() -> None:
         cli_loadtest,
         cli_match,
         cli_mcp,
+        cli_payment,
     )
 
+    main.command()(cli_payment.payment)
     main.add_typer(cli_alerts.commands, name="alerts")
     main.command("backtest")(cli_backtest.backtest)
     main.add_typer(cli_config.commands, name="config")

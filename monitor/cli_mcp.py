@@ -6,11 +6,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli_common import ConfigOption, fail, load
+from monitor.cli_mcp_install import install
 from monitor.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ TOKEN_ENV = "PAYPULSE_MCP_TOKEN"  # noqa: S105  (a name)
 ToolsetOption = Annotated[
     list[str] | None, typer.Option("--toolset", help="Only the tools of this set; repeatable.")
 ]
+commands.command()(install)
 
 
 @commands.callback(invoke_without_command=True)
@@ -37,11 +40,18 @@ def serve(
     token_env: Annotated[
         str, typer.Option(help="Which environment variable holds the token for --connect.")
     ] = TOKEN_ENV,
+    env_file: Annotated[
+        Path | None, typer.Option(help="NAME=value lines, for clients that pass no environment.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="Where relative paths of the configuration begin.")
+    ] = None,
 ) -> None:
     """Answer one client on standard input and output."""
     if context.invoked_subcommand is not None:
         return
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    _prepare(env_file, directory)
     if connect:
         _connect(connect, toolset, token_env)
         return
@@ -52,6 +62,20 @@ def serve(
         serve_stdio(settings, _opens(settings), toolset or ())
     except ConfigError as error:
         fail(str(error))
+
+
+def _prepare(env_file: Path | None, directory: Path | None) -> None:
+    from monitor.env_file import load_env_file
+
+    try:
+        if env_file is not None:
+            load_env_file(env_file, os.environ)
+        if directory is not None:
+            os.chdir(directory)
+    except ValueError as error:
+        fail(f"--env-file: {error}")
+    except OSError as error:
+        fail(f"--directory: {error}")
 
 
 def _connect(url: str, toolset: list[str] | None, token_env: str) -> None:

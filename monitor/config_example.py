@@ -34,6 +34,7 @@ _HEAD = """\
 [platform.redis]
 # via = "gateway"            # or "direct"
 # url = "redis://:${REDIS_PASSWORD}@localhost:6379/0"
+# write_url = ""             # of somebody who may delete rate:*, for the tool clear_rate_limit
 
 [platform.kafka]
 # via = "gateway"            # or "direct"

@@ -33,11 +33,14 @@ class RedisSection(Section):
 
     via: Literal["gateway", "direct"] = "gateway"
     url: str = Field(default="", repr=False)
+    write_url: str = Field(default="", repr=False)
 
     @model_validator(mode="after")
     def _direct_needs_url(self) -> RedisSection:
         _fits(self.via, self.url, "url", "redis://:${REDIS_PASSWORD}@localhost:6379/0")
-        if self.url and not _is_redis_url(self.url):
+        if self.write_url and not self.url:
+            raise ValueError('write_url is used only with via = "direct"')
+        if not all(_is_redis_url(url) for url in (self.url, self.write_url) if url):
             raise ValueError(
                 "url is no redis://, rediss:// or unix:// address; special characters in the "
                 "password are written percent-encoded"

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from monitor import resources
-from monitor.domain.delivery import Message, SlackContent
+from monitor.domain.delivery import Message, Picture, SlackContent
 from monitor.render_incident import incident_view
+from monitor.render_load import load_view
 from monitor.render_report import report_view
 from monitor.render_slack import blocks, quiet
 from monitor.words import Words
@@ -39,6 +40,16 @@ class MessageRenderer:
         view = self._view(message)
         return SlackContent(quiet(view.summary), blocks(message.kind, view=view))
 
+    def picture(self, message: Message) -> Picture | None:
+        """The chart of a load test's report."""
+        if message.kind != "load_chart":
+            return None
+        from monitor.render_chart import png  # noqa: PLC0415  (only where a picture is sent)
+
+        view = self._view(message)
+        name = f"{message.key.replace(':', '-')}.png"
+        return Picture(name, view.chart_title, view.chart_line, png(message.payload, self.words))
+
     def html(self, message: Message) -> str:
         """The message as a page that needs nothing else; reports only."""
         return render(f"html/{message.kind}.html.j2", view=self._view(message))
@@ -47,7 +58,12 @@ class MessageRenderer:
         return _VIEWS[message.kind](message.payload, self.words)
 
 
-_VIEWS = {"incident": incident_view, "report": report_view}
+_VIEWS = {
+    "incident": incident_view,
+    "report": report_view,
+    "load_test": load_view,
+    "load_chart": load_view,
+}
 
 
 def render(template: str, **values: Any) -> str:
@@ -60,7 +76,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(resources.folder("templates")),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(("html.j2", "html")),
+        autoescape=select_autoescape(("html.j2", "svg.j2")),
         trim_blocks=True,
         lstrip_blocks=True,
     )

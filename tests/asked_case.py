@@ -19,7 +19,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 
 def app_over(folder: Path, urls: Mapping[str, str], language: str = "en", **platform: Any) -> App:
     """An app at books.NOW whose database are these shards."""
-    app = app_with(folder, {"services": found()}, language)
+    app = app_with(folder, platform.pop("checks", {"services": found()}), language)
     app.clock = lambda: books.NOW
     database = platform.pop("database", None) or Database(urls, zone=SEOUL)
     app.runner.platform = SimpleNamespace(database=database, **platform)

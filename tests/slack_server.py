@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "xoxb-secret-token"
 WEBHOOK_PATH = "/services/T0/B0/secret-path"
@@ -31,6 +32,16 @@ class Accepted:
         return str(self.body["text"])
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file that Slack took into a thread."""
+
+    channel: str
+    thread_ts: str
+    title: str
+    content: bytes
+
+
 @dataclass
 class SlackServer:
     """Failures come first, one per request, from `plan`; then everything is accepted.
@@ -43,6 +54,8 @@ class SlackServer:
     retry_after: str = "7"
     accepted: list[Accepted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    _parts: dict[str, bytes] = field(default_factory=dict)
     requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
@@ -88,7 +101,17 @@ class SlackServer:
         return f"{self.url}{WEBHOOK_PATH}"
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        content = request.rfile.read(int(request.headers["Content-Length"]))
+        if request.path.startswith("/upload/"):
+            self._parts[request.path.rpartition("/")[2]] = content
+            _reply(request, 200, "OK")
+            return
+        if request.path.startswith("/api/files."):
+            form = dict(parse_qsl(content.decode())) | dict(parse_qsl(urlsplit(request.path).query))
+            step = self.plan.popleft() if self.plan else "ok"
+            _reply(request, 200, json.dumps(self._file(request.path, form, step)))
+            return
+        body = json.loads(content)
         with self._lock:
             self.requests += 1
             step = self.plan.popleft() if self.plan else "ok"
@@ -104,6 +127,18 @@ class SlackServer:
             self._webhook(request, body, step)
         else:
             self._api(request, body, step)
+
+    def _file(self, path: str, form: dict[str, str], step: str) -> dict[str, Any]:
+        if step != "ok":
+            self.refused.append(step)
+            return {"ok": False, "error": step}
+        if "getUploadURLExternal" in path:
+            name = f"F{len(self._parts)}"
+            return {"ok": True, "file_id": name, "upload_url": f"{self.url}/upload/{name}"}
+        [file] = json.loads(form["files"])
+        content = self._parts[file["id"]]
+        self.uploads.append(Upload(form["channel_id"], form["thread_ts"], file["title"], content))
+        return {"ok": True, "files": [{"id": file["id"]}]}
 
     def _api(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: str) -> None:
         error = "" if step in ("ok", "after") else step

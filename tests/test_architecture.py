@@ -32,6 +32,7 @@ OURS = {
     "monitor.app": ["monitor", "checks", "-monitor.cli*"],
     "monitor.cli*": [*ROOMS],
     "monitor.report_command": ["monitor", "-monitor.cli*"],
+    "monitor.load_report_command": ["monitor", "-monitor.cli*"],
     "monitor": ["monitor", "-monitor.app", "-monitor.cli*"],
     "checks.sources": ["monitor.domain", "checks.sources", "checks.invariants"],
     "checks.invariants": ["monitor.domain", "checks.sources", "checks.invariants"],

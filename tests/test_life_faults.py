@@ -19,6 +19,7 @@ KAFKA_DOWN = (
     "breaker_open:ingest/kafka-publisher",
     "relay_stalled:",
     "outbox_old:*",
+    "publishing_slow:*",
     "books_broken:*/O1",
     "books_broken:*/P2",
     "books_broken:*/P3",
@@ -30,7 +31,10 @@ FAULTS = {
     "relay_stalled": (
         "relay_stalled:",
         6,
-        ("outbox_old:*", "books_broken:*/O1", "books_broken:*/P2", "books_broken:*/P3"),
+        (
+            *("outbox_old:*", "publishing_slow:*"),
+            *("books_broken:*/O1", "books_broken:*/P2", "books_broken:*/P3"),
+        ),
     ),
     "slow_api": ("requests_slow:authorize", 5, ()),
     "pg_refusing": (

@@ -194,6 +194,9 @@ def test_an_empty_text_is_replaced_by_the_key(server: SlackServer) -> None:
         def slack(self, message: Message) -> SlackContent:
             return SlackContent("", ())
 
+        def picture(self, message: Message) -> None:
+            return None
+
     settings = slack.SlackOptions("C1", base_url=server.api_url)
     slack.build(settings, Silent()).send(message(), None)
     assert server.accepted[0].marker == "incident:7:firing:1"

@@ -19,10 +19,13 @@ from checks.sources.facts import (
     Platform,
     RedisSource,
 )
+from checks.sources.facts_reset import RateLimitReset
 from checks.sources.gateway import Gateway
+from checks.sources.gateway_ask import Ask
 from checks.sources.http import Wire
 from checks.sources.prometheus import Prometheus
 from checks.sources.prometheus_breakers import PrometheusBreakers
+from checks.sources.rate_limit_reset import GatewayReset, RedisReset
 from checks.sources.services import Services
 
 
@@ -30,8 +33,9 @@ from checks.sources.services import Services
 class Address:
     """Where the platform is; a part whose own address is empty is seen through the gateway.
 
-    `shards`: name -> database URL; `ingest_job`: the job under which Prometheus scrapes ingest;
-    `breakers_scraped`: its breakers are seen so, too.
+    `shards`: name -> database URL; `redis_write_url`: of somebody who may delete counters;
+    `ingest_job`: the job under which Prometheus scrapes ingest; `breakers_scraped`: its breakers
+    are seen so, too.
     """
 
     base_url: str
@@ -40,6 +44,7 @@ class Address:
     actuators: Mapping[str, str] = field(default_factory=dict)
     shards: Mapping[str, str] = field(default_factory=dict, repr=False)
     redis_url: str = field(default="", repr=False)
+    redis_write_url: str = field(default="", repr=False)
     kafka_bootstrap: str = ""
     kafka_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     prometheus_url: str = field(default="", repr=False)
@@ -73,7 +78,15 @@ def connect(address: Address, transport: httpx.BaseTransport | None = None) -> P
         direct.append(prometheus.healths)
     services = Services(gateway, actuator, direct=lambda: _together(direct))
     breakers = scraped if scraped is not None and address.breakers_scraped else services
-    return Platform(services, breakers, kafka, redis, database, prometheus, scraped)
+    reset = _reset(address, wire)
+    return Platform(services, breakers, kafka, redis, database, prometheus, scraped, reset)
+
+
+def _reset(address: Address, wire: Wire) -> RateLimitReset:
+    if not address.redis_url:
+        return GatewayReset(Ask(wire))
+    url = address.redis_write_url or address.redis_url
+    return RedisReset(url, timeout_seconds=min(address.timeout_seconds, 3.0))
 
 
 # Drivers are imported only where they are used: they are large, and not everybody needs them.

@@ -15,6 +15,7 @@ from checks.sources.database_books import Window, examine
 from checks.sources.database_pg import Span, pg_records
 from checks.sources.database_questions import Questions
 from checks.sources.database_shard import Shard, Snapshot
+from checks.sources.database_story import Limits, payment_records
 from checks.sources.database_sweep import sweep
 from checks.sources.facts import (
     BookCounts,
@@ -29,6 +30,7 @@ from checks.sources.facts import (
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_instances import Connections
 from checks.sources.facts_pg import Record
+from checks.sources.facts_story import PaymentRecords
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -146,6 +148,17 @@ class Database(Questions):
             if shards is None or shard.name in shards
         }
 
+    def payment(self, payment_id: int, shard: str = "") -> Mapping[str, Fact[PaymentRecords]]:
+        """All rows of one payment, by shard; ids are given out by each shard: all may have it."""
+        parity = {each.name: self._constants(each.name)["parity"] for each in self._shards}
+
+        def read(snapshot: Snapshot) -> Fact[PaymentRecords]:
+            of_relay = parity[snapshot.shard]
+            limits = Limits(of_relay, self._outbox_retries_max, self._work_retries_max)
+            return payment_records(snapshot, payment_id, limits)
+
+        return self._each_named(read, shard)
+
     def writing_rights(self) -> Mapping[str, Fact[tuple[str, ...]]]:
         """By shard, the rights to write that the account has though it only reads."""
         return {shard.name: shard.writing_rights() for shard in self._shards}
@@ -162,9 +175,11 @@ class Database(Questions):
     def _each(self, read: Callable[[Snapshot], Fact[T]]) -> tuple[Fact[T], ...]:
         return tuple(self._each_named(read).values())
 
-    def _each_named(self, read: Callable[[Snapshot], Fact[T]]) -> dict[str, Fact[T]]:
+    def _each_named(
+        self, read: Callable[[Snapshot], Fact[T]], only: str = ""
+    ) -> dict[str, Fact[T]]:
         """One answer per shard; they are asked side by side, so that a slow one delays none."""
-        asked = list(self._with_twins())
+        asked = [pair for pair in self._with_twins() if only in ("", pair[0].name)]
 
         def ask(one: tuple[Shard, str | None]) -> Fact[T]:
             shard, twin = one

@@ -91,9 +91,20 @@ def _work_table(kind: str, amount: str, *own: Column[str]) -> Table:
 
 
 SETTLEMENT = _work_table(
-    "settlement", "request_amount", _text("pg_transaction_id", 64), _text("pg_response_code", 10)
+    "settlement",
+    "request_amount",
+    _text("pg_transaction_id", 64),
+    _text("pg_response_code", 10),
+    _text("pg_response_message", 255),
 )
-REFUND = _work_table("refund", "refund_amount", _text("pg_cancel_transaction_id", 64))
+REFUND = _work_table(
+    "refund",
+    "refund_amount",
+    _text("refund_reason", 255),
+    _text("pg_cancel_transaction_id", 64),
+    _text("pg_response_code", 10),
+    _text("pg_response_message", 255),
+)
 IDEMPOTENCY = Table(
     "idem_response_cache",
     METADATA,

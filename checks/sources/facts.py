@@ -16,6 +16,7 @@ from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_instances import Connections, Pool, Target
 from checks.sources.facts_payments import PaymentsSource
 from checks.sources.facts_pg import Record
+from checks.sources.facts_reset import RateLimitReset
 from checks.sources.prometheus_facts import Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
@@ -200,6 +201,7 @@ class DeadLetter:
     original_topic: str = ""
     error: str = ""
     payment_id: int | None = None
+    amount_krw: int | None = None
 
 
 # --- redis -----------------------------------------------------------------------------------
@@ -415,3 +417,4 @@ class Platform:
     database: DatabaseSource
     prometheus: PrometheusSource | None = None
     scraped: ScrapedSource | None = None
+    rate_limits: RateLimitReset | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from checks.sources.facts import Fact, OutboxState, PaymentStatistics, Unseen
+    from checks.sources.facts_story import PaymentRecords
 
 Position = tuple["str | int", int]  # the last row that was read: what it is sorted by, its id
 
@@ -243,4 +244,5 @@ class PaymentsSource(Protocol):
     def merchant(
         self, merchant_id: str, stretches: Stretches
     ) -> tuple[Fact[MerchantShard], ...]: ...
+    def payment(self, payment_id: int, shard: str) -> Mapping[str, Fact[PaymentRecords]]: ...
     def shard_names(self) -> tuple[str, ...]: ...

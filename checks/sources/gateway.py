@@ -12,10 +12,11 @@ from checks.sources.gateway_kafka import KafkaReads
 from checks.sources.gateway_load_tests import LoadTestReads
 from checks.sources.gateway_questions import QuestionReads
 from checks.sources.gateway_redis import RedisReads
+from checks.sources.gateway_story import StoryReads
 from checks.sources.http import Wire
 
 
-class Gateway(KafkaReads, RedisReads, QuestionReads, BreakerReads, LoadTestReads):
+class Gateway(KafkaReads, RedisReads, QuestionReads, StoryReads, BreakerReads, LoadTestReads):
     """Answers as every source of facts.py over one wire (services.py adds the health of each)."""
 
     def __init__(self, wire: Wire) -> None:

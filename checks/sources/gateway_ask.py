@@ -31,9 +31,10 @@ class Ask:
         query: Mapping[str, Any] = _NOTHING,
         *,
         bytes_max: int | None = None,
+        method: str = "GET",
     ) -> Fact[T]:
         """The fact that `read` makes of the answer, or why `part` could not be seen."""
-        answer = self._get(path, bytes_max, query)
+        answer = self._get(path, bytes_max, query, method)
         if isinstance(answer, Unseen):
             return _at(answer, part)
         if answer.status != 200 or answer.data.get("error"):
@@ -43,12 +44,14 @@ class Ask:
         except MisfitError as misfit:
             return _unseen(part, Why.GARBLED, "ill_typed", answer, misfit.got, misfit.expected)
 
-    def _get(self, path: str, bytes_max: int | None, query: Mapping[str, Any]) -> Fact[Answer]:
-        answer = self._wire.get(self._prefix + path, bytes_max=bytes_max, **query)
+    def _get(
+        self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str
+    ) -> Fact[Answer]:
+        answer = self._wire.get(self._prefix + path, bytes_max=bytes_max, method=method, **query)
         if isinstance(answer, Unseen) or answer.status != 404:
             return answer
         other = "" if self._prefix else "/api"
-        second = self._wire.get(other + path, bytes_max=bytes_max, **query)
+        second = self._wire.get(other + path, bytes_max=bytes_max, method=method, **query)
         if isinstance(second, Unseen) or second.status == 404:
             return answer
         self._prefix = other

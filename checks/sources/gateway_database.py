@@ -21,13 +21,9 @@ from checks.sources.facts import (
 )
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_pg import Record
+from checks.sources.facts_story import LedgerEntry, PaymentRow
 from checks.sources.gateway_ask import Ask, unseen_part
-from checks.sources.gateway_facts import (
-    DatabaseStats,
-    LedgerEntry,
-    PaymentRow,
-    Reconciliation,
-)
+from checks.sources.gateway_facts import DatabaseStats, Reconciliation
 from checks.sources.gateway_fields import Fields
 from checks.sources.gateway_shards import book_counts, shard_facts
 from monitor.domain.check import Params

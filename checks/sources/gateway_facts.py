@@ -11,32 +11,6 @@ from checks.sources.facts import BookCounts, Fact
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentRow:
-    """A payment as the platform lists it."""
-
-    payment_id: int
-    merchant_id: str
-    amount_krw: int
-    currency: str
-    state: str
-    idempotency_key: str
-    requested_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """An entry of the ledger."""
-
-    entry_id: int
-    payment_id: int
-    debit_account: str
-    credit_account: str
-    amount_krw: int
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Reconciliation:
     """The platform's own comparison; both of its sides sum the same column of the same rows."""
 

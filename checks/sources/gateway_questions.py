@@ -27,9 +27,9 @@ from checks.sources.facts_payments import (
     kind_of,
     position,
 )
+from checks.sources.facts_story import LedgerEntry, PaymentRow
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_database import DatabaseReads
-from checks.sources.gateway_facts import LedgerEntry, PaymentRow
 
 ROWS_MAX = 1000
 _ENTRIES_MAX = 20  # the platform's own limit

@@ -65,15 +65,19 @@ class Wire:
     def __repr__(self) -> str:
         return f"Wire({self._base!r})"
 
-    def get(self, path: str, *, bytes_max: int | None = None, **query: Any) -> Fact[Answer]:
+    def get(
+        self, path: str, *, bytes_max: int | None = None, method: str = "GET", **query: Any
+    ) -> Fact[Answer]:
         """Ask for a JSON object; an answer of any status comes back if it is one."""
-        answer = self.text(path, bytes_max=bytes_max, **query)
+        answer = self.text(path, bytes_max=bytes_max, method=method, **query)
         return answer if isinstance(answer, Unseen) else self._as_object(answer)
 
-    def text(self, path: str, *, bytes_max: int | None = None, **query: Any) -> Fact[Answer]:
+    def text(
+        self, path: str, *, bytes_max: int | None = None, method: str = "GET", **query: Any
+    ) -> Fact[Answer]:
         """Ask for text; an answer of any status but a redirect comes back as it is."""
         request = httpx.Request(
-            "GET",
+            method,
             self._url(path, urlencode(query)),
             headers=self._headers,
             extensions={"timeout": self._timeouts},

@@ -29,7 +29,7 @@ class IllTypedError(Exception):
 class RedisWire:
     """One client with a small pool of connections; thread-safe, reused for every question."""
 
-    def __init__(self, url: str, *, timeout_seconds: float = 3.0) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 3.0, tries: int = 2) -> None:
         """`url`: redis://, rediss:// or unix://, with what it takes to get in."""
         self._timeout_seconds = timeout_seconds
         self._client: Client = redis.Redis.from_url(
@@ -38,7 +38,7 @@ class RedisWire:
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
             # A connection that died since the last question is made anew, once.
-            retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
+            retry=Retry(NoBackoff(), tries - 1, supported_errors=(exceptions.ConnectionError,)),
             client_name="paypulse",
             max_connections=10,
         )

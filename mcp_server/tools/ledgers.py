@@ -12,6 +12,7 @@ from checks.sources.facts import Unseen
 from checks.sources.facts_payments import Entry, EntryFilter, EntryPage
 from mcp_server import paging
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
+from mcp_server.asked import known_shard
 from mcp_server.desk import Desk
 from mcp_server.paging import Cursor, Page, question_of
 from mcp_server.payment_pages import merged, places, positions, totals, uncounted
@@ -57,7 +58,7 @@ def query_ledgers(
         merchant_id=merchant_id,
         start=at(desk, "start", start, desk.now) if start else None,
         end=at(desk, "end", end, desk.now) if end else None,
-        shard=_known_shard(desk, shard),
+        shard=known_shard(desk, shard),
         limit=limit,
         after=before,
         lists=kind != "totals",
@@ -78,13 +79,6 @@ def _kind(query_type: str, payment_id: int, merchant_id: str) -> str:
     return kind
 
 
-def _known_shard(desk: Desk, shard: str) -> str:
-    known = desk.app.runner.platform.database.shard_names()
-    if shard and known and shard not in known:
-        raise ToolError(desk.say("filter.no_shard", shard=shard, known=", ".join(known)))
-    return shard
-
-
 def _answered(
     desk: Desk, wanted: EntryFilter, question: str, before: Mapping[str, Any]
 ) -> CallToolResult:
@@ -100,6 +94,7 @@ def _answered(
         origin="live",
         measured_at=desk.now,
         evidence={
+            "shards": {p.shard: _totals(t) for p in pages if p.shard and (t := totals([p]))},
             "totals": None if found is None else _totals(found),
             "columns": _COLUMNS,
             "data_rows": [_row(entry) for entry in rows],
@@ -163,6 +158,12 @@ def _row(entry: Entry) -> list[Any]:
     ]
 
 
+def _homes(pages: Sequence[EntryPage]) -> list[str]:
+    """The shards that have entries of a payment id, if they are several: payments of its own."""
+    found = [page.shard for page in pages if page.entries]
+    return found if len(found) > 1 else []
+
+
 def _summary(
     desk: Desk,
     wanted: EntryFilter,
@@ -182,6 +183,7 @@ def _summary(
         end=wanted.end,
         shown=sum(len(p.entries) for p in pages),
         twice=", ".join(twice),
+        both=", ".join(_homes(pages)) if wanted.payment_id else "",
         unseen=parts_text(lacking),
         **counts,
         **amounts,

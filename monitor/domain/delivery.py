@@ -40,7 +40,8 @@ class Permanent(Undelivered):
 class Message:
     """A claimed notification; `attempts` counts the tries, this one included.
 
-    `kind` says what the payload is: `incident` (domain.message) or `report` (monitor.report).
+    `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
+    `load_test` or its `load_chart` (domain.load_report).
     `thread` is empty, or names the conversation that it belongs to.
     """
 
@@ -62,6 +63,16 @@ class SlackContent:
     blocks: tuple[Mapping[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with its title; `alt` is what is read to those who do not see it."""
+
+    name: str
+    title: str
+    alt: str
+    content: bytes
+
+
 class Renderer(Protocol):
     """Turns messages into words, in the language and zone of one receiver."""
 
@@ -71,6 +82,10 @@ class Renderer(Protocol):
 
     def slack(self, message: Message) -> SlackContent:
         """Block Kit blocks, within Slack's limits whatever the content."""
+        ...
+
+    def picture(self, message: Message) -> Picture | None:
+        """The picture that the message is about; None for those in words."""
         ...
 
 

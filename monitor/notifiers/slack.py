@@ -6,7 +6,8 @@ import http.client
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from monitor.domain.delivery import (
     Message,
     Notifier,
     Permanent,
+    Picture,
     Reference,
     Renderer,
     Sender,
@@ -34,6 +36,11 @@ _BLOCKS_REFUSED = frozenset(
     | {"invalid_payload", "too_many_attachments"}
 )
 _THREAD_LOST = frozenset({"thread_not_found", "cannot_reply_to_message", "message_not_found"})
+# The bot may post but not upload: the picture's words go out in its place.
+_UPLOAD_REFUSED = frozenset(
+    {"missing_scope", "not_allowed_token_type", "file_uploads_disabled", "channel_not_found"}
+    | {"file_upload_size_restricted", "storage_limit_reached", "invalid_channel"}
+)
 _PERMANENT = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
     | {"no_permission", "missing_scope", "not_allowed_token_type", "ekm_access_denied"}
@@ -125,6 +132,11 @@ class SlackChannel:
     def send(self, message: Message, thread: Reference | None) -> Reference:
         """Post; refused blocks are tried once as text, a lost thread once without it."""
         _refuse_simulated(message)
+        picture = self._renderer.picture(message)
+        if picture is not None and thread and thread.get("channel"):
+            uploaded = self._upload(picture, thread)
+            if uploaded is not None:
+                return uploaded
         body = _body(message, self._renderer) | self._place(message, thread)
         try:
             return self._post(body)
@@ -144,15 +156,40 @@ class SlackChannel:
         return place
 
     def _post(self, body: Mapping[str, Any]) -> Reference:
-        try:
+        with self._translated():
             answer = self._client.chat_postMessage(**body)
+        return {"channel": answer.get("channel"), "ts": answer.get("ts")}
+
+    def _upload(self, picture: Picture, thread: Reference) -> Reference | None:
+        """Put a picture into a thread (scope files:write); None where that is not allowed."""
+        try:
+            with self._translated():
+                self._client.files_upload_v2(
+                    channel=str(thread["channel"]),
+                    thread_ts=thread.get("ts"),
+                    file=picture.content,
+                    filename=picture.name,
+                    title=picture.title,
+                    alt_txt=picture.alt,
+                    request_file_info=False,
+                )
+        except _Refused as error:
+            if error.code in _UPLOAD_REFUSED:
+                return None
+            raise
+        return {"channel": thread["channel"]}
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Slack's errors, and those on the way to it, as ours."""
+        try:
+            yield
         except SlackApiError as error:
             answer = error.response
             code = _code(answer.data)
             raise _error(answer.status_code, code, answer.headers, self._secret) from None
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, self._secret) from None
-        return {"channel": answer.get("channel"), "ts": answer.get("ts")}
 
 
 def _variable(name: str) -> str:
@@ -238,7 +275,7 @@ def _error(status: int, code: str, headers: Mapping[str, Any], secret: str) -> U
     said = _safe(f"Slack answered {status} {code}".strip(), secret)
     if status == 429 or code in _SLACK_IN_TROUBLE:
         return Temporary(said, _retry_after(headers), whole_receiver=True)
-    if code in _PERMANENT or code in _THREAD_LOST:
+    if code in _PERMANENT | _THREAD_LOST | _UPLOAD_REFUSED:
         return _Refused(said, code)
     return Temporary(said, _retry_after(headers), whole_receiver=status >= 500)
 

@@ -1,0 +1,1 @@
+"""The story of one payment: its facts, and why it is where it is."""

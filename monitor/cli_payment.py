@@ -1,0 +1,37 @@
+"""The command that answers "payment 12345 is not captured, why?"."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from monitor.cli_common import ConfigOption, build, fail, load
+
+
+def payment(
+    payment_id: Annotated[int, typer.Argument(metavar="ID", help="The payment's number.")],
+    shard: Annotated[str, typer.Option(help="Only this shard; numbers repeat on each.")] = "",
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Everything known of one payment, and why it is where it is; records nothing.
+
+    Exit code: 0 all well, 1 warn (or no such payment), 2 crit, 3 unknown.
+    """
+    from monitor.print_payment import show
+    from monitor.show_payment import story_json
+
+    app = build(load(config), senders={})
+    try:
+        story = app.payment_story(payment_id, shard)
+    except ValueError as error:
+        fail(str(error))
+    finally:
+        app.close()
+    if as_json:
+        typer.echo(json.dumps(story_json(story, app.words), ensure_ascii=False, indent=2))
+    else:
+        show(story, app.words)
+    raise typer.Exit(story.status.exit_code)

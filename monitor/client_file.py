@@ -1,0 +1,137 @@
+"""The configuration file of an MCP client: our entries go in, all else stays as it is."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+SERVERS = "mcpServers"
+_PRIVATE = 0o600
+
+
+class ClientFileError(Exception):
+    """The file cannot be used; the text says where and why, and that nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFile:
+    """A file as it was read: its text, and what that says."""
+
+    path: Path
+    text: str
+    plain: Mapping[str, Any]
+
+    @property
+    def servers(self) -> Mapping[str, Any]:
+        """The servers that are in it, by name."""
+        found: Mapping[str, Any] = self.plain.get(SERVERS, {})
+        return found
+
+
+def read_client_file(path: Path) -> ClientFile:
+    """The file, an empty one if there is none; an error for what is not plain JSON."""
+    real = path.resolve()  # a link stays one: what it leads to is written
+    try:
+        text = real.read_text("utf-8-sig") if real.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClientFileError(f"{path} cannot be read: {error}") from None
+    try:
+        plain = json.loads(text, object_pairs_hook=_once) if text.strip() else {}
+    except json.JSONDecodeError as error:
+        raise ClientFileError(
+            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}; the file was left "
+            f"as it is{_comment_hint(text, error.lineno)}"
+        ) from None
+    except ValueError as error:
+        raise ClientFileError(f"{path}: {error}; the file was left as it is") from None
+    if not isinstance(plain, dict) or not isinstance(plain.get(SERVERS, {}), dict):
+        raise ClientFileError(f"{path}: an object with an object {SERVERS} is expected")
+    return ClientFile(real, text, plain)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands twice JSON keeps one: writing it back would lose the other."""
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the name {twice!r} stands twice in one object")
+    return dict(pairs)
+
+
+def _comment_hint(text: str, line: int) -> str:
+    shown = text.splitlines()[line - 1].strip() if text.splitlines()[line - 1 :] else ""
+    is_comment = shown.startswith(("//", "/*", "#")) or "//" in shown
+    return " (JSON has no comments: they would be lost)" if is_comment else ""
+
+
+def with_servers(
+    file: ClientFile, entries: Mapping[str, Mapping[str, Any]], ours: frozenset[str]
+) -> str:
+    """The text with these entries; of our names, those that are not among them go.
+
+    What somebody added to an entry of ours (a timeout, a variable) stays.
+    """
+    kept = {n: entry for n, entry in file.servers.items() if n in entries or n not in ours}
+    merged = {name: _merged(file.servers.get(name), entry) for name, entry in entries.items()}
+    return _dumped({**file.plain, SERVERS: {**kept, **merged}}, file.text)
+
+
+def _merged(old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(old, dict):
+        return dict(new)
+    env = {**(old.get("env") or {}), **new.get("env", {})}
+    return {**old, **new, **({"env": env} if env else {})}
+
+
+def difference(file: ClientFile, text: str) -> str:
+    """What changes, line by line, and nothing else: other entries may hold secrets."""
+    before = _dumped(file.plain, file.text) if file.text.strip() else ""
+    lines = difflib.unified_diff(
+        before.splitlines(), text.splitlines(), str(file.path), str(file.path), n=0, lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def _dumped(plain: Mapping[str, Any], like: str) -> str:
+    """JSON with the indentation that the file has."""
+    found = re.search(r"^([ \t]+)\S", like, re.MULTILINE)
+    indent: int | str = found[1] if found else 2
+    return json.dumps(plain, ensure_ascii=False, indent=indent) + "\n"
+
+
+def write_client_file(file: ClientFile, text: str, now: datetime) -> Path | None:
+    """Put the text into the file, all of it or nothing; gives back where the old one is kept."""
+    if read_client_file(file.path).text != file.text:
+        raise ClientFileError(f"{file.path} was changed meanwhile; start again")
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    backup = _kept(file, now)
+    handle, name = tempfile.mkstemp(dir=file.path.parent, prefix=f".{file.path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as new:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(name).chmod(file.path.stat().st_mode & 0o777 if file.path.exists() else _PRIVATE)
+        Path(name).replace(file.path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return backup
+
+
+def _kept(file: ClientFile, now: datetime) -> Path | None:
+    if not file.path.exists():
+        return None
+    backup = file.path.with_name(f"{file.path.name}.{now:%Y%m%d-%H%M%S-%f}.bak")
+    handle = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.path.stat().st_mode & 0o777)
+    with os.fdopen(handle, "wb") as kept:
+        kept.write(file.path.read_bytes())
+    return backup

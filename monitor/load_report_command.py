@@ -1,0 +1,67 @@
+"""The report of a load test on demand: printed in any form, drawn, or owed to the receivers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from monitor.app import App
+from monitor.domain.delivery import Message as Delivered
+from monitor.domain.load_test import RUNNING, LoadTestRun
+from monitor.load_report import key_of, load_messages
+from monitor.render import render, renderer
+from monitor.render_chart import HEIGHT, WIDTH, chart, png
+from monitor.store.load_tests import load_test, load_tests
+from monitor.store.notifications import Message, add_notifications
+
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+FORMS = ("text", "slack", "svg", "png")
+
+
+def report(app: App, number: int, form: str, send: bool) -> bytes:
+    """What goes to standard output; ValueError names what cannot be had."""
+    run = _run(app, number)
+    if send:
+        return f"{_send(app, run)}\n".encode()
+    if form not in FORMS:
+        raise ValueError(f"no format {form!r}; there are {', '.join(FORMS)}")
+    [message, *_] = load_messages(app.store, run, app.clock(), ["print"])
+    if form == "png":
+        return png(message.payload, app.words)
+    if form == "svg":
+        drawn = chart(message.payload, app.words)
+        return render("svg/load_trend.svg.j2", chart=drawn, size=(WIDTH, HEIGHT)).encode()
+    return _said(app, message, form).encode()
+
+
+def _said(app: App, message: Message, form: str) -> str:
+    delivered = Delivered(
+        0, message.key, "print", message.kind, message.payload, message.created_at
+    )
+    made = renderer(app.config.language, app.config.timezone)
+    if form == "text":
+        return made.text(delivered)
+    content = made.slack(delivered)
+    blocks = {"text": content.text, "blocks": list(content.blocks)}
+    return json.dumps(blocks, ensure_ascii=False, indent=2) + "\n"
+
+
+def _run(app: App, number: int) -> LoadTestRun:
+    with app.store.read() as tx:
+        if number:
+            found = load_test(tx, number)
+        else:
+            runs = load_tests(tx, _FIRST, app.clock(), limit=20)
+            found = next((run for run in runs if run.state != RUNNING), None)
+    if found is None:
+        what = f"no load test {number}" if number else "no load test is on record"
+        raise ValueError(f"{what}; `paypulse loadtest list` shows them")
+    return found
+
+
+def _send(app: App, run: LoadTestRun) -> str:
+    messages = load_messages(app.store, run, app.clock(), list(app.senders))
+    with app.store.write() as tx:
+        owed = add_notifications(tx, messages)
+    sent = app.deliver()
+    return f"{key_of(run)}: {owed} new for {', '.join(app.senders)}; {sent} messages delivered"

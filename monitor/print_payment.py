@@ -1,0 +1,97 @@
+"""The story of a payment on a terminal: its course as a table, and why it is where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from itertools import groupby
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.domain.check import Status
+from monitor.domain.story import Chapter, Happening, Reason, Story
+from monitor.render_filters import day_text
+from monitor.show import SYMBOLS
+from monitor.show_payment import (
+    around_text,
+    happening_text,
+    heading,
+    read_until_texts,
+    reason_words,
+    unseen_texts,
+)
+from monitor.words import Words
+
+_WIDE = 160  # where it is not shown on a terminal, lines are not broken early
+
+
+def show(story: Story, words: Words) -> None:
+    """Print the story: per shard its course and why it is where it is; then all in short."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDE, file=StringIO())
+    for chapter in story.chapters:
+        for part in _chapter(chapter, words, story):
+            console.print(part)
+    for part in _in_short(story, words):
+        console.print(part)
+    if isinstance(console.file, StringIO):
+        lines = console.file.getvalue().splitlines()
+        print("\n".join(line.rstrip() for line in lines))  # noqa: T201
+
+
+def _in_short(story: Story, words: Words) -> Iterator[Text | Padding]:
+    """Each shard in a line, and what none of them says alone."""
+    if len(story.chapters) > 1:
+        yield Text(words.say("story.show.in_short"), style="bold")
+        for chapter in story.chapters:
+            title = reason_words(chapter.reasons[0], words, story)["title"]
+            line = f"{SYMBOLS[chapter.status]} {chapter.shard}: {title}"
+            yield Padding(Text(line), (0, 0, 0, 2))
+    if not any(story.conclusion in chapter.reasons for chapter in story.chapters):
+        yield from _reason(story.conclusion, words, story)
+
+
+def _chapter(chapter: Chapter, words: Words, story: Story) -> Iterator[Text | Table | Padding]:
+    yield Text(heading(chapter, words, story), style="bold")
+    if chapter.happenings:
+        yield Padding(_timeline(chapter, words, story), (1, 0, 0, 2))
+    yield Text("")
+    for reason in chapter.reasons:
+        yield from _reason(reason, words, story)
+    for text in (*unseen_texts(chapter, words, story), *read_until_texts(chapter, words, story)):
+        yield Padding(Text(f"{SYMBOLS[Status.UNKNOWN]} {text}"), (0, 0, 0, 2))
+    yield Text("")
+
+
+def _timeline(chapter: Chapter, words: Words, story: Story) -> Table:
+    """A row for each happening; the day stands once, before its first."""
+    table = Table(box=None, show_header=True, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("when", "what", "then"):
+        ratio = {"when": None, "what": 3, "then": 1}[column]
+        table.add_column(words.say(f"story.show.{column}"), ratio=ratio, no_wrap=column == "when")
+    local = [(one.at.astimezone(words.zone), one) for one in chapter.happenings]
+    for day, ones in groupby(local, key=lambda pair: pair[0].date()):
+        table.add_row(Text(day_text(day, words.language), style="bold"), "", "")
+        for at, one in ones:
+            text = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
+            table.add_row(text, _what(one, words, story), around_text(one.around, words))
+    return table
+
+
+def _what(one: Happening, words: Words, story: Story) -> Text:
+    mark = "" if one.status is Status.OK else f"{SYMBOLS[one.status]} "
+    return Text(mark + happening_text(one, words, story))
+
+
+def _reason(reason: Reason, words: Words, story: Story) -> Iterator[Padding]:
+    said = reason_words(reason, words, story)
+    title = Text(f"{SYMBOLS[reason.status]} {said['title']}", style="bold")
+    yield Padding(title, (0, 0, 0, 2))
+    if said["text"]:
+        yield Padding(Text(said["text"]), (0, 0, 0, 5))
+    if said["action"]:
+        yield Padding(Text(f"→ {said['action']}"), (0, 0, 0, 5))

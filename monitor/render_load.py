@@ -1,0 +1,222 @@
+"""The report of a load test in words, before any receiver's form is given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.domain.check import Status
+from monitor.domain.load_report import LoadFigure, LoadReport, PlatformFigure, Told
+from monitor.render_figures import TONES, change_text
+from monitor.render_filters import capital, clean, cut, metric_value
+from monitor.render_incident import SYMBOLS
+from monitor.words import Words
+
+_GRADES = {"A": Status.OK, "B": Status.OK, "C": Status.WARN, "D": Status.WARN, "F": Status.CRIT}
+_DOUBTS_MAX = 5
+_REASONS_MAX = 8
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines under a heading."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadView:
+    """Sentences and headings; `chart_line` stands in where no picture can be sent."""
+
+    language: str
+    symbol: str
+    tone: str
+    title: str
+    headline: str
+    summary: str
+    sections: tuple[Section, ...]
+    chart_title: str
+    chart_line: str
+    context: tuple[str, ...]
+
+
+def load_view(payload: Mapping[str, Any], words: Words) -> LoadView:
+    """What is said of a load test, in one language."""
+    report = LoadReport.from_dict(payload)
+    status = _GRADES.get(report.grade, Status.UNKNOWN)
+    symbol = SYMBOLS[status]
+    title = words.say("load_report.title", **_about(report))
+    headline = cut(_headline(report, words), 400)
+    return LoadView(
+        language=words.language,
+        symbol=symbol,
+        tone=status.value,
+        title=title,
+        headline=headline,
+        summary=f"{symbol} {title} – {headline}",
+        sections=tuple(section for section in _sections(report, words) if section.lines),
+        chart_title=words.say("load_report.chart_title", **_about(report)),
+        chart_line=_chart_line(report, words),
+        context=_context(report, words),
+    )
+
+
+def _about(report: LoadReport) -> dict[str, Any]:
+    return {
+        "scenario": clean(report.scenario, 60),
+        "at": report.started_at,
+        "grade": report.grade,
+        "_now": report.made_at,
+    }
+
+
+def _headline(report: LoadReport, words: Words) -> str:
+    """The one line that tells most: the p95 against the recent runs, or why there is none."""
+    if report.state == "invalid":
+        said = [words.doubt(doubt.code, doubt.params) for doubt in report.doubts[:1]]
+        return words.say("load_report.headline_invalid", reason=said[0] if said else "")
+    p95 = next((f for f in report.figures if f.statistic == "p(95)"), None)
+    if p95 is None:
+        return words.say("load_report.headline_plain", grade=report.grade)
+    figure = _figure_text(p95, words) if p95.before is not None else _alone(p95, words)
+    return words.say("load_report.headline", grade=report.grade, figure=figure)
+
+
+def _figure_text(figure: LoadFigure, words: Words) -> str:
+    return words.say(
+        "load_report.change",
+        label=_label(figure, words),
+        before=_value(figure.before, figure.unit, words),
+        now=_value(figure.now, figure.unit, words),
+        change=change_text(figure.change, words),
+        word=figure.word,
+    )
+
+
+def _alone(figure: LoadFigure, words: Words) -> str:
+    return f"{_label(figure, words)} {_value(figure.now, figure.unit, words)}"
+
+
+def _label(figure: LoadFigure, words: Words) -> str:
+    return words.say(
+        "load_report.label." + _LABELS[figure.metric.partition("{")[0], figure.statistic]
+    )
+
+
+_LABELS = {
+    ("http_req_duration", "p(95)"): "p95",
+    ("http_req_duration", "med"): "median",
+    ("http_req_failed", "rate"): "failed",
+    ("http_reqs", "rate"): "requests",
+}
+
+
+def _value(value: float | None, unit: str, words: Words) -> str:
+    if value is None:
+        return "–"
+    if unit == "share":
+        return metric_value(100 * value, "%", words.language)
+    return metric_value(value, {"per_second": "requests/s"}.get(unit, unit), words.language)
+
+
+def _sections(report: LoadReport, words: Words) -> Iterator[Section]:
+    yield _section("invalid", _doubts(report.doubts, words), words)
+    yield _section("grade", _reasons(report.reasons, words), words, grade=report.grade)
+    yield _section("figures", _figures(report, words), words)
+    yield _section("endpoints", [_endpoint(f, words) for f in report.endpoints], words)
+    yield _section("platform", [_platform(f, words) for f in report.platform], words)
+    yield _section("advice", [_advice(told, words) for told in report.advice], words)
+
+
+def _section(key: str, lines: Sequence[str], words: Words, **params: Any) -> Section:
+    heading = words.say(f"load_report.{key}_heading", **params)
+    return Section(heading, tuple(cut(line, 400) for line in lines))
+
+
+def _doubts(doubts: Sequence[Told], words: Words) -> list[str]:
+    said = [capital(words.doubt(doubt.code, doubt.params)) for doubt in doubts[:_DOUBTS_MAX]]
+    return [*said, words.say("load_report.nothing_compared")] if said else []
+
+
+def _reasons(reasons: Sequence[Told], words: Words) -> list[str]:
+    return [_reason(reason, words) for reason in reasons[:_REASONS_MAX]]
+
+
+def _reason(reason: Told, words: Words) -> str:
+    params = {key: clean(value, 120) for key, value in reason.params.items()}
+    if "metric" in params:
+        params["metric"] = _endpoint_name(params["metric"], words)
+    return words.say(f"load_grade.{reason.code}", **params)
+
+
+def _endpoint_name(metric: str, words: Words) -> str:
+    """`authorize` of `http_req_duration{name:authorize}`; without a name all requests are meant."""
+    name = metric.partition("{name:")[2].removesuffix("}")
+    return name or words.say("load_report.all_requests")
+
+
+def _figures(report: LoadReport, words: Words) -> list[str]:
+    lines = [_beside(figure, report.recent_runs, words) for figure in report.figures]
+    if report.figures and not report.recent_runs:
+        lines.append(words.say("load_report.first"))
+    for told in report.unlike[:_DOUBTS_MAX]:
+        text = words.say(f"load_difference.{told.code}", **told.params)
+        lines.append(words.say("load_report.unlike", text=text))
+    return lines
+
+
+def _beside(figure: LoadFigure, runs: int, words: Words) -> str:
+    if figure.before is None:
+        return _alone(figure, words)
+    others = {n: _value(getattr(figure, n), figure.unit, words) for n in ("last", "recent", "best")}
+    said = _figure_text(figure, words)
+    return words.say("load_report.beside", figure=said, runs=runs, **others)
+
+
+def _endpoint(figure: LoadFigure, words: Words) -> str:
+    said = _alone(figure, words) if figure.before is None else _figure_text(figure, words)
+    tone = TONES.get(figure.word, "")
+    symbol = f"{SYMBOLS[Status(tone)]} " if tone == "warn" else ""
+    return f"{symbol}{clean(figure.name, 60)}: {said}"
+
+
+def _platform(figure: PlatformFigure, words: Words) -> str:
+    return words.say(
+        "load_report.platform",
+        label=capital(words.series(figure.series)),
+        before=None if figure.before is None else _value(figure.before, figure.unit, words),
+        worst=_value(figure.worst, figure.unit, words),
+    )
+
+
+def _advice(told: Told, words: Words) -> str:
+    params = {key: clean(value, 120) for key, value in told.params.items()}
+    return words.say(f"load_advice.{told.code}", **params)
+
+
+def _chart_line(report: LoadReport, words: Words) -> str:
+    """The p95 of the last runs as a row of bars, oldest first."""
+    known = [point.p95_ms for point in report.trend if point.p95_ms is not None]
+    if not known:
+        return words.say("load_report.chart_empty")
+    low, high = min(known), max(known)
+    bars = "".join(_bar(point.p95_ms, low, high) for point in report.trend)
+    ends = {n: metric_value(v, "ms", words.language) for n, v in (("low", low), ("high", high))}
+    return words.say("load_report.chart_line", bars=bars, runs=len(report.trend), **ends)
+
+
+def _bar(value: float | None, low: float, high: float) -> str:
+    if value is None:
+        return "×"
+    share = (value - low) / (high - low) if high > low else 0.5
+    return _BARS[round(share * (len(_BARS) - 1))]
+
+
+def _context(report: LoadReport, words: Words) -> tuple[str, ...]:
+    lines = [words.say("load_report.of", run=report.run_id, target=clean(report.target, 100))]
+    if report.simulated:
+        lines.append(words.say("message.simulated"))
+    return tuple(lines)
