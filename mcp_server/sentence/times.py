@@ -167,6 +167,17 @@ def stretches(rest: Rest, calendar: Calendar) -> Iterator[Stretch]:
     yield from _pointed(rest, calendar)
 
 
+def moment(text: str, calendar: Calendar) -> datetime:
+    """A single moment: "14:00" (the latest one), "yesterday 2pm", "어제 오후 2시"; else ValueError."""
+    found = compiled(_POINT).fullmatch(" ".join(text.split()).rstrip("에").strip())
+    point = _point(text, calendar) if found else _Point(None, None)
+    if point.clock is None:
+        raise ValueError(text)
+    at = calendar.at(point.day or calendar.today, point.clock)
+    is_ahead = point.day is None and at > calendar.now
+    return days_before(at, 1, calendar.zone) if is_ahead else at
+
+
 def _pointed(rest: Rest, calendar: Calendar) -> Iterator[Stretch]:
     """What is said by days and clocks; a day said apart is the day of the clocks."""
     ranges, since = list(rest.take(_RANGE)), list(rest.take(_SINCE))

@@ -160,6 +160,15 @@ def notifications(
     return [message_of(row) for row in rows]
 
 
+def messages_with_key(tx: Connection, prefix: str, limit: int) -> list[Message]:
+    """The messages whose key begins so, newest first."""
+    rows = tx.exec_driver_sql(
+        f"SELECT {_COLUMNS} FROM notifications WHERE key >= ? AND key < ? ORDER BY id DESC LIMIT ?",
+        (prefix, f"{prefix}\U0010ffff", limit),
+    )
+    return [message_of(row) for row in rows]
+
+
 def waiting_and_dead(tx: Connection, limit: int = 1000) -> list[Message]:
     """All messages that have not arrived, oldest first."""
     rows = tx.exec_driver_sql(

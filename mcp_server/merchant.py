@@ -1,0 +1,154 @@
+"""A merchant's limits and volumes judged: is it refused now, why, and is that unlike itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+from checks.sources.facts import RateUse, Unseen
+from checks.sources.facts_payments import Count, MerchantShard, Stretches
+from monitor.domain.check import Status
+from monitor.periods import days_before
+
+DAYS = 7
+_SURGE = 3.0  # so many times the usual is a surge
+_SURGE_MIN = 20  # of so many payments at least
+_FAILED = ("CAPTURE_FAILED", "REFUND_FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a merchant used of one limit; `verdict`: blocked, stuck, near, fine, unclear."""
+
+    action: str
+    count: int
+    capacity: int
+    ttl_seconds: int | None
+    verdict: str
+
+    @property
+    def used_percent(self) -> float:
+        """In percent of the capacity."""
+        return 100 * self.count / self.capacity
+
+    @property
+    def refused(self) -> int:
+        """How many requests this window has refused so far: the counter goes on counting them."""
+        return max(self.count - self.capacity, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Payments of the last hour and of the same hour of the days before it, and day by day."""
+
+    hour: int
+    usual: float | None  # the median of the same hour; None: it did not exist yet
+    days: tuple[tuple[datetime, Mapping[str, Count]], ...]
+
+    @property
+    def times_usual(self) -> float | None:
+        """The last hour beside the usual one."""
+        return None if not self.usual else self.hour / self.usual
+
+    @property
+    def is_surge(self) -> bool:
+        """Whether the last hour is far above what this merchant usually does."""
+        times = self.times_usual
+        return times is not None and times >= _SURGE and self.hour >= _SURGE_MIN
+
+    @property
+    def failed_share(self) -> float | None:
+        """The failed ones among today's payments."""
+        if not self.days:
+            return None
+        today = self.days[0][1]
+        whole = sum(one.count for one in today.values())
+        return sum(today[s].count for s in _FAILED if s in today) / whole if whole else None
+
+
+def limits(
+    uses: Sequence[RateUse], capacities: Mapping[str, int], near_percent: float
+) -> list[Limit]:
+    """Each counter against its capacity; blocked is above it, not at it."""
+    return [_limit(use, capacities, near_percent) for use in uses]
+
+
+def _limit(use: RateUse, capacities: Mapping[str, int], near_percent: float) -> Limit:
+    capacity = capacities.get(use.action or "", max(capacities.values()))
+    is_over = use.count > capacity
+    if use.action is None and not is_over:
+        verdict = "unclear" if use.count > min(capacities.values()) else "fine"
+    elif is_over:
+        verdict = "stuck" if use.ttl_seconds is None else "blocked"
+    elif use.ttl_seconds is None:
+        verdict = "stuck_soon"
+    else:
+        verdict = "near" if 100 * use.count / capacity >= near_percent else "fine"
+    return Limit(use.action or "any", use.count, capacity, use.ttl_seconds, verdict)
+
+
+LIMIT_STATUS = {
+    "blocked": Status.CRIT,
+    "stuck": Status.CRIT,
+    "stuck_soon": Status.WARN,
+    "near": Status.WARN,
+    "unclear": Status.UNKNOWN,
+    "fine": Status.OK,
+}
+
+
+def stretches(now: datetime, zone: Any) -> Stretches:
+    """The last hour, the same hour of the days before, then today and the days before it."""
+    hour = timedelta(hours=1)
+    hours = [(days_before(now, n, zone) - hour, days_before(now, n, zone)) for n in range(DAYS + 1)]
+    local = now.astimezone(zone)
+    midnight = days_before(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0), 0, zone)
+    days = [(midnight, now)]
+    days += [
+        (days_before(midnight, n, zone), days_before(midnight, n - 1, zone)) for n in range(1, DAYS)
+    ]
+    return (*hours, *days)
+
+
+def volume(shards: Sequence[MerchantShard], asked: Stretches) -> Volume:
+    """What the shards counted in those stretches, together."""
+    sums = [_added([shard.stretches[at] for shard in shards]) for at in range(len(asked))]
+    counts = [sum(one.count for one in by_status.values()) for by_status in sums]
+    first = min((s.first_at for s in shards if s.first_at), default=None)
+    lived = [c for c, (start, _) in zip(counts[1 : DAYS + 1], asked[1:], strict=False)
+             if first and start >= first]  # fmt: skip
+    days = tuple((asked[at][0], sums[at]) for at in range(DAYS + 1, len(asked)))
+    return Volume(counts[0], median(lived) if lived else None, days)
+
+
+def _added(parts: Sequence[Sequence[Count]]) -> dict[str, Count]:
+    found: dict[str, Count] = {}
+    for one in (one for part in parts for one in part):
+        before = found.get(one.kind, Count(one.kind, 0, 0))
+        amount = before.amount_krw + one.amount_krw
+        found[one.kind] = Count(one.kind, before.count + one.count, amount)
+    return found
+
+
+def misplaced(shards: Sequence[MerchantShard]) -> list[str]:
+    """The shards that have payments of a merchant whose digits belong elsewhere."""
+    return [s.shard for s in shards if s.is_home is False and s.first_at is not None]
+
+
+def conclusion(
+    found: Sequence[Limit], uses: Unseen | Sequence[RateUse], volumes: Volume | None
+) -> str:
+    """The one code that answers "why does it get 429?"."""
+    verdicts = {limit.verdict for limit in found}
+    if "stuck" in verdicts:
+        return "stuck"
+    if "blocked" in verdicts:
+        return "surge" if volumes is not None and volumes.is_surge else "over"
+    if isinstance(uses, Unseen):
+        return "unseen"
+    if "unclear" in verdicts:
+        return "unclear"
+    return "near" if verdicts & {"near", "stuck_soon"} else "not_now"

@@ -1,0 +1,120 @@
+"""What happened around a time: incidents, changes of state, load tests, notes, in order."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
+from mcp_server.desk import Desk
+from mcp_server.happened import Course, Happened, course
+from mcp_server.paging import Cursor, offset, offset_page, question_of
+from mcp_server.sentence.times import Calendar, moment
+from mcp_server.spans import at, span
+from mcp_server.told import root_of
+from monitor.domain.check import Status, worst
+from monitor.periods import Span
+from monitor.render_filters import clean
+
+LIMIT = 20
+_TEXT_MAX = 180
+_LONGEST = timedelta(days=31)
+_COLUMNS = ["at", "kind", "status", "text"]
+Time = Annotated[str, Field(max_length=40)]
+
+
+def what_happened(
+    ctx: Context[Desk],
+    around: Annotated[str, Field(max_length=40, description="14:00, 어제 오후 2시, ISO")] = "",
+    minutes: Annotated[int, Field(ge=1, le=1440, description="before and after around")] = 30,
+    start: Time = "",
+    end: Time = "",
+    limit: Annotated[int, Field(ge=1, le=200)] = LIMIT,
+    cursor: Cursor = None,
+) -> CallToolResult:
+    """What happened around a time, or from start to end (else the last hour), from history, in
+    order: incidents with their consequences, changes of the checks' states, load tests, and notes
+    such as deployments. Answers "why did it break at 2 p.m.?". The present: diagnose_issues."""
+    desk = ctx.request_context.lifespan_context
+    asked = _span(desk, around, minutes, start, end)
+    question = question_of("what_happened", [around, minutes, start, end])
+    first = offset(question, cursor)
+    with desk.read() as tx:
+        found = course(desk, tx, asked)
+    shown = found.happened[first : first + limit]
+    answer = Answer(
+        verdict=_verdict(found),
+        summary=_summary(desk, found),
+        origin="stored",
+        measured_at=desk.recorded_at(),
+        evidence={
+            "start": stamp(asked.start),
+            "end": stamp(asked.end),
+            "passes": {"ran": found.passes, "unknown": found.unknown, "missed": found.missed},
+            "found": len(found.happened),
+            "columns": _COLUMNS,
+            "data_rows": [_row(one) for one in shown],
+        },
+        next=("list_alerts", "metric_history", "compare_periods"),
+        rest="ask for a shorter time",
+        chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
+        truncated=found.is_cut,
+        page=offset_page("data_rows", question, first, len(shown), len(found.happened)),
+    )
+    return result(answer, desk.now)
+
+
+def _span(desk: Desk, around: str, minutes: int, start: str, end: str) -> Span:
+    if around and (start or end):
+        raise ToolError("around or start and end, not both")
+    if not around:
+        return span(desk, start or None, end or None, timedelta(hours=1), _LONGEST)
+    middle, half = _moment(desk, around), timedelta(minutes=minutes)
+    if middle - half >= desk.now:
+        raise ToolError("around lies ahead of now")
+    return Span(middle - half, min(middle + half, desk.now))
+
+
+def _moment(desk: Desk, text: str) -> datetime:
+    """A clock or a day with a clock as people say it, or an ISO time."""
+    try:
+        return moment(text, Calendar(desk.now, desk.app.config.zone))
+    except (ValueError, OverflowError):
+        return at(desk, "around", text, desk.now)
+
+
+def _verdict(found: Course) -> Status:
+    """What was wrong then; where nobody looked, nobody knows."""
+    wrong = worst(story.incident.status for story in found.incidents)
+    return worst([wrong, *([] if found.passes > found.unknown else [Status.UNKNOWN])])
+
+
+def _row(one: Happened) -> list[Any]:
+    return [stamp(one.at), clean(one.kind, 40), one.status, clean(one.text, _TEXT_MAX)]
+
+
+def _summary(desk: Desk, found: Course) -> str:
+    story = found.worst
+    root = root_of(story) if story else None
+    began = min((a.since for a in story.alerts), default=None) if story else None
+    before = [h for h in found.happened if h.kind.startswith("note_") and began and h.at <= began]
+    return desk.say(
+        "happened.summary",
+        _now=None,
+        start=found.span.start,
+        end=found.span.end,
+        count=len(found.happened),
+        incidents=len(found.incidents),
+        title=desk.words.finding(root, None).title if root else "",
+        began=began,
+        note=clean(before[-1].text, 80) if before else "",
+        note_at=before[-1].at if before else None,
+        looked=found.passes > found.unknown,
+    )
+
+
+TOOLSETS = ("system-health", "history")
+TOOLS = (what_happened,)
