@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcp_server.desk import Desk
 from mcp_server.told import root_of
-from monitor.domain.check import Status
+from monitor.domain.check import Status, worst
 from monitor.periods import Span
 from monitor.render_filters import clean
 from monitor.store.load_tests import load_tests
@@ -55,9 +55,16 @@ class Course:
 
     @property
     def worst(self) -> IncidentStory | None:
-        """The gravest incident, the first of them."""
-        ranked = sorted(self.incidents, key=lambda s: s.incident.opened_at)
-        return next((s for s in ranked if s.incident.status is Status.CRIT), next(iter(ranked), None))
+        """The incident with the most consequences, of equals the gravest and first."""
+        ranked = sorted(
+            self.incidents,
+            key=lambda s: (
+                -len(s.alerts),
+                s.incident.status is not Status.CRIT,
+                s.incident.opened_at,
+            ),
+        )
+        return ranked[0] if ranked else None
 
 
 def course(desk: Desk, tx: Connection, span: Span) -> Course:
@@ -99,14 +106,11 @@ def _roots(stories: list[IncidentStory]) -> set[int | None]:
 def _incident(desk: Desk, story: IncidentStory) -> Iterator[Happened]:
     incident, root = story.incident, root_of(story)
     title = desk.words.finding(root, None).title if root else clean(incident.root)
-    status = incident.status.value
+    status = worst([incident.status, *(a.status for a in story.alerts)]).value
     others = max(len(story.alerts) - 1, 0)
     began = min([incident.opened_at, *(a.since for a in story.alerts)])
     said = desk.say("happened.incident", id=incident.id, title=title, others=others)
     yield Happened(began, "incident_began", status, said)
-    for notice in story.notices:
-        if notice.kind == "acknowledged":
-            yield Happened(notice.at, "incident_acknowledged", "", title)
     if incident.ended_at:
         seconds = (incident.ended_at - began).total_seconds()
         said = desk.say("happened.ended", id=incident.id, title=title, seconds=seconds)

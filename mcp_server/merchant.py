@@ -15,7 +15,6 @@ from monitor.periods import days_before
 
 DAYS = 7
 _SURGE = 3.0  # so many times the usual is a surge
-_SURGE_MIN = 20  # of so many payments at least
 _FAILED = ("CAPTURE_FAILED", "REFUND_FAILED")
 
 
@@ -49,15 +48,9 @@ class Volume:
     days: tuple[tuple[datetime, Mapping[str, Count]], ...]
 
     @property
-    def times_usual(self) -> float | None:
-        """The last hour beside the usual one."""
-        return None if not self.usual else self.hour / self.usual
-
-    @property
-    def is_surge(self) -> bool:
-        """Whether the last hour is far above what this merchant usually does."""
-        times = self.times_usual
-        return times is not None and times >= _SURGE and self.hour >= _SURGE_MIN
+    def per_minute(self) -> float:
+        """How many payments it makes in a minute, usually, or else in the last hour."""
+        return (self.hour if self.usual is None else self.usual) / 60
 
     @property
     def failed_share(self) -> float | None:
@@ -105,7 +98,9 @@ def stretches(now: datetime, zone: Any) -> Stretches:
     hour = timedelta(hours=1)
     hours = [(days_before(now, n, zone) - hour, days_before(now, n, zone)) for n in range(DAYS + 1)]
     local = now.astimezone(zone)
-    midnight = days_before(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0), 0, zone)
+    midnight = days_before(
+        local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0), 0, zone
+    )
     days = [(midnight, now)]
     days += [
         (days_before(midnight, n, zone), days_before(midnight, n - 1, zone)) for n in range(1, DAYS)
@@ -138,15 +133,31 @@ def misplaced(shards: Sequence[MerchantShard]) -> list[str]:
     return [s.shard for s in shards if s.is_home is False and s.first_at is not None]
 
 
+def times_usual(found: Sequence[Limit], volumes: Volume | None) -> float | None:
+    """Its requests in this window of a minute beside the payments that it usually makes in one.
+
+    Refused requests make no payments, so that payments alone never show a surge.
+    """
+    if volumes is None or not found or not volumes.per_minute:
+        return None
+    return max(limit.count for limit in found) / volumes.per_minute
+
+
 def conclusion(
-    found: Sequence[Limit], uses: Unseen | Sequence[RateUse], volumes: Volume | None
+    found: Sequence[Limit],
+    uses: Unseen | Sequence[RateUse],
+    volumes: Volume | None,
+    is_known: bool,
 ) -> str:
     """The one code that answers "why does it get 429?"."""
+    if not is_known:
+        return "nothing"
     verdicts = {limit.verdict for limit in found}
     if "stuck" in verdicts:
         return "stuck"
     if "blocked" in verdicts:
-        return "surge" if volumes is not None and volumes.is_surge else "over"
+        times = times_usual(found, volumes)
+        return "over_unknown" if times is None else "surge" if times >= _SURGE else "over"
     if isinstance(uses, Unseen):
         return "unseen"
     if "unclear" in verdicts:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from checks.sources.facts import Unseen
+from checks.sources.facts import PaymentStatistics, Unseen
 from mcp_server.answer import age, stamp
 from mcp_server.desk import Desk
 from mcp_server.series import compared_row, span_row
 from mcp_server.told import incident_row
+from mcp_server.unseen import parted, parts_text
 from monitor.compare import Compared, compare
 from monitor.domain.baseline import Comparison
 from monitor.periods import period, shifted
@@ -30,17 +32,43 @@ _INCIDENTS_MAX = 5
 
 
 def today(desk: Desk) -> dict[str, Any]:
-    """What the platform took in today, by its own count."""
+    """What the platform took in today, of all shards or of those that could be seen."""
     fact = desk.app.runner.platform.database.statistics("today", desk.now)
     if isinstance(fact, Unseen):
-        return {"origin": "live", "verdict": "unknown", "reason": fact.reason}
-    statuses = [{"status_text": s.status, "payments": s.count} for s in fact.by_status]
+        return _without(desk, fact)
+    return {"origin": "live", **_counted([fact])}
+
+
+def _without(desk: Desk, why: Unseen) -> dict[str, Any]:
+    """What the shards took in that could be seen; their sum is not that of the platform."""
+    span = period("today", desk.now, desk.app.config.zone)
+    parts = desk.app.runner.platform.database.statistics_between(span.start, span.end)
+    seen, unseen = parted(fact for _, fact in parts)
+    head = {"origin": "live", "verdict": "unknown", "reason": why.reason}
+    return head | (_counted(seen) | {"without_text": parts_text(unseen)} if seen else {})
+
+
+def _counted(facts: Sequence[PaymentStatistics]) -> dict[str, Any]:
+    statuses: dict[str, int] = {}
+    for one in (one for fact in facts for one in fact.by_status):
+        statuses[one.status] = statuses.get(one.status, 0) + one.count
     return {
-        "origin": "live",
-        "payments": fact.count,
-        "amount_krw": fact.amount_krw,
-        "by_status": statuses,
+        "payments": sum(fact.count for fact in facts),
+        "amount_krw": sum(fact.amount_krw for fact in facts),
+        "by_status": [{"status_text": s, "payments": n} for s, n in sorted(statuses.items())[:10]],
     }
+
+
+def told_today(desk: Desk, row: Mapping[str, Any]) -> str:
+    """Today's payments in a sentence; empty if none were seen."""
+    if "payments" not in row:
+        return ""
+    return desk.say(
+        "overview.today",
+        count=row["payments"],
+        amount=row["amount_krw"],
+        without=row.get("without_text", ""),
+    )
 
 
 def incidents_open(desk: Desk) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from monitor.domain.delivery import Notifier, Sender
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.payment_history import history_of
-from monitor.plan import options_of, plan
+from monitor.plan import configured, options_of, plan
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 from monitor.render import renderer
@@ -75,6 +75,10 @@ class App:
             seen = dict(zip(looking, found, strict=True))
         sightings = tuple(s for each in seen.values() for s in _sightings(each, _since(stored)))
         return seen | {n: self._observe(n, now, sightings) for n in wanted if self._explains(n)}
+
+    def options_of(self, check: str) -> Any:
+        """How a check is configured, whether it is switched on or not."""
+        return configured(self.config, check)
 
     def payment_story(self, payment_id: int, shard: str = "") -> Story:
         """What is known of a payment right now, on one shard or on all; nothing is recorded.

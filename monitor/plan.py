@@ -27,6 +27,12 @@ def plan(config: Config) -> dict[str, Planned]:
     return {name: p for name, p in planned.items() if p is not None}
 
 
+def configured(config: Config, name: str) -> Any:
+    """The options of a check, whether it is switched on or not."""
+    check: Check = plugins.load("checks", "CHECK", [name])[name]
+    return options_of(check.options, config.check(name).options, f"checks.{name}.")
+
+
 def _plan(check: Check, config: Config) -> Planned | None:
     section = config.check(check.name)
     options = options_of(check.options, section.options, f"checks.{check.name}.")

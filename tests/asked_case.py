@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ def app_over(folder: Path, urls: Mapping[str, str], language: str = "en", **plat
     app = app_with(folder, platform.pop("checks", {"services": found()}), language)
     app.clock = lambda: books.NOW
     database = platform.pop("database", None) or Database(urls, zone=SEOUL)
-    app.runner.platform = SimpleNamespace(database=database, **platform)
+    app.runner.platform = replace(app.runner.platform, database=database, **platform)
     return app
 
 

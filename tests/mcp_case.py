@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -30,10 +29,15 @@ class NoRows:
     """A database that tells today's figures, and no single rows."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in dir(PaymentsSource):
+        if name not in (*dir(PaymentsSource), "payment"):
             raise AttributeError(name)
         unseen = Unseen("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
-        many = {"shard_names": (), "shared_keys": unseen, "statistics_between": (("", unseen),)}
+        many: dict[str, Any] = {
+            "shard_names": (),
+            "shared_keys": unseen,
+            "statistics_between": (("", unseen),),
+        }
+        many["payment"] = {"": unseen}
         return lambda *args: many.get(name, (unseen,))
 
     def statistics(self, time_range: str, now: datetime) -> PaymentStatistics:
@@ -68,7 +72,7 @@ def app_with(
         name: replace(planned, check=_check(name, verdict)) for name, verdict in verdicts.items()
     }
     app.checks = checks | {"diagnose_issues": app.checks["diagnose_issues"]}
-    app.runner.platform = SimpleNamespace(database=NoRows())
+    app.runner.platform = replace(app.runner.platform, database=NoRows())  # the rest is dead
     return app
 
 

@@ -23,6 +23,8 @@ from monitor.store.database import StoreError
 
 CALLS = {  # how a tool is called in the tests that call every one; {} where nothing is required
     "metric_history": {"metric": "response_ms"},
+    "investigate_payment": {"payment_id": 7},
+    "investigate_merchant": {"merchant_id": "MERCHANT-7"},
 }
 
 

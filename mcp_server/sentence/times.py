@@ -168,7 +168,7 @@ def stretches(rest: Rest, calendar: Calendar) -> Iterator[Stretch]:
 
 
 def moment(text: str, calendar: Calendar) -> datetime:
-    """A single moment: "14:00" (the latest one), "yesterday 2pm", "어제 오후 2시"; else ValueError."""
+    """A single moment: "14:00" (the latest one), "어제 오후 2시"; ValueError for anything else."""
     found = compiled(_POINT).fullmatch(" ".join(text.split()).rstrip("에").strip())
     point = _point(text, calendar) if found else _Point(None, None)
     if point.clock is None:

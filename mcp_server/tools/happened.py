@@ -40,7 +40,9 @@ def what_happened(
     such as deployments. Answers "why did it break at 2 p.m.?". The present: diagnose_issues."""
     desk = ctx.request_context.lifespan_context
     asked = _span(desk, around, minutes, start, end)
-    question = question_of("what_happened", [around, minutes, start, end])
+    question = question_of(
+        "what_happened", {"around": around, "minutes": minutes, "start": start, "end": end}
+    )
     first = offset(question, cursor)
     with desk.read() as tx:
         found = course(desk, tx, asked)
@@ -87,9 +89,11 @@ def _moment(desk: Desk, text: str) -> datetime:
 
 
 def _verdict(found: Course) -> Status:
-    """What was wrong then; where nobody looked, nobody knows."""
-    wrong = worst(story.incident.status for story in found.incidents)
-    return worst([wrong, *([] if found.passes > found.unknown else [Status.UNKNOWN])])
+    """The worst that was seen then, although it may have eased; else whether anybody looked."""
+    told = {one.status for one in found.happened}
+    told |= {story.incident.status.value for story in found.incidents}
+    wrong = [status for status in (Status.CRIT, Status.WARN) if status.value in told]
+    return worst([*wrong, *([] if found.passes > found.unknown else [Status.UNKNOWN])])
 
 
 def _row(one: Happened) -> list[Any]:

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from mcp_server.answer import Answer, result
 from mcp_server.causes import cause_rows, told
 from mcp_server.desk import Desk
-from mcp_server.overview import figures_beside_last_week, incidents_open, today
+from mcp_server.overview import figures_beside_last_week, incidents_open, today, told_today
 from mcp_server.told import check_rows, count_by_status, finding_row, findings_of, metric_rows
 from monitor.domain.check import Status, worst
 from monitor.run_check import Observed
@@ -54,17 +54,19 @@ def get_system_overview(ctx: Context[Desk]) -> CallToolResult:
     seen = _looking(desk, everything)
     found = findings_of(seen)
     causes = cause_rows(desk, everything)
-    incidents = incidents_open(desk)
+    incidents, sales = incidents_open(desk), today(desk)
     evidence = {
         "checks": check_rows(desk, seen),
         "findings": [finding_row(desk, *pair, full=False) for pair in found[:_FINDINGS_MAX]],
-        "today": today(desk),
+        "today": sales,
         "incidents": incidents,
         "figures": figures_beside_last_week(desk),
     }
     answer = Answer(
         verdict=_verdict(seen),
-        summary=f"{_summary(desk, seen, causes)} {_history(desk, incidents)}",
+        summary=" ".join(
+            (_summary(desk, seen, causes), told_today(desk, sales), _history(desk, incidents))
+        ),
         origin="live",
         measured_at=desk.now,
         evidence=evidence,

@@ -20,6 +20,7 @@ from mcp_server.merchant import (
     limits,
     misplaced,
     stretches,
+    times_usual,
     volume,
 )
 from mcp_server.unseen import parted, parts_text, unseen_rows
@@ -48,8 +49,9 @@ def investigate_merchant(
     shards, unseen = parted(desk.app.runner.platform.database.merchant(merchant_id, asked))
     volumes = volume(shards, asked) if shards else None
     earlier = _earlier(desk, merchant_id)
-    code = conclusion(found, uses, volumes)
     lacking = [*([uses] if isinstance(uses, Unseen) else []), *unseen]
+    is_known = any(shard.first_at for shard in shards) or bool(found or lacking)
+    code = conclusion(found, uses, volumes, is_known)
     answer = Answer(
         verdict=_verdict(found, shards, lacking),
         summary=_summary(desk, merchant_id, code, found, volumes, shards, earlier, lacking),
@@ -58,6 +60,7 @@ def investigate_merchant(
         evidence={
             "why": code,
             "advice": desk.say(f"merchant.advice.{code}"),
+            "asks_times_usual": short(times_usual(found, volumes)),
             "limits": [_limit_row(limit) for limit in found],
             "volume": None if volumes is None else _volume_row(volumes),
             "shards": [_shard_row(shard) for shard in shards],
@@ -72,7 +75,7 @@ def investigate_merchant(
 
 def _capacities(desk: Desk) -> tuple[dict[str, int], float]:
     """The capacities that the check of the limits is configured with."""
-    options = desk.app.limits
+    options = desk.app.options_of(_CHECK)
     return options.capacities(), options.near_percent
 
 
@@ -108,7 +111,6 @@ def _volume_row(volumes: Volume) -> dict[str, Any]:
     return {
         "last_hour": volumes.hour,
         "usual_hour": short(volumes.usual),
-        "times_usual": short(volumes.times_usual),
         "failed_today_percent": percent(volumes.failed_share),
         "day_columns": ["day_from", "status", "count", "amount_krw"],
         "data_days": [
@@ -159,7 +161,7 @@ def _summary(
         ttl=fullest.ttl_seconds if fullest else None,
         hour=volumes.hour if volumes else None,
         usual=volumes.usual if volumes else None,
-        is_known=any(shard.first_at for shard in shards) or bool(found) or bool(lacking),
+        times=times_usual(found, volumes),
         blocked_at=earlier[0].since if earlier else None,
         misplaced=", ".join(misplaced(shards)),
         unseen=parts_text(lacking),

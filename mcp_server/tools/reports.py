@@ -21,9 +21,7 @@ _ROWS_MAX = 12
 _COLUMNS = ["figure", "now", "before", "change", "earlier", "change_earlier"]
 
 
-def last_report(
-    ctx: Context[Desk], kind: Literal["daily", "weekly"] = "daily"
-) -> CallToolResult:
+def last_report(ctx: Context[Desk], kind: Literal["daily", "weekly"] = "daily") -> CallToolResult:
     """The last daily or weekly report as it was sent: what is wrong, what was and is over, key
     figures beside earlier ones, load tests, coverage, and whether it arrived. Where none was ever
     sent, it is made from the history now. For other periods use compare_periods."""
@@ -39,6 +37,7 @@ def last_report(
         measured_at=report.as_of,
         evidence={
             "kind": kind,
+            "was_sent": bool(sent),
             "day": report.day.isoformat(),
             "start": stamp(report.start),
             "end": stamp(report.end),
