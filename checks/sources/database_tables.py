@@ -45,6 +45,7 @@ PAYMENT = Table(
     Column("requested_at", DateTime),
     Column("updated_at", DateTime),
     Index("ix_status_time", "status", "requested_at"),
+    Index("ix_merchant_time", "merchant_id", "requested_at"),
 )
 LEDGER = Table(
     "ledger_entry",
