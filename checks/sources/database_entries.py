@@ -36,7 +36,7 @@ def entries(snapshot: Snapshot, wanted: EntryFilter) -> Fact[EntryPage]:
         snapshot.shard,
         tuple(_entry(snapshot.shard, row) for row in found[: wanted.limit]),
         len(found) > wanted.limit,
-        _totals(snapshot, wanted, conditions, params),
+        _totals(snapshot, wanted, conditions, params) if wanted.sums else (),
     )
 
 

@@ -162,8 +162,11 @@ def _twins(snapshot: Snapshot, part: _Keys, merchants: Sequence[str]) -> Fact[li
         for row in snapshot.rows(_MERCHANTS, {"merchants": merchants[at : at + _CHUNK]})
     ]
     found: list[Row[Any]] = []
-    for merchant in there:
-        keys = [key for key, owner in part.uses if owner == merchant][:_TWINS_MAX]
+    owned: dict[str, list[str]] = {merchant: [] for merchant in there}
+    for key, owner in part.uses:
+        if owner in owned and len(owned[owner]) < _TWINS_MAX:
+            owned[owner].append(key)
+    for merchant, keys in owned.items():
         for at in range(0, len(keys), _CHUNK):
             params = {"merchant": merchant, "keys": keys[at : at + _CHUNK]}
             found += snapshot.rows(_NAMED, params)

@@ -19,11 +19,11 @@ _UNTRIED = timedelta(seconds=60)  # so long after its creation, a relay has trie
 _O, _P, _L = OUTBOX.c, PAYMENT.c, LEDGER.c
 _WAITS = _O.published == literal_column("0")
 _WAITING = select(func.count().label("waiting")).where(_WAITS)
-_LAST = select(
-    func.max(_O.created_at).label("created_at"), func.max(_O.published_at).label("at")
-).where(
-    _O.published == literal_column("1"),
-    _O.created_at >= select(func.min(_O.created_at)).where(_WAITS).scalar_subquery(),
+_LAST = (
+    select(_O.created_at, _O.published_at)
+    .where(_O.published == literal_column("1"))
+    .order_by(_O.created_at.desc())
+    .limit(ROWS)
 )
 
 
@@ -58,8 +58,8 @@ def replay(
         return snapshot.unseen_columns(missing)
     waiting = snapshot.rows(_WAITING, {})[0].waiting
     events = snapshot.rows(_EVENTS, {"rows": EVENTS_MAX}) if waiting else []
-    last = snapshot.rows(_LAST, {})[0]
-    newest_sent = None if last.created_at is None else aware_utc(last.created_at)
+    last = next(iter(snapshot.rows(_LAST, {"rows": 1})), None)
+    newest_sent = None if last is None else aware_utc(last.created_at)
     groups: dict[tuple[str, str, str], list[Row[Any]]] = {}
     for event in events:
         why = _why(event, now, retries_max, parity, newest_sent)
@@ -70,7 +70,7 @@ def replay(
         len(events),
         parity,
         retries_max,
-        None if last.at is None else aware_utc(last.at),
+        None if last is None or last.published_at is None else aware_utc(last.published_at),
         tuple(_groups(groups)),
     )
 

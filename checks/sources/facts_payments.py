@@ -92,6 +92,7 @@ class EntryFilter:
     limit: int = 10
     after: Mapping[str, Position] | None = None
     lists: bool = True  # False: only the totals
+    sums: bool = True  # False: only the entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,10 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Some entries of one shard, and the totals of all that fit, by pair of accounts."""
+    """Some entries of one shard, and the totals of all that fit, by pair of accounts.
+
+    Totals that were not asked for are empty.
+    """
 
     shard: str
     entries: tuple[Entry, ...]

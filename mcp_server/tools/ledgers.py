@@ -42,7 +42,7 @@ def query_ledgers(
     cursor: Cursor = None,
 ) -> CallToolResult:
     """Ledger entries live, newest first, with totals of captures and refunds: of a payment, of a
-    merchant ("how much did X refund?"), the latest, or totals alone. Payment ids exist on both
+    merchant ("how much did X refund?"), the latest (no totals), or totals alone. Payment ids exist on both
     shards: entries carry theirs. Whether the books hold is reconciliation_check's answer."""
     desk = ctx.request_context.lifespan_context
     kind = _kind(query_type, payment_id, merchant_id)
@@ -62,6 +62,7 @@ def query_ledgers(
         limit=limit,
         after=before,
         lists=kind != "totals",
+        sums=kind != "recent" or bool(start or end),
     )
     return _answered(desk, wanted, question, before)
 
@@ -87,15 +88,14 @@ def _answered(
     lacking = [*unseen, *uncounted(pages)]
     more = sum(len(p.entries) for p in pages) > len(rows) or any(p.has_more for p in pages)
     twice = _twice(rows) if wanted.payment_id else []
-    found = totals(pages)
+    found = totals(pages) if wanted.sums else None
     answer = Answer(
         verdict=_verdict(found, twice, lacking),
         summary=_summary(desk, wanted, found, twice, lacking, pages),
         origin="live",
         measured_at=desk.now,
         evidence={
-            "shards": {p.shard: _totals(t) for p in pages if p.shard and (t := totals([p]))},
-            "totals": None if found is None else _totals(found),
+            **(_sums(pages, found) if wanted.sums else {}),
             "columns": _COLUMNS,
             "data_rows": [_row(entry) for entry in rows],
             "unseen": unseen_rows(desk, lacking),
@@ -128,6 +128,12 @@ def _verdict(
     strange = found is not None and any(one.kind == "other" for one in found["by_kind"])
     wrong = [Status.CRIT] if twice or strange else []
     return worst([*wrong, *([Status.UNKNOWN] if lacking else [])])
+
+
+def _sums(pages: Sequence[EntryPage], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The totals of each shard and of all."""
+    by_shard = {p.shard: _totals(t) for p in pages if p.shard and (t := totals([p]))}
+    return {"shards": by_shard, "totals": None if found is None else _totals(found)}
 
 
 def _totals(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +182,7 @@ def _summary(
     counts = {f"{k}s": kinds[k].count if k in kinds else 0 for k in _KINDS}
     amounts = {f"{k}_krw": _amount(kinds, k) for k in _KINDS}
     return desk.say(
-        "ledgers.found" if found else "ledgers.listed",
+        "ledgers.found" if found else "ledgers.listed" if wanted.sums else "ledgers.recent",
         merchant=clean(wanted.merchant_id, 64),
         payment_id=wanted.payment_id,
         start=wanted.start,
