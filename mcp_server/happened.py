@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp_server.desk import Desk
 from mcp_server.told import root_of
@@ -19,8 +19,6 @@ from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_
 from monitor.store.reads_history import Snapshot, pass_counts, snapshots, status_changes
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from monitor.domain.alert import Alert
     from monitor.domain.load_test import LoadTestRun
 
@@ -67,7 +65,7 @@ class Course:
         return ranked[0] if ranked else None
 
 
-def course(desk: Desk, tx: Connection, span: Span) -> Course:
+def course(desk: Desk, tx: Any, span: Span) -> Course:
     """Everything that is stored of a span."""
     stories = incidents_between(tx, span.start, span.end, _EACH_MAX)
     alerts = alerts_between(tx, span.start, span.end, limit=_EACH_MAX)
@@ -125,7 +123,7 @@ def _alert(desk: Desk, alert: Alert) -> Iterator[Happened]:
 
 
 def _real_changes(
-    tx: Connection, changes: list[Snapshot], span: Span
+    tx: Any, changes: list[Snapshot], span: Span
 ) -> Iterator[tuple[Snapshot, Status]]:
     """The passes whose status was another than that of the pass before, in the span or earlier."""
     before: dict[str, Status] = {}

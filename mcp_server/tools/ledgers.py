@@ -42,8 +42,8 @@ def query_ledgers(
     cursor: Cursor = None,
 ) -> CallToolResult:
     """Ledger entries live, newest first, with totals of captures and refunds: of a payment, of a
-    merchant ("how much did X refund?"), the latest (no totals), or totals alone. Payment ids exist on both
-    shards: entries carry theirs. Whether the books hold is reconciliation_check's answer."""
+    merchant ("how much did X refund?"), the latest (no totals), or totals alone. Payment ids exist
+    on both shards: entries carry theirs. Whether the books hold: reconciliation_check."""
     desk = ctx.request_context.lifespan_context
     kind = _kind(query_type, payment_id, merchant_id)
     arguments = {
