@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from statistics import median
+from typing import Any
 
 from checks.sources import k6
 from checks.sources.facts import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.load_preflight import Refusal, hours_of
 from monitor.domain.load_test import LoadTestRun
 
 _METRICS = {
@@ -27,8 +29,13 @@ class Options:
     """What is run where, and when its result is worth a word.
 
     `target` is the base URL of the payment API and must have the scheme, host and port of one
-    of `targets_allowed`. `scenario` is a name of ours or the path of a k6 script, for which
-    `variables` are further entries of __ENV; `seconds` and `rate` 0: as the scenario says.
+    of `targets_allowed`, or of `targets_production`, where nothing runs by itself without
+    `allow_production`; so it is with a target whose own name says production. `scenario` is a
+    name of ours or the path of a k6 script, for which `variables` are further entries of __ENV;
+    `seconds` and `rate` 0: as the scenario says.
+    No run begins outside `hours` (`01:00-06:00`, in the configured zone; empty: any), with more
+    than `rate_max` iterations a second, `vus_max` users or `seconds_max`, or while one of
+    `health_checks` or an open incident is critical; they are looked at every `watch_seconds`.
     A run is slower if its p95 is `slower_percent` and `slower_ms_min` above the median of the
     passed runs before it (`runs_kept` at most, `runs_min` at least).
     """
@@ -41,6 +48,17 @@ class Options:
     limit_seconds: float = 900.0
     k6_binary: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    targets_production: tuple[str, ...] = ()
+    allow_production: bool = False
+    rate_max: int = 2000
+    vus_max: int = 3000
+    seconds_max: float = 1800.0
+    hours: str = ""
+    health_checks: tuple[str, ...] = (
+        *("services", "breakers", "kafka_cluster", "redis_health", "outbox_age", "connections"),
+        *("consumer_lag", "traffic"),
+    )
+    watch_seconds: float = 5.0
     crossed: Status = Status.CRIT
     slower_percent: float = 20.0
     slower_ms_min: float = 50.0
@@ -49,32 +67,46 @@ class Options:
 
     def __post_init__(self) -> None:
         """A broken setting is told at start-up, not on Sunday morning."""
-        if self.target and not k6.is_allowed(self.target, self.targets_allowed):
+        allowed = (*self.targets_allowed, *self.targets_production)
+        if self.target and not k6.is_allowed(self.target, allowed):
             raise ValueError(f"target {k6.shown(self.target)} is not one of targets_allowed")
+        hours_of(self.hours)
         if k6.find_script(self.scenario) is None:
             known = ", ".join(k6.scenarios())
             raise ValueError(f"scenario {self.scenario!r} is neither one of {known} nor a .js file")
         if min(self.seconds, self.rate) < 0 or self.limit_seconds <= 0:
             raise ValueError("seconds, rate and limit_seconds must not be negative")
+        if min(self.rate_max, self.vus_max, self.seconds_max, self.watch_seconds) <= 0:
+            raise ValueError("rate_max, vus_max, seconds_max and watch_seconds are more than 0")
         for name in self.variables:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or name.startswith("K6_"):
                 raise ValueError(f"variables: {name!r} is no name in capitals, or one of k6's own")
 
 
-def probe(look: Look) -> Fact[LoadTestRun]:
-    """Run k6 once."""
-    options: Options = look.options
+def plan_of(options: Options, **changes: Any) -> k6.Plan:
+    """What the configuration asks for, with what a person wants otherwise."""
     plan = k6.Plan(
         scenario=options.scenario,
         target=options.target,
-        targets_allowed=options.targets_allowed,
+        targets_allowed=(*options.targets_allowed, *options.targets_production),
         seconds=options.seconds,
         rate=options.rate,
         limit_seconds=options.limit_seconds,
         k6_binary=options.k6_binary,
         variables=options.variables,
     )
-    return k6.run(plan, look.now)
+    plan = replace(plan, **changes)
+    is_production = k6.is_allowed(plan.target, options.targets_production)
+    return replace(plan, is_production=is_production)
+
+
+def probe(look: Look) -> Fact[LoadTestRun]:
+    """Run k6 once, under the monitor's eyes where it has any."""
+    plan = plan_of(look.options)
+    if look.load is None:
+        return k6.run(plan, look.now)
+    outcome = look.load(plan)
+    return k6.unseen(outcome) if isinstance(outcome, Refusal) else outcome
 
 
 def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:

@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 
+from checks import load_test
 from checks.causes import CAUSES
 from checks.invariants.catalogue import implied_causes
+from checks.sources import k6
 from checks.sources.connect import Address, connect
 from checks.sources.facts import Platform
 from checks.story.probe import moments, spans
@@ -23,6 +25,8 @@ from monitor.domain.check import Sighting
 from monitor.domain.delivery import Notifier, Sender
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
+from monitor.load_runner import LoadRunner
+from monitor.load_watch import Eyes
 from monitor.payment_history import history_of
 from monitor.plan import configured, options_of, plan
 from monitor.record import Recorder
@@ -56,6 +60,7 @@ class App:
     calendar: Calendar
     senders: Mapping[str, Sender]
     words: Words
+    loads: LoadRunner
     deliver_every: timedelta = DELIVER_EVERY
 
     def jobs(self) -> list[Job]:
@@ -106,6 +111,10 @@ class App:
     def deliver(self) -> int:
         """Send what is due; how many messages went out."""
         return outbox.deliver(self.store, self.senders, self.clock())
+
+    def load_plan(self, **changes: Any) -> Any:
+        """The configured load test, with what a person wants otherwise; see LoadRunner."""
+        return load_test.plan_of(self.loads.rules, **changes)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -205,7 +214,26 @@ def build(
         sightings=lambda: _latest(store),
     )
     words = Words(config.language, config.zone)
-    return App(config, store, clock, checks, runner, Calendar(store), senders, words, deliver_every)
+    loads = _loads(config, store, clock, checks, runner, words)
+    runner.load = loads.carry_out
+    calendar = Calendar(store)
+    return App(config, store, clock, checks, runner, calendar, senders, words, loads, deliver_every)
+
+
+def _loads(
+    config: Config,
+    store: Store,
+    clock: Clock,
+    checks: Mapping[str, Planned],
+    runner: Runner,
+    words: Words,
+) -> LoadRunner:
+    """The load tests, with the options of their check, be it enabled or not."""
+    section = config.check("load_test").options
+    rules = options_of(load_test.Options, section, "checks.load_test.")
+    own = Runner(runner.platform, runner.recorder, None, runner.sightings)
+    eyes = Eyes(store, checks, own, words, clock)
+    return LoadRunner(store, clock, config.zone, rules, k6, eyes)
 
 
 def platform_of(config: Config, transport: httpx.BaseTransport | None = None) -> Platform:

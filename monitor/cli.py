@@ -42,6 +42,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         with only_scheduler(settings.database):
             app = build(settings)
             app.runner.recorder.retire(app.checks, app.clock())
+            app.loads.sweep()
             scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
             way_in = http_way_in(settings, app.store)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")

@@ -3,19 +3,63 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli_common import ConfigOption, fail, opened, words_of
 
+if TYPE_CHECKING:
+    from monitor.store.database import Store
+    from monitor.words import Words
+
 commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ScenarioOption = Annotated[str, typer.Option(help="Only runs of this scenario.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)]
+
+
+@commands.command()
+def run(
+    scenario: Annotated[
+        str, typer.Argument(help="A scenario of ours, or a k6 script [as set].")
+    ] = "",
+    duration: Annotated[str, typer.Option(help="How long: 30s, 5m [as the scenario says].")] = "",
+    rate: Annotated[int, typer.Option(min=0, help="Payments begun in a second.")] = 0,
+    target: Annotated[str, typer.Option(help="Another one of the targets allowed.")] = "",
+    production: Annotated[bool, typer.Option("--production", help="It may be production.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Whatever the hour and health.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run a load test now. Exit code: 0 passed, 1 thresholds crossed, 3 invalid, 4 not started."""
+    from monitor.cli import end_asked
+    from monitor.cli_common import build, load
+    from monitor.cli_loadtest_run import run_test
+    from monitor.load_runner import Consent
+
+    seconds = seconds_of(duration) if duration else 0
+    app = build(load(config), senders={})
+    given = {"scenario": scenario, "seconds": seconds, "rate": rate, "target": target}
+    plan = app.load_plan(**{key: value for key, value in given.items() if value})
+    try:
+        number = run_test(app, plan, Consent(production, anyway), end_asked(), as_json)
+        state = _tell(app.store, app.words, number, as_json)
+    finally:
+        app.close()
+    raise typer.Exit({"passed": 0, "failed": 1}.get(state, 3))
+
+
+def seconds_of(text: str) -> int:
+    """The seconds behind 30s, 5m or 1h."""
+    match = re.fullmatch(r"(\d{1,5})([smh])", text.strip())
+    if match is None or not int(match[1]):
+        fail(f"--duration {text!r}: a number and s, m or h is expected, such as 30s")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 @commands.command("import")
@@ -84,28 +128,34 @@ def list_(
 @commands.command()
 def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """One run whole: what it measured, and how it stands against those before it."""
+    from monitor.words import Words
+
+    with opened(config) as (settings, store):
+        _tell(store, Words(settings.language, settings.zone), number, as_json)
+
+
+def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
+    """A run whole, as text or as JSON; its state."""
     from monitor.load_platform import platform_during
     from monitor.load_verdicts import judged_run
     from monitor.show_load import run_lines
     from monitor.show_load_json import judged_json, platform_json
     from monitor.show_load_platform import platform_lines
     from monitor.store.load_tests import raw_file
-    from monitor.words import Words
 
-    with opened(config) as (settings, store):
-        words = Words(settings.language, settings.zone)
-        with store.read() as tx:
-            judged = judged_run(tx, number)
-            if judged is None:
-                fail(words.say("loadtest.not_there", number=number))
-            kept = raw_file(tx, number)
-            meanwhile = platform_during(tx, judged.run, datetime.now(UTC))
+    with store.read() as tx:
+        judged = judged_run(tx, number)
+        if judged is None:
+            fail(words.say("loadtest.not_there", number=number))
+        kept = raw_file(tx, number)
+        meanwhile = platform_during(tx, judged.run, datetime.now(UTC))
     if as_json:
         found = judged_json(judged, whole=True) | {"platform": platform_json(meanwhile)}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    lines = run_lines(judged, words, None if kept is None else len(kept))
-    typer.echo("\n".join([*lines, *platform_lines(meanwhile, words)]))
+    else:
+        lines = run_lines(judged, words, None if kept is None else len(kept))
+        typer.echo("\n".join([*lines, *platform_lines(meanwhile, words)]))
+    return judged.run.state
 
 
 @commands.command()

@@ -9,28 +9,32 @@ from rich.cells import cell_len, set_cell_size
 
 WIDTH = 80
 _GAP = "  "
+_NARROW = 8
 
 
-def columns(rows: Sequence[Sequence[str]], right: str = "", width: int = WIDTH) -> list[str]:
-    """Rows as aligned lines; `right` has an `r` for each column that is set to the right.
+def columns(rows: Sequence[Sequence[str]], sides: str = "", width: int = WIDTH) -> list[str]:
+    """Rows as aligned lines; `sides` has an `r` for each column that is set to the right.
 
-    Where they are too wide, the widest column that is set to the left gives way.
+    Where they are too wide, the columns marked `f` give way, else the widest one set to the left.
     """
     if not rows:
         return []
     sizes = [max(cell_len(text) for text in each) for each in zip_longest(*rows, fillvalue="")]
-    sides = [side == "r" for side in right.ljust(len(sizes), "l")]
+    sides = sides.ljust(len(sizes), "l")
     over = sum(sizes) + len(_GAP) * (len(sizes) - 1) - width
-    while over > 0:
-        left = [i for i, is_right in enumerate(sides) if not is_right and sizes[i] > 8]
-        if not left:
-            break
-        widest = max(left, key=lambda i: sizes[i])
-        cut = min(over, sizes[widest] - 8)
-        sizes[widest] -= cut
-        over -= cut
-    return [_GAP.join(_cell(t, sizes[i], sides[i]) for i, t in enumerate(row)).rstrip()
-            for row in rows]  # fmt: skip
+    for kind in ("f", "l"):
+        while over > 0:
+            able = [i for i, side in enumerate(sides) if side == kind and sizes[i] > _NARROW]
+            if not able:
+                break
+            widest = max(able, key=lambda i: sizes[i])
+            cut = min(over, sizes[widest] - _NARROW)
+            sizes[widest] -= cut
+            over -= cut
+    return [
+        _GAP.join(_cell(t, sizes[i], sides[i] == "r") for i, t in enumerate(row)).rstrip()
+        for row in rows
+    ]
 
 
 def _cell(text: str, size: int, is_right: bool) -> str:

@@ -57,7 +57,7 @@ def list_lines(runs: Sequence[Judged], words: Words) -> list[str]:
     heads = ("id", "at", "scenario", "state", "p95", "failed", "rate", "verdict")
     rows = [[words.say(f"loadtest.column_{head}") for head in heads]]
     rows += [_list_row(each, words) for each in runs]
-    lines = columns(rows, "rlllrrrl")
+    lines = columns(rows, "rlflrrrl")
     found = [lines[0]]
     for line, each in zip(lines[1:], runs, strict=True):
         found.append(line)

@@ -44,7 +44,7 @@ def diff_lines(
         text = difference_text(unlike, words)
         lines += wrapped(words.say("loadtest.diff_unlike", text=text))
     values = diff_values(now.result, before.result, everything)
-    lines += ["", *columns(_diff_rows(values, words), "lrrrl")]
+    lines += ["", *columns(_diff_rows(values, words), "frrrl")]
     return [*lines, "", *wrapped(words.say("loadtest.diff_note"))]
 
 

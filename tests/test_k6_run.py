@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -11,13 +9,13 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
 from checks.sources import k6, k6_process
 from checks.sources.facts import Unseen, Why
@@ -29,45 +27,10 @@ needs_k6 = pytest.mark.skipif(
 )
 
 
-@dataclass
-class Api:
-    """A payment API that answers as told and remembers what it was asked."""
-
-    url: str = ""
-    answer: Callable[[str], tuple[int, dict[str, object]]] = lambda path: (200, {"paymentId": 7})
-    bodies: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-
-
 @pytest.fixture
 def api() -> Iterator[Api]:
-    api = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            api.bodies.append((self.path, json.loads(body or b"{}")))
-            status, answer = api.answer(self.path)
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            if status == 302:
-                self.send_header("Location", str(answer["to"]))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST  # noqa: N815
-
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    yield api
-    server.shutdown()
-    server.server_close()
+    with pay_api() as api:
+        yield api
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +80,9 @@ def test_each_scenario_passes_against_a_platform_that_works(api, own_folder, sce
     assert {path for path, _ in api.bodies} == paths
     are_authorizations([body for path, body in api.bodies if path == "/payments/authorize"])
     merchants = {int(str(body["merchantId"]).removeprefix("MERCHANT-")) for _, body in api.bodies}
-    assert scenario != "full-flow" or all(number % 2 for number in merchants)
+    assert {number % 2 for number in merchants} == {0, 1}, "both shards"
+    assert run.result is not None
+    assert set(run.result.endpoints) == {path.split("/")[2] for path in paths}
     assert run.started_at == NOW
     assert run.ended_at is not None
     assert 1 <= (run.ended_at - NOW).total_seconds() < 10
@@ -162,9 +127,6 @@ def test_a_platform_that_is_not_there_is_no_measurement(api):
     assert (run.state, run.reason) == ("invalid", "nothing_answered")
     assert run.figures == {}
     assert "refused" in run.log
-
-
-GET = "http.get(__ENV.BASE_URL);"
 
 
 @needs_k6
@@ -399,24 +361,3 @@ def test_k6_dies_with_a_keeper_that_is_killed(api, tmp_path):
     assert not is_alive(grandchild)
     assert isinstance(outcome[0], LoadTestRun)
     assert outcome[0].state == "invalid"
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below one, parents first (Linux)."""
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        children += map(int, task.read_text().split())
-    return [found for child in children for found in (child, *descendants(child))]
-
-
-def is_alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def wait_until(holds: Callable[[], object], complaint: str) -> None:
-    until = time.monotonic() + 8
-    while not holds():
-        assert time.monotonic() < until, complaint
-        time.sleep(0.02)

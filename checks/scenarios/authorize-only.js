@@ -1,14 +1,14 @@
 // Authorizations at full load: six minutes at 1,050 a second.
-import { authorize, merchant, options as load } from './lib/payments.js';
+import { options as load, pay, stepsOf } from './lib/payments.js';
 
 export { setup } from './lib/payments.js';
+const steps = stepsOf(['authorize']);
 export const options = load({
   rate: 1050,
   seconds: 360,
   vus: [800, 1500],
-  thresholds: { http_req_duration: ['p(95)<1000'], authorize_duration: ['p(95)<500'] },
+  p95: { all: 1000, authorize: 500, capture: 600, refund: 700 },
+  steps,
 });
 
-export default ({ run }) => {
-  authorize(run, merchant());
-};
+export default ({ run }) => pay(run, steps);

@@ -1,14 +1,14 @@
 // A few seconds of authorizations at a gentle rate: enough to see that a platform takes payments.
-import { authorize, merchant, options as load } from './lib/payments.js';
+import { options as load, pay, stepsOf } from './lib/payments.js';
 
 export { setup } from './lib/payments.js';
+const steps = stepsOf(['authorize']);
 export const options = load({
   rate: 30,
   seconds: 5,
   vus: [20, 60],
-  thresholds: { http_req_duration: ['p(95)<500'], authorize_duration: ['p(95)<500'] },
+  p95: { all: 500, authorize: 500, capture: 600, refund: 700 },
+  steps,
 });
 
-export default ({ run }) => {
-  authorize(run, merchant());
-};
+export default ({ run }) => pay(run, steps);

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from checks.sources import k6_inspect
 from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.k6_inspect import BrokenScriptError
 from checks.sources.k6_keeper import UNSTARTABLE
-from checks.sources.k6_process import Ended, alone, execute
+from checks.sources.k6_process import Control, Ended, alone, execute, free_address
 from checks.sources.k6_read import read_bytes
+from checks.sources.k6_rest import look_live
 from checks.sources.k6_shapes import NoResultError
 from monitor.domain import load_validity
+from monitor.domain.load_preflight import Asked, Refusal
 from monitor.domain.load_result import LoadResult, figures
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.domain.load_validity import Ending
 
+__all__ = ["Control", "alone", "free_address", "look_live"]  # beside what is written here
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 LOG_CHARACTERS_MAX = 1000
+_PORT_TAKEN = 106
+_PORTS_TRIED = 3
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -32,7 +41,8 @@ class Plan:
     """What to run against what. `seconds` and `rate` 0: as the scenario itself says.
 
     `scenario` is a name of ours or the path of a k6 script; `variables` are further entries
-    of the script's __ENV. `limit_seconds` bounds the whole run.
+    of the script's __ENV. `limit_seconds` bounds the whole run. `is_production` is told by the
+    configuration, or by the target's own name.
     """
 
     scenario: str
@@ -43,51 +53,138 @@ class Plan:
     limit_seconds: float = 900.0
     k6_binary: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    is_production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that can be carried out: the script and the k6 were found, the target is allowed."""
+
+    plan: Plan
+    script: Path
+    binary: Path
+
+    @property
+    def scenario(self) -> str:
+        """What the run is called."""
+        return scenario_name(self.plan.scenario)
+
+    @property
+    def target(self) -> str:
+        """The target as it may be stored and read."""
+        return shown(self.plan.target)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real money is at the target."""
+        return self.plan.is_production or looks_like_production(self.plan.target)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The script's __ENV."""
+        return _variables(self.plan)
+
+
+def prepare(plan: Plan) -> Prepared | Refusal:
+    """Find what a plan needs; nothing is run yet."""
+    script = find_script(plan.scenario)
+    if script is None:
+        params = {"scenario": plan.scenario[:200], "expected": ", ".join(scenarios())}
+        return Refusal("k6_scenario_unknown", params)
+    if not is_allowed(plan.target, plan.targets_allowed):
+        allowed = ", ".join(shown(url) for url in plan.targets_allowed)
+        return Refusal("k6_target_refused", {"target": shown(plan.target), "expected": allowed})
+    binary = find_binary(plan.k6_binary)
+    if binary is None:
+        return Refusal("k6_missing", {"configured": plan.k6_binary})
+    return Prepared(plan, script, binary)
+
+
+def ask(prepared: Prepared) -> Asked | Refusal:
+    """What the script asks for; k6 reads it, and makes no load."""
+    try:
+        return k6_inspect.inspect(prepared.binary, prepared.script, prepared.variables)
+    except BrokenScriptError as error:
+        return Refusal("k6_script_broken", {"error": str(error)})
+
+
+def describe(prepared: Prepared, asked: Asked, now: datetime) -> LoadTestRun:
+    """The run as it is stored while it goes on."""
+    known = {"rate": asked.rate, "seconds": asked.seconds, "vus": asked.vus}
+    options: dict[str, Any] = {key: value for key, value in known.items() if value is not None}
+    if prepared.plan.variables:
+        options["variables"] = dict(sorted(prepared.plan.variables.items()))
+    return LoadTestRun(
+        scenario=prepared.scenario,
+        target=prepared.target,
+        started_at=now,
+        ended_at=None,
+        state=RUNNING,
+        script_hash=k6_inspect.script_hash(prepared.script),
+        options=options,
+        k6_version=k6_inspect.version(prepared.binary),
+        host={"cpus": os.cpu_count() or 1, "load_before": round(os.getloadavg()[0], 2)},
+    )
 
 
 def run(plan: Plan, now: datetime) -> Fact[LoadTestRun]:
     """Run k6 to its end, however long that takes, up to the plan's limit."""
-    script = find_script(plan.scenario)
-    if script is None:
-        params = {"scenario": plan.scenario, "expected": ", ".join(scenarios())}
-        return _unseen(Why.BLIND, "k6_scenario_unknown", params)
-    if not is_allowed(plan.target, plan.targets_allowed):
-        allowed = ", ".join(plan.targets_allowed)
-        params = {"target": shown(plan.target), "expected": allowed}
-        return _unseen(Why.BLIND, "k6_target_refused", params)
-    binary = find_binary(plan.k6_binary)
-    if binary is None:
-        return _unseen(Why.BLIND, "k6_missing", {"configured": plan.k6_binary})
+    prepared = prepare(plan)
+    if isinstance(prepared, Refusal):
+        return unseen(prepared)
     with alone() as lock:
         if lock is None:
-            return _unseen(Why.LIMIT, "k6_busy", {})
-        return _run(plan, binary, script, lock, now)
+            return unseen(Refusal("k6_busy"))
+        ended = carry_out(prepared, lock, Control())
+    return unseen(ended) if isinstance(ended, Refusal) else finish(_bare(prepared, now), ended)
 
 
-def _run(plan: Plan, binary: Path, script: Path, lock: int, now: datetime) -> Fact[LoadTestRun]:
-    try:
-        ended = execute(binary, script, _variables(plan), plan.limit_seconds, lock)
-    except OSError as error:
-        return _unseen(Why.BLIND, "k6_unstartable", {"k6": str(binary), "error": str(error)[:200]})
-    if ended.exit_code == UNSTARTABLE and not ended.summary:
-        return _unseen(Why.BLIND, "k6_unstartable", {"k6": str(binary), "error": ended.log[-200:]})
-    return as_run(plan, ended, now)
+def _bare(prepared: Prepared, now: datetime) -> LoadTestRun:
+    is_ours = prepared.plan.scenario in scenarios()
+    options = {"seconds": prepared.plan.seconds} if prepared.plan.seconds and is_ours else {}
+    return LoadTestRun(prepared.scenario, prepared.target, now, None, RUNNING, options=options)
 
 
-def as_run(plan: Plan, ended: Ended, now: datetime) -> LoadTestRun:
-    """The run as it is stored; one that measured nothing has no figures but the end of the log."""
+def carry_out(prepared: Prepared, lock: int, control: Control) -> Ended | Refusal:
+    """Run k6; another port is tried where somebody took the one that `control` names."""
+    plan = prepared.plan
+    for _ in range(_PORTS_TRIED):
+        try:
+            ended = execute(
+                *(prepared.binary, prepared.script, prepared.variables),
+                *(plan.limit_seconds, lock, control),
+            )
+        except OSError as error:
+            params = {"k6": str(prepared.binary), "error": str(error)[:200]}
+            return Refusal("k6_unstartable", params)
+        if ended.exit_code == UNSTARTABLE and not ended.summary:
+            params = {"k6": str(prepared.binary), "error": ended.log[-200:]}
+            return Refusal("k6_unstartable", params)
+        if ended.exit_code != _PORT_TAKEN or not control.address:
+            break
+        control.address = free_address()
+    return ended
+
+
+def unseen(refusal: Refusal) -> Unseen:
+    """A run that did not take place, as a check tells it."""
+    limits = ("k6_busy", "load_")
+    why = Why.LIMIT if refusal.code.startswith(limits) else Why.BLIND
+    return Unseen("k6", why, refusal.code, refusal.params)
+
+
+def finish(run: LoadTestRun, ended: Ended) -> LoadTestRun:
+    """How a run ended; one that measured nothing has no figures but the end of the log."""
     result = _result(ended.summary)
-    planned = float(plan.seconds) if plan.seconds and plan.scenario in scenarios() else None
-    stopped = "time_limit" if ended.stopped else ""
-    ending = Ending(ended.exit_code, stopped, ended.thrown, planned)
+    planned = run.options.get("seconds")
+    ending = Ending(ended.exit_code, ended.stopped, ended.thrown, planned)
     found = load_validity.doubts(result, ending)
     state = load_validity.state_of(found, result, ended.exit_code)
     failure = load_validity.failure_of(state, result, ended.exit_code)
-    return LoadTestRun(
-        scenario=scenario_name(plan.scenario),
-        target=shown(plan.target),
-        started_at=now,
-        ended_at=now + timedelta(seconds=ended.took_seconds),
+    host = {**run.host, "load_after": round(os.getloadavg()[0], 2)} if run.host else {}
+    return replace(
+        run,
+        ended_at=run.started_at + timedelta(seconds=ended.took_seconds),
         state=state,
         exit_code=ended.exit_code,
         reason=found[0].code if found else failure,
@@ -95,6 +192,8 @@ def as_run(plan: Plan, ended: Ended, now: datetime) -> LoadTestRun:
         figures=figures(result) if result and not found else {},
         log=ended.log[-LOG_CHARACTERS_MAX:] if found else "",
         result=result,
+        host=host,
+        content_hash=hashlib.sha256(ended.summary).hexdigest() if ended.summary else "",
         raw=ended.summary,
     )
 
@@ -104,10 +203,6 @@ def _result(summary: bytes) -> LoadResult | None:
         return read_bytes(summary) if summary else None
     except NoResultError:
         return None
-
-
-def _unseen(why: Why, reason: str, params: Mapping[str, str]) -> Unseen:
-    return Unseen("k6", why, reason, params)
 
 
 def _variables(plan: Plan) -> dict[str, str]:
@@ -157,6 +252,13 @@ def is_allowed(target: str, allowed: Iterable[str]) -> bool:
     """Whether a base URL has exactly the scheme, host and port of one that is allowed."""
     origin = _origin(target)
     return origin is not None and any(origin == _origin(url) for url in allowed)
+
+
+def looks_like_production(target: str) -> bool:
+    """Whether a target's own name says so: pay.prod.example, live-api, production-7."""
+    origin = _origin(target)
+    labels = re.split(r"[.-]", origin[1]) if origin else []
+    return any(re.fullmatch(r"(prod|prd|production|live)\d*", label) for label in labels)
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from checks.sources import k6_keeper
 
 SUMMARY_BYTES_MAX = 2_000_000
 LOG_BYTES_MAX = 8_000
+_SLICE_SECONDS = 0.2
 GRACE_SECONDS = k6_keeper.STOP_SECONDS + 2.0
 TREND_STATS = "avg,min,med,max,p(90),p(95),p(99),count"
 _PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -26,14 +28,26 @@ _PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CER
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How k6 ended. `thrown`: iterations that raised; `stopped`: by us, its time was up."""
+    """How k6 ended. `thrown`: iterations that raised; `stopped`: why we ended it ourselves."""
 
     exit_code: int
-    stopped: bool
+    stopped: str
     took_seconds: float
     summary: bytes
     log: str
     thrown: int
+
+
+class Control:
+    """How a run that goes on is asked to end, and where k6 tells how far it is."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.stopped = ""
+
+    def stop(self, why: str) -> None:
+        """End the run soon; the first reason counts."""
+        self.stopped = self.stopped or why
 
 
 @contextmanager
@@ -45,25 +59,46 @@ def alone() -> Iterator[int | None]:
     path = Path(tempfile.gettempdir()) / f"paypulse-k6-{os.getuid()}.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield None
-    else:
-        yield lock
+        yield lock if _taken(lock) else None
     finally:
         os.close(lock)
 
 
+def _taken(lock: int) -> bool:
+    """Whether the lock is ours; who only looks for runs that were killed has it for a moment."""
+    for pause in (0.05, 0.1, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
+
+
+def free_address() -> str:
+    """A port on loopback that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 def execute(
-    binary: Path, script: Path, variables: Mapping[str, str], limit_seconds: float, lock: int
+    binary: Path,
+    script: Path,
+    variables: Mapping[str, str],
+    limit_seconds: float,
+    lock: int,
+    control: Control,
 ) -> Ended:
     """Run a script; OSError if not even the keeper can be started."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="paypulse-k6-") as name:
         folder = Path(name)
         log = Log()
-        with _start(command(binary, script, folder), folder, variables, lock) as process:
-            stopped = _follow(process, log, started + limit_seconds)
+        k6 = command(binary, script, folder, control.address)
+        with _start(k6, folder, variables, lock) as process:
+            stopped = _follow(process, log, started + limit_seconds, control)
         return Ended(
             exit_code=process.returncode,
             stopped=stopped,
@@ -74,9 +109,12 @@ def execute(
         )
 
 
-def command(binary: Path, script: Path, folder: Path) -> list[str]:
-    """No port of its own, so that two runs never meet; no redirect to a host that nobody named."""
-    flags = ["--quiet", "--no-color", "--address", "", "--max-redirects", "0"]
+def command(binary: Path, script: Path, folder: Path, address: str) -> list[str]:
+    """Its own interface on a port that we chose, or none (v1 would take 6565 and meet others).
+
+    No redirect to a host that nobody named.
+    """
+    flags = ["--quiet", "--no-color", "--address", address, "--max-redirects", "0"]
     stats = ["--summary-trend-stats", TREND_STATS]
     export = ["--summary-export", str(folder / "summary.json")]
     return [str(binary), "run", *flags, *stats, *export, str(script)]
@@ -91,13 +129,13 @@ def _start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=folder,
-        env=_environment(folder, variables),
+        env=environment(folder, variables),
         start_new_session=True,
         pass_fds=[lock],
     )
 
 
-def _environment(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Nothing of ours that k6 need not know, above all no secrets and no other K6_ settings."""
     own = {"HOME": str(folder), "K6_NO_USAGE_REPORT": "true"}
     # k6 must not fetch another binary of itself when a script imports an extension.
@@ -106,27 +144,26 @@ def _environment(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     return {**variables, **passed_on, **own}
 
 
-def _follow(process: subprocess.Popen[bytes], log: Log, until: float) -> bool:
-    """Read its log until it ends; whether it had to be stopped at its time limit."""
+def _follow(process: subprocess.Popen[bytes], log: Log, until: float, control: Control) -> str:
+    """Read its log until it ends; why it had to be stopped, if it had to be."""
     assert process.stdin and process.stderr  # noqa: S101
-    stopped = False
+    stopped = ""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stderr, selectors.EVENT_READ)
         while True:
             left = until - time.monotonic()
-            if left > 0:
-                if selector.select(left):
-                    chunk = os.read(process.stderr.fileno(), 65_536)
-                    if not chunk:
-                        return stopped
-                    log.add(chunk)
-            elif stopped:
+            if left <= 0 and stopped:
                 os.killpg(process.pid, signal.SIGKILL)
-                return True
-            else:
-                stopped = True
+                return stopped
+            if not stopped and (left <= 0 or control.stopped):
+                stopped = control.stopped or "time_limit"
                 process.stdin.close()
                 until = time.monotonic() + GRACE_SECONDS
+            elif selector.select(min(left, _SLICE_SECONDS)):
+                chunk = os.read(process.stderr.fileno(), 65_536)
+                if not chunk:
+                    return stopped
+                log.add(chunk)
 
 
 class Log:

@@ -117,7 +117,8 @@ class Sighting:
 class Look:
     """All that a check may look at: the platform's sources, its options, its memory, the time.
 
-    `sightings` gives the latest findings of the other checks (diagnose_issues reads them).
+    `sightings` gives the latest findings of the other checks (diagnose_issues reads them);
+    `load` carries out a plan of a load test under the monitor's eyes, where there is one.
     """
 
     platform: Any
@@ -125,6 +126,7 @@ class Look:
     memory: Memory
     now: datetime
     sightings: Callable[[], tuple[Sighting, ...]] = tuple
+    load: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,14 @@ def _differences(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:
     for key, (now, before) in told.items():
         if now and before and now != before:
             yield Doubt(f"other_{key}", {"now": now, "before": before})
+    if run.options and other.options and _variables(run) != _variables(other):
+        yield Doubt("other_variables")
     if not (run.options.get("seconds") and other.options.get("seconds")):
         yield from _shorter(run, other)
+
+
+def _variables(run: LoadTestRun) -> dict[str, Any]:
+    return dict(run.options.get("variables") or {})
 
 
 def _shorter(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:

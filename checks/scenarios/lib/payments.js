@@ -1,5 +1,6 @@
 // The calls of a payment's life and what every scenario expects of them.
-// From the environment: BASE_URL (required), RATE (payments a second), SECONDS (how long).
+// From the environment: BASE_URL (required), RATE (payments a second), SECONDS (how long),
+// VUS (at most), ENABLE_CAPTURE and ENABLE_REFUND (true or false; a refund needs its capture).
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { check } from 'k6';
@@ -11,16 +12,29 @@ const answersOk = http.expectedStatuses(200);
 // The settlement worker may capture first; then the API answers 409, and that is no failure.
 const answersOkOrTaken = http.expectedStatuses(200, 409);
 
-export const durations = {
-  authorize: new Trend('authorize_duration', true),
-  capture: new Trend('capture_duration', true),
-  refund: new Trend('refund_duration', true),
-  full_flow: new Trend('full_flow_duration', true),
-};
+const fullFlow = new Trend('full_flow_duration', true);
 const paymentErrors = new Rate('payment_errors');
+// The platform says 409 for both: with the payment's id the key was used before, without it the
+// payment gateway refused, or its breaker is open.
+const pgRefused = new Rate('pg_refused');
+const duplicates = new Rate('duplicate_requests');
 
-export function options({ rate, seconds, vus, thresholds }) {
+// The steps of a payment that a scenario goes through, as far as they are not switched off.
+export function stepsOf(scenario) {
+  const wanted = (name, usual) => (__ENV[name] ? __ENV[name] === 'true' : usual);
+  const capture = wanted('ENABLE_CAPTURE', scenario.includes('capture'));
+  return { capture, refund: capture && wanted('ENABLE_REFUND', scenario.includes('refund')) };
+}
+
+export function options({ rate, seconds, vus, p95, steps }) {
   const perSecond = Number(__ENV.RATE || rate);
+  const vusMax = Number(__ENV.VUS || Math.max(4, Math.ceil((perSecond * vus[1]) / rate)));
+  const told = ['authorize', steps.capture && 'capture', steps.refund && 'refund'];
+  const thresholds = { http_req_failed: ['rate<0.05'], payment_errors: ['rate<0.002'] };
+  thresholds.http_req_duration = [`p(95)<${p95.all}`];
+  told.filter(Boolean).forEach((name) => {
+    thresholds[`http_req_duration{name:${name}}`] = [`p(95)<${p95[name]}`];
+  });
   return {
     scenarios: {
       payments: {
@@ -28,12 +42,12 @@ export function options({ rate, seconds, vus, thresholds }) {
         rate: perSecond,
         timeUnit: '1s',
         duration: `${Number(__ENV.SECONDS || seconds)}s`,
-        preAllocatedVUs: Math.max(2, Math.ceil((perSecond * vus[0]) / rate)),
-        maxVUs: Math.max(4, Math.ceil((perSecond * vus[1]) / rate)),
+        preAllocatedVUs: Math.min(vusMax, Math.max(2, Math.ceil((perSecond * vus[0]) / rate))),
+        maxVUs: vusMax,
         gracefulStop: '5s',
       },
     },
-    thresholds: { http_req_failed: ['rate<0.05'], payment_errors: ['rate<0.002'], ...thresholds },
+    thresholds,
   };
 }
 
@@ -43,24 +57,39 @@ export function setup() {
   return { run: Date.now().toString(36) };
 }
 
-export function merchant(step = 1) {
-  return `MERCHANT-${1 + step * Math.floor((Math.random() * MERCHANTS) / step)}`;
+export function pay(run, steps) {
+  const merchantId = merchant();
+  const startedAt = Date.now();
+  const paymentId = authorize(run, merchantId);
+  if (paymentId === null || !steps.capture) return;
+  const isCaptured = capture(paymentId, merchantId);
+  if (!isCaptured || !steps.refund) return;
+  if (refund(paymentId, merchantId)) fullFlow.add(Date.now() - startedAt);
 }
 
-export function authorize(run, merchantId) {
+// Merchants of odd and of even numbers live on different shards: each has every second payment.
+function merchant() {
+  const shard = exec.scenario.iterationInTest % 2;
+  return `MERCHANT-${1 + shard + 2 * Math.floor((Math.random() * MERCHANTS) / 2)}`;
+}
+
+function authorize(run, merchantId) {
   const idempotencyKey = `load-${run}-${exec.scenario.iterationInTest}`;
   const amount = 1000 + Math.floor(Math.random() * 99000);
   const body = { merchantId, amount, currency: 'KRW', idempotencyKey };
   const response = post('authorize', '/payments/authorize', body, answersOk);
-  return settle(response, 'authorize', [200]) ? response.json('paymentId') : null;
+  const id = paymentIdOf(response);
+  pgRefused.add(response.status === 409 && id === null);
+  duplicates.add(response.status === 409 && id !== null);
+  return settle(response, 'authorize', [200]) ? id : null;
 }
 
-export function capture(paymentId, merchantId) {
+function capture(paymentId, merchantId) {
   const path = `/payments/capture/${paymentId}`;
   return settle(post('capture', path, { merchantId }, answersOkOrTaken), 'capture', [200, 409]);
 }
 
-export function refund(paymentId, merchantId) {
+function refund(paymentId, merchantId) {
   const body = { merchantId, reason: 'load test' };
   return settle(post('refund', `/payments/refund/${paymentId}`, body, answersOk), 'refund', [200]);
 }
@@ -74,8 +103,16 @@ function post(name, path, body, responseCallback) {
   });
 }
 
+function paymentIdOf(response) {
+  try {
+    const id = response.json('paymentId');
+    return id === undefined ? null : id;
+  } catch (_) {
+    return null; // no JSON, or no body at all
+  }
+}
+
 function settle(response, step, accepted) {
-  durations[step].add(response.timings.duration);
   const ok = check(response, { [`${step} is answered`]: (r) => accepted.includes(r.status) });
   paymentErrors.add(!ok);
   return ok && response.status === 200;
