@@ -19,19 +19,19 @@ from checks.sources.facts import Platform
 from checks.story.probe import moments, spans
 from checks.story.probe import probe as probe_payment
 from checks.story.tell import tell
-from monitor import outbox, plugins
+from monitor import outbox
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
-from monitor.domain.delivery import Notifier, Sender
+from monitor.domain.delivery import Sender
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
 from monitor.load_watch import Eyes
 from monitor.payment_history import history_of
 from monitor.plan import configured, options_of, plan
+from monitor.receivers import receivers
 from monitor.record import Recorder
 from monitor.regressions import Baselines
-from monitor.render import renderer
 from monitor.report_job import await_passes, owe_report
 from monitor.run_check import Observed, Planned, Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
@@ -259,31 +259,6 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
         return connect(address, transport)
     except ValueError as error:
         raise ConfigError(f"platform.{error}") from None
-
-
-def receivers(config: Config) -> dict[str, Sender]:
-    """The configured receivers; the console where none is."""
-    sections = {name: (s.kind, s.options) for name, s in config.receivers.items()}
-    if not sections:
-        sections = {"console": ("console", {})}
-    known = plugins.names("monitor.notifiers")
-    senders = {}
-    for name, (kind, options) in sections.items():
-        if kind not in known:
-            raise ConfigError(
-                f"receivers.{name}.kind: no such receiver {kind!r}; known are {', '.join(known)}"
-            )
-        notifier: Notifier = plugins.load("monitor.notifiers", "NOTIFIER", [kind])[kind]
-        senders[name] = _sender(notifier, name, options, config)
-    return senders
-
-
-def _sender(notifier: Notifier, name: str, options: Mapping[str, Any], config: Config) -> Sender:
-    settings = options_of(notifier.options, options, f"receivers.{name}.")
-    try:
-        return notifier.build(settings, renderer(config.language, config.timezone))
-    except ValueError as error:
-        raise ConfigError(f"receivers.{name}: {error}") from None
 
 
 def _baselines(config: Config, store: Store) -> Baselines | None:

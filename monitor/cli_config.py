@@ -20,11 +20,11 @@ def example() -> None:
 @commands.command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
-    from monitor.app import receivers
     from monitor.cli_common import fail
     from monitor.cli_mcp import require_sound
     from monitor.config import ConfigError
     from monitor.plan import plan
+    from monitor.receivers import receivers
 
     settings = load(config)
     try:
