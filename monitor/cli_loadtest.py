@@ -136,11 +136,12 @@ def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) 
 
 def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     """A run whole, as text or as JSON; its state."""
+    from monitor.load_advice import advice_on
     from monitor.load_platform import platform_during
     from monitor.load_verdicts import judged_run
     from monitor.show_load import run_lines
     from monitor.show_load_json import judged_json, platform_json
-    from monitor.show_load_platform import platform_lines
+    from monitor.show_load_platform import advice_lines, platform_lines
     from monitor.store.load_tests import raw_file
 
     with store.read() as tx:
@@ -149,12 +150,16 @@ def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
             fail(words.say("loadtest.not_there", number=number))
         kept = raw_file(tx, number)
         meanwhile = platform_during(tx, judged.run, datetime.now(UTC))
+    advice = advice_on(judged, meanwhile)
     if as_json:
         found = judged_json(judged, whole=True) | {"platform": platform_json(meanwhile)}
+        found |= {"advice": [{"code": each.code, **each.params} for each in advice]}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         lines = run_lines(judged, words, None if kept is None else len(kept))
-        typer.echo("\n".join([*lines, *platform_lines(meanwhile, words)]))
+        typer.echo(
+            "\n".join([*lines, *platform_lines(meanwhile, words), *advice_lines(advice, words)])
+        )
     return judged.run.state
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_preflight import Refusal
 from monitor.load_runner import Consent
-from monitor.show_load import amount
+from monitor.show_load import progress_line
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -73,7 +73,7 @@ def _show(app: App, number: int, ended: threading.Event) -> None:
         task = bar.add_task(app.words.say("loadtest.run.waiting"), total=1.0)
 
         def update(far: Far) -> None:
-            bar.update(task, completed=far.share or 0.0, description=line(far, app.words))
+            bar.update(task, completed=far.share or 0.0, description=progress_line(far, app.words))
 
         if far is not None:
             update(far)
@@ -103,21 +103,6 @@ def _wait(app: App, number: int, ended: threading.Event, tell: Any) -> None:
             tell(far)
 
 
-def line(far: Far, words: Words) -> str:
-    """How far a run is, in a line: its rate, p95, failures, what was dropped."""
-    live = far.live
-    failed = live.failed_share if live else None
-    return words.say(
-        "loadtest.run.line",
-        seconds=far.seconds,
-        planned=far.seconds_planned,
-        rate=amount(live.requests_per_second if live else None, "per_second", words),
-        p95=amount(live.p95_ms if live else None, "ms", words),
-        failed=amount(failed, "share", words),
-        dropped=live.dropped if live else 0,
-    )
-
-
 class _Lines:
     """Where there is no terminal: a line every few seconds."""
 
@@ -129,4 +114,4 @@ class _Lines:
         now = time.monotonic()
         if now - self._told_at >= LINE_SECONDS:
             self._told_at = now
-            typer.echo(line(far, self._words))
+            typer.echo(progress_line(far, self._words))

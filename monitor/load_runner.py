@@ -124,6 +124,13 @@ class LoadRunner:
         going = self._going.get(run_id)
         return going is None or going.over.wait(seconds)
 
+    def is_alive(self) -> bool:
+        """Whether a run goes on on this machine, whoever began it."""
+        if self._going:
+            return True
+        with self.k6.alone() as lock:
+            return lock is None
+
     def stop(self, run_id: int) -> None:
         """End a run of this process soon."""
         if run_id in self._going:

@@ -8,6 +8,7 @@ from typing import Any
 from monitor.domain.baseline import Comparison
 from monitor.domain.detection import Ruling
 from monitor.domain.load_history import Judged, unit_of
+from monitor.domain.load_progress import Progress
 from monitor.domain.load_result import Measure
 from monitor.domain.load_test import Doubt, LoadTestRun
 from monitor.render_filters import clean, number, percent
@@ -50,6 +51,21 @@ def difference_text(found: Iterable[Doubt], words: Words) -> str:
 
 def _cleaned(doubt: Doubt) -> dict[str, Any]:
     return {key: clean(value) for key, value in doubt.params.items()}
+
+
+def progress_line(far: Progress, words: Words) -> str:
+    """How far a run is, in a line: its rate, p95, failures, what was dropped."""
+    live = far.live
+    failed = live.failed_share if live else None
+    return words.say(
+        "loadtest.run.line",
+        seconds=far.seconds,
+        planned=far.seconds_planned,
+        rate=amount(live.requests_per_second if live else None, "per_second", words),
+        p95=amount(live.p95_ms if live else None, "ms", words),
+        failed=amount(failed, "share", words),
+        dropped=live.dropped if live else 0,
+    )
 
 
 def list_lines(runs: Sequence[Judged], words: Words) -> list[str]:

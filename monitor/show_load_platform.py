@@ -1,12 +1,14 @@
-"""What the platform did during a load test, in a table."""
+"""What the platform did during a load test, and what to look at now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.domain.load_advice import Advice
+from monitor.load_advice import advice_text
 from monitor.load_platform import Meanwhile
 from monitor.render_filters import metric_value
-from monitor.show_columns import columns
+from monitor.show_columns import columns, wrapped
 from monitor.words import Words
 
 
@@ -21,3 +23,13 @@ def platform_lines(found: Sequence[Meanwhile], words: Words) -> list[str]:
         worst = metric_value(each.worst, each.unit, words.language)
         rows.append([f"  {words.series(each.series)}", before, worst])
     return ["", words.say("loadtest.platform_title"), *columns(rows, "lrr")]
+
+
+def advice_lines(found: Sequence[Advice], words: Words) -> list[str]:
+    """What to look at after a run."""
+    if not found:
+        return []
+    lines = ["", words.say("loadtest.advice_title")]
+    for advice in found:
+        lines += wrapped(f"→ {advice_text(advice, words)}", indent="  ")
+    return lines

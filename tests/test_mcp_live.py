@@ -17,8 +17,6 @@ from checks.load_test import CHECK
 from checks.sources.facts import Unseen, Why, blind
 from mcp_server.server import build_server
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.load_test import LoadTestRun
-from monitor.store.load_tests import save_run
 
 KAFKA_DOWN = Finding("service_down", Status.CRIT, "kafka", {"part": "kafka"})
 BREAKER_OPEN = Finding(
@@ -281,51 +279,3 @@ def test_platform_text_stands_only_where_it_is_marked_as_data(tmp_path):
     row = answer(app, "check_all_services")["evidence"]["findings"][0]
     holders = {key for key, value in row.items() if "EVIL-77" in json.dumps(value)}
     assert holders and all(key.endswith("_text") or key.startswith("data") for key in holders)
-
-
-def run_of(days: int, p95: float, state: str = "passed") -> LoadTestRun:
-    at = NOW - timedelta(days=days)
-    ended_at = at + timedelta(minutes=1)
-    figures = {"p95_ms": p95, "median_ms": p95 / 2, "failed_percent": 0.2}
-    return LoadTestRun(
-        *("authorize-short", "http://pay.test", at, ended_at, state),
-        *(0, "", figures),
-    )
-
-
-def store_runs(app, *runs):
-    for run in runs:
-        with app.store.write() as tx:
-            save_run(tx, run)
-
-
-def test_the_latest_run_stands_beside_the_comparable_one_before(tmp_path):
-    app = app_with(tmp_path, {"services": found()})
-    store_runs(app, run_of(3, 120), run_of(2, 0, "invalid"), run_of(1, 85))
-    plain = answer(app, "get_latest_result")
-    assert plain["verdict"] == "ok" and plain["origin"] == "stored"
-    assert plain["age_seconds"] == 86_400 - 60
-    assert plain["evidence"]["before"]["figures"]["p95_ms"] == 120
-    assert plain["evidence"]["change_percent"]["p95_ms"] == -29.2
-    assert "85 ms" in plain["summary"] and "-29.2 %" in plain["summary"]
-
-
-def test_the_history_of_runs_is_newest_first_and_within_the_budget(tmp_path):
-    app = app_with(tmp_path, {"services": found()})
-    store_runs(app, *(run_of(days, 100 + days) for days in range(1, 60)))
-    plain = answer(app, "get_test_history")
-    figures = [run["figures"]["p95_ms"] for run in plain["evidence"]["runs"]]
-    assert figures == [101, 102, 103, 104, 105]
-    assert len(json.dumps(answer(app, "get_test_history", limit=50))) / 4 < 8_000
-
-
-@pytest.mark.parametrize(("state", "verdict"), [("failed", "crit"), ("invalid", "unknown")])
-def test_a_run_that_measured_nothing_is_not_ok(tmp_path, state, verdict):
-    app = app_with(tmp_path, {"services": found()})
-    store_runs(app, run_of(1, 85, state))
-    assert answer(app, "get_latest_result")["verdict"] == verdict
-
-
-def test_without_a_run_nothing_is_claimed(tmp_path):
-    app = app_with(tmp_path, {"services": found()})
-    assert answer(app, "get_test_history")["verdict"] == "unknown"

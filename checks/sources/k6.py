@@ -217,6 +217,15 @@ def scenarios() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SCENARIOS.glob("*.js")))
 
 
+def described() -> dict[str, str]:
+    """What each of them does, as its first line says."""
+    found = {}
+    for name in scenarios():
+        with (SCENARIOS / f"{name}.js").open(encoding="utf-8") as file:
+            found[name] = file.readline().removeprefix("//").strip()
+    return found
+
+
 def scenario_name(scenario: str) -> str:
     """What a run is called: our own name, or the file name of another script."""
     return Path(scenario).stem if scenario.endswith(".js") else scenario
