@@ -14,9 +14,8 @@ from monitor.domain.load_history import MAIN, Against, Judged, unit_of, values_o
 from monitor.domain.load_result import Measure
 from monitor.domain.load_test import Doubt
 from monitor.load_platform import Meanwhile
+from monitor.load_words import amount, changed, word_of
 from monitor.render_filters import clean
-from monitor.show_load import amount, changed
-from monitor.show_load_diff import word_of
 from monitor.words import Words
 
 ENDPOINTS_MAX = 12

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.baseline import Comparison
 from monitor.domain.detection import Ruling
+from monitor.load_words import amount, changed, difference_text, doubt_text
 from monitor.render_filters import clean
 from monitor.show_columns import columns, wrapped
-from monitor.show_load import amount, changed, difference_text, doubt_text
 from monitor.words import Words
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_preflight import Refusal
 from monitor.load_runner import Consent
-from monitor.show_load import progress_line
+from monitor.load_words import progress_line
 
 if TYPE_CHECKING:
     from monitor.app import App

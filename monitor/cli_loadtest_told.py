@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from monitor.load_words import amount
 from monitor.render_filters import clean
-from monitor.show_load import amount
 from monitor.words import Words
 
 if TYPE_CHECKING:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS, Worse, spec_of
 from monitor.store.reads_metrics import metric_history, series_names
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 BEFORE = timedelta(minutes=30)
 AFTER = timedelta(seconds=90)  # the first look after the load still sees what it left behind

@@ -13,14 +13,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.domain.load_preflight import Asked, Refusal, Rules, outside_hours, over_bounds
 from monitor.domain.load_progress import Progress
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
 from monitor.load_watch import Eyes, watch
 from monitor.store import load_tests
-from monitor.store.database import Store
+
+if TYPE_CHECKING:
+    from monitor.store.database import Store
 
 
 class RunRules(Rules, Protocol):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.load_history import Judged, judge
 from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.store.load_tests import load_test, load_tests
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 HISTORY_MAX = 60
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from monitor.domain.check import Status
 from monitor.domain.load_preflight import Refusal, in_trouble, unhealthy
-from monitor.run_check import Observed, Planned, Runner
 from monitor.store import writes
-from monitor.store.database import Store
 from monitor.store.incidents import open_incidents
 from monitor.words import Words
+
+if TYPE_CHECKING:
+    from monitor.run_check import Observed, Planned, Runner
+    from monitor.store.database import Store
 
 log = logging.getLogger(__name__)
 

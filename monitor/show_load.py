@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Ruling
 from monitor.domain.load_history import Judged, unit_of
-from monitor.domain.load_progress import Progress
 from monitor.domain.load_result import Measure
-from monitor.domain.load_test import Doubt, LoadTestRun
-from monitor.render_filters import clean, number, percent
+from monitor.domain.load_test import LoadTestRun
+from monitor.load_words import (
+    amount,
+    changed,
+    difference_text,
+    doubt_text,
+    verdict_text,
+)
+from monitor.render_filters import clean, percent
 from monitor.show_columns import columns, wrapped
 from monitor.words import Words
-
-
-def amount(value: float | None, unit: str, words: Words) -> str:
-    """A value of k6 with its unit; a dash where there is none."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        return percent(100 * value, words.language)
-    shown = number(value)
-    return {"ms": f"{shown} ms", "per_second": f"{shown}/s"}.get(unit, shown)
-
-
-def verdict_text(ruling: Ruling | None, words: Words) -> str:
-    """A verdict in a word; one run that stands apart is told, though it decides nothing."""
-    if ruling is None:
-        return ""
-    is_apart = ruling.word is Comparison.SAME and ruling.needs_more
-    return words.say(f"loadtest.verdict.{'apart' if is_apart else ruling.word}")
-
-
-def changed(change: float | None, words: Words) -> str:
-    """A relative change: `+12.3 %`, `−29 %`."""
-    return "–" if change is None else percent(100 * change, words.language, signed=True)
-
-
-def doubt_text(doubts: Iterable[Doubt], words: Words) -> str:
-    """Reasons why a run is invalid, in one line."""
-    return "; ".join(words.doubt(each.code, each.params) for each in doubts)
-
-
-def difference_text(found: Iterable[Doubt], words: Words) -> str:
-    """Why two runs are not alike, in one line."""
-    return "; ".join(words.say(f"load_difference.{d.code}", **_cleaned(d)) for d in found)
-
-
-def _cleaned(doubt: Doubt) -> dict[str, Any]:
-    return {key: clean(value) for key, value in doubt.params.items()}
-
-
-def progress_line(far: Progress, words: Words) -> str:
-    """How far a run is, in a line: its rate, p95, failures, what was dropped."""
-    live = far.live
-    failed = live.failed_share if live else None
-    return words.say(
-        "loadtest.run.line",
-        seconds=far.seconds,
-        planned=far.seconds_planned,
-        rate=amount(live.requests_per_second if live else None, "per_second", words),
-        p95=amount(live.p95_ms if live else None, "ms", words),
-        failed=amount(failed, "share", words),
-        dropped=live.dropped if live else 0,
-    )
 
 
 def list_lines(runs: Sequence[Judged], words: Words) -> list[str]:

@@ -11,13 +11,18 @@ from monitor.domain.load_result import LoadResult, Measure
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.load_validity import differences
 from monitor.domain.metrics import Worse
+from monitor.load_words import (
+    amount,
+    changed,
+    difference_text,
+    doubt_text,
+    verdict_text,
+    word_of,
+)
 from monitor.render_filters import clean
 from monitor.show_columns import columns, wrapped
-from monitor.show_load import amount, changed, difference_text, doubt_text, verdict_text
 from monitor.words import Words
 
-NOTICED = 0.03  # a smaller change of one value is told as none,
-NOTICED_MS = 0.5  # and so is one of less than this
 _BARS = "▁▂▃▄▅▆▇█"
 _DIFFED = ("p(95)", "med", "rate")
 _DIFFED_ALL = ("p(95)", "med", "p(99)", "avg", "rate", "count")
@@ -82,18 +87,6 @@ def _diff_value(measure: Measure, statistic: str, now: float, before: float) -> 
         "worse": worse_of(measure),
         "word": word_of(now - before, change, worse_of(measure), unit_of(measure, statistic)),
     }
-
-
-def word_of(difference: float, change: float | None, worse: Worse, unit: str = "") -> str:
-    """better, worse or unchanged, of two values alone."""
-    is_small = (change is not None and abs(change) < NOTICED) or (
-        unit == "ms" and abs(difference) < NOTICED_MS
-    )
-    if not difference or is_small:
-        return "like_before"
-    if worse is Worse.NEITHER:
-        return ""
-    return "worse" if (difference > 0) == (worse is Worse.HIGHER) else "better"
 
 
 def _diff_rows(values: Iterable[dict[str, Any]], words: Words) -> list[list[str]]:

@@ -7,9 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain import load_plain
 from monitor.domain.detection import Ruling
@@ -20,6 +18,9 @@ from monitor.load_platform import Meanwhile
 from monitor.show_load_diff import diff_values
 from monitor.store.load_tests import load_test, load_tests, raw_file
 from monitor.words import Words
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _RUNS_MAX = 100_000

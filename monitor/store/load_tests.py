@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from monitor.domain import load_plain
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
 from monitor.store.alerts import time_of
-from monitor.store.database import Store
 from monitor.store.times import from_micros, to_micros
 from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from monitor.store.database import Store
 
 FILE_BYTES_MAX = 8_000_000  # compressed; what is larger is not kept
 _LEVEL = 6

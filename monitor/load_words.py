@@ -1,0 +1,81 @@
+"""Load tests in words and figures: values with their units, changes, reasons, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from monitor.domain.baseline import Comparison
+from monitor.domain.detection import Ruling
+from monitor.domain.load_progress import Progress
+from monitor.domain.load_test import Doubt
+from monitor.domain.metrics import Worse
+from monitor.render_filters import clean, number, percent
+from monitor.words import Words
+
+NOTICED = 0.03  # a smaller change of one value is told as none,
+NOTICED_MS = 0.5  # and so is one of less than this
+
+
+def amount(value: float | None, unit: str, words: Words) -> str:
+    """A value of k6 with its unit; a dash where there is none."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return percent(100 * value, words.language)
+    shown = number(value)
+    return {"ms": f"{shown} ms", "per_second": f"{shown}/s"}.get(unit, shown)
+
+
+def changed(change: float | None, words: Words) -> str:
+    """A relative change: `+12.3 %`, `−29 %`."""
+    return "–" if change is None else percent(100 * change, words.language, signed=True)
+
+
+def verdict_text(ruling: Ruling | None, words: Words) -> str:
+    """A verdict in a word; one run that stands apart is told, though it decides nothing."""
+    if ruling is None:
+        return ""
+    is_apart = ruling.word is Comparison.SAME and ruling.needs_more
+    return words.say(f"loadtest.verdict.{'apart' if is_apart else ruling.word}")
+
+
+def doubt_text(doubts: Iterable[Doubt], words: Words) -> str:
+    """Reasons why a run is invalid, in one line."""
+    return "; ".join(words.doubt(each.code, each.params) for each in doubts)
+
+
+def difference_text(found: Iterable[Doubt], words: Words) -> str:
+    """Why two runs are not alike, in one line."""
+    return "; ".join(words.say(f"load_difference.{d.code}", **_cleaned(d)) for d in found)
+
+
+def _cleaned(doubt: Doubt) -> dict[str, Any]:
+    return {key: clean(value) for key, value in doubt.params.items()}
+
+
+def progress_line(far: Progress, words: Words) -> str:
+    """How far a run is, in a line: its rate, p95, failures, what was dropped."""
+    live = far.live
+    failed = live.failed_share if live else None
+    return words.say(
+        "loadtest.run.line",
+        seconds=far.seconds,
+        planned=far.seconds_planned,
+        rate=amount(live.requests_per_second if live else None, "per_second", words),
+        p95=amount(live.p95_ms if live else None, "ms", words),
+        failed=amount(failed, "share", words),
+        dropped=live.dropped if live else 0,
+    )
+
+
+def word_of(difference: float, change: float | None, worse: Worse, unit: str = "") -> str:
+    """better, worse or unchanged, of two values alone."""
+    is_small = (change is not None and abs(change) < NOTICED) or (
+        unit == "ms" and abs(difference) < NOTICED_MS
+    )
+    if not difference or is_small:
+        return "like_before"
+    if worse is Worse.NEITHER:
+        return ""
+    return "worse" if (difference > 0) == (worse is Worse.HIGHER) else "better"
