@@ -14,7 +14,6 @@ from monitor.domain.breaks import OpenBreak
 Known: TypeAlias = dict[str, Any]
 Row: TypeAlias = "list[Any]"  # payment id, first seen, last seen, booked less expected
 
-KNOWN_MAX = 500  # breaks remembered of one invariant on one shard
 _OPEN_MAX = 5000
 _STILL = timedelta(minutes=15)  # an open payment is looked at this long after it was closed
 _MARK_EVERY = timedelta(minutes=1)
@@ -69,10 +68,10 @@ def open_breaks(shard: str, known: Mapping[str, Any]) -> list[OpenBreak]:
 
 
 def after_look(
-    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str]
+    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str], most: int
 ) -> Known:
     """What is known after a look at the window; a look that was stopped moves no watermark."""
-    after = {**known, "breaks": _merged(known, books, now, names)}
+    after = {**known, "breaks": _merged(known, books, now, names, most)}
     if any(unseen.why is Why.LIMIT for unseen in books.unseen.values()):
         return after
     after["looked_at"] = now.isoformat()
@@ -84,14 +83,14 @@ def after_look(
 
 
 def after_sweep(
-    known: Mapping[str, Any], swept: Fact[Swept], now: datetime, names: frozenset[str]
+    known: Mapping[str, Any], swept: Fact[Swept], now: datetime, names: frozenset[str], most: int
 ) -> Known:
     """What is known after a step of a sweep; a step that was stopped is done again later."""
     if isinstance(swept, Unseen) or _is_stopped(swept.books):
         return {**known, "failed_at": now.isoformat()}
     changed = _changed(known, swept, names)
-    after = {**known, "breaks": _merged(known, swept.books, now, names)}
-    after["breaks"] = _merged(after, _of_entries(swept, changed), now, names)
+    after = {**known, "breaks": _merged(known, swept.books, now, names, most)}
+    after["breaks"] = _merged(after, _of_entries(swept, changed), now, names, most)
     after["sums"] = _sums(known.get("sums", []), swept)
     started = known.get("sweeping_since") if swept.step else now.isoformat()
     if swept.is_last:
@@ -106,7 +105,7 @@ def _is_stopped(books: Books) -> bool:
 
 
 def _merged(
-    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str]
+    known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str], most: int
 ) -> dict[str, dict[str, Row]]:
     """The breaks that are open: those found, and those that were not looked at this time."""
     before: Mapping[str, Mapping[str, Row]] = known.get("breaks", {})
@@ -128,7 +127,7 @@ def _merged(
     if {"L10", "L11"} <= names & examined and merged.get("L10"):
         before_total = before.get("L11", {}).get(CONTROL)
         merged["L11"] = _control(merged, before_total, now.isoformat())
-    return {i: _bounded(rows) for i, rows in merged.items() if rows}
+    return {i: _bounded(rows, most) for i, rows in merged.items() if rows}
 
 
 def _control(merged: Mapping[str, Mapping[str, Row]], before: Row | None, now: str) -> Any:
@@ -141,10 +140,11 @@ def _control(merged: Mapping[str, Mapping[str, Row]], before: Row | None, now: s
     return {CONTROL: [payment, before[1] if before else now, now, total]}
 
 
-def _bounded(rows: dict[str, Row]) -> dict[str, Row]:
-    if len(rows) <= KNOWN_MAX:
+def _bounded(rows: dict[str, Row], most: int) -> dict[str, Row]:
+    """Of too many breaks of one invariant those of the oldest payments are remembered."""
+    if len(rows) <= most:
         return rows
-    return dict(sorted(rows.items(), key=lambda item: item[1][0] or 0)[:KNOWN_MAX])
+    return dict(sorted(rows.items(), key=lambda item: item[1][0] or 0)[:most])
 
 
 def difference(one: Break) -> int:

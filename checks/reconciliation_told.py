@@ -23,6 +23,8 @@ class TellOptions(Protocol):
     @property
     def evidence_max(self) -> int: ...
     @property
+    def known_max(self) -> int: ...
+    @property
     def old_warn_hours(self) -> float: ...
     @property
     def old_crit_hours(self) -> float: ...
@@ -50,21 +52,21 @@ def told(
                 "books_broken",
                 Status.CRIT if entry.worsens and again else entry.severity,
                 f"{shard}/{entry.id}",
-                _params(shard, entry, rows, found),
+                _params(shard, entry, rows, found, options.known_max),
                 _evidence(entry, rows, found, options.evidence_max),
                 sightings=entry.sightings,
             )
 
 
 def _params(
-    shard: str, entry: Invariant, rows: Mapping[str, Any], found: Sequence[Books]
+    shard: str, entry: Invariant, rows: Mapping[str, Any], found: Sequence[Books], most: int
 ) -> Params:
     payments = sorted(row[0] for row in rows.values() if row[0] is not None)
     return {
         "invariant": entry.id,
         "shard": shard,
         "count": len(rows),
-        "at_least": any(entry.id in books.truncated for books in found),
+        "at_least": len(rows) >= most or any(entry.id in books.truncated for books in found),
         "amount_krw": sum(abs(row[3]) for row in rows.values()),
         "drift_krw": sum(row[3] for row in rows.values()),
         "first_seen_at": min(row[1] for row in rows.values()),

@@ -15,6 +15,7 @@ from checks.sources.database_books import Window, examine
 from checks.sources.database_pg import Span, pg_records
 from checks.sources.database_questions import Questions
 from checks.sources.database_shard import Shard, Snapshot
+from checks.sources.database_size import size_of
 from checks.sources.database_story import Limits, payment_records
 from checks.sources.database_sweep import sweep
 from checks.sources.facts import (
@@ -27,7 +28,7 @@ from checks.sources.facts import (
     Why,
     WorkStats,
 )
-from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_books import Books, Size, Swept
 from checks.sources.facts_instances import Connections
 from checks.sources.facts_pg import Record
 from checks.sources.facts_story import PaymentRecords
@@ -92,10 +93,16 @@ class Database(Questions):
         return self._sum(read, figures.add_work)
 
     def books(
-        self, now: datetime, window: Window, open_ids: Mapping[str, tuple[int, ...]]
+        self,
+        now: datetime,
+        window: Window,
+        open_ids: Mapping[str, tuple[int, ...]],
+        only: str = "",
     ) -> tuple[Fact[Books], ...]:
         """The books of each shard, as far as the window and the open payments reach, and what
-        all shards together break (as a shard named "shards", when all of them were seen)."""
+        all shards together break (as a shard named "shards", when all of them were seen).
+
+        `only` names one shard: nothing is said of all together then."""
         parts = self._each_named(
             lambda snapshot: examine(
                 snapshot,
@@ -103,8 +110,12 @@ class Database(Questions):
                 window,
                 open_ids.get(snapshot.shard, ()),
                 self._constants(snapshot.shard),
-            )
+            ),
+            only,
+            self._shards if window.since is None else self._sweepers,
         )
+        if only:
+            return tuple(parts.values())
         twins = {shard.name: twin for shard, twin in self._with_twins() if twin}
         facts, together = across(self._shards, parts, twins, window.known_merchants)
         return (*facts, together) if together else facts
@@ -126,6 +137,10 @@ class Database(Questions):
             for shard in self._sweepers
             if shard.name in steps
         )
+
+    def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]:
+        """By shard, how many rows a sweep has to go through."""
+        return self._each_named(size_of, only, self._sweepers)
 
     def pg_records(
         self,
@@ -176,10 +191,13 @@ class Database(Questions):
         return tuple(self._each_named(read).values())
 
     def _each_named(
-        self, read: Callable[[Snapshot], Fact[T]], only: str = ""
+        self,
+        read: Callable[[Snapshot], Fact[T]],
+        only: str = "",
+        among: Sequence[Shard] = (),
     ) -> dict[str, Fact[T]]:
         """One answer per shard; they are asked side by side, so that a slow one delays none."""
-        asked = [pair for pair in self._with_twins() if only in ("", pair[0].name)]
+        asked = [pair for pair in self._with_twins(among) if only in ("", pair[0].name)]
 
         def ask(one: tuple[Shard, str | None]) -> Fact[T]:
             shard, twin = one
@@ -198,10 +216,10 @@ class Database(Questions):
             parts.append(part)
         return add(parts)
 
-    def _with_twins(self) -> Iterator[tuple[Shard, str | None]]:
+    def _with_twins(self, among: Sequence[Shard] = ()) -> Iterator[tuple[Shard, str | None]]:
         """Each shard, with the name of the earlier one that reads the same storage, if any."""
         known: dict[Any, str] = {}
-        for shard in self._shards:
+        for shard in among or self._shards:
             identity = shard.identity()
             yield shard, known.get(identity) if identity else None
             known.setdefault(identity, shard.name)

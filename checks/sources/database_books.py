@@ -27,6 +27,7 @@ from checks.sources.facts_books import Books, Break, Reach
 
 KEY_MAX = 2**62
 SOON = timedelta(seconds=5)
+_BOOKED_LATE = timedelta(hours=1)  # an entry may be older than its neighbours by so much
 _BATCH = 1000  # payments named in one statement
 
 # The words of keys, and the tables whose primary keys they are.
@@ -71,7 +72,8 @@ class LastLook:
 class Window:
     """How much of the books to look at: what is newer than the last look less `overlap`.
 
-    Older payments that something has happened to since are looked at by their ids.
+    Older payments that something has happened to since are looked at by their ids. `since` takes
+    the place of the last look. `counts_rows`: a step of a sweep says how many rows it has.
     """
 
     examinations: tuple[Examination, ...]
@@ -82,6 +84,8 @@ class Window:
     published_since: datetime | None = None
     known_merchants: tuple[str, ...] = ()
     sweep_rows: int = 200_000
+    since: datetime | None = None
+    counts_rows: bool = False
 
     @property
     def grace_max(self) -> timedelta:
@@ -164,16 +168,26 @@ CONTROL = "control total"  # the key of the control total of the window
 def _from(snapshot: Snapshot, now: datetime, window: Window) -> dict[str, Any]:
     """Where the window starts in each table; a first look starts an overlap before now."""
     last = window.last_looks.get(snapshot.shard)
-    back = max(window.overlap, window.grace_max + LATE)
-    start = min(now, last.at if last else now) - back
+    start = window_start(window, snapshot.shard, now)
     lows = {table: _low(snapshot, table, start) for table in CLOCKS}
+    after = last.entry_mark if last else KEY_MAX
+    if window.since is not None:
+        booked_late = naive_utc(window.since - _BOOKED_LATE)
+        after = low_key(snapshot, "ledger_entry", booked_late, mark="ledger_entry since") - 1
     return {
         **{f"low_{table}": low for table, low in lows.items()},
         **{f"first_{table}": low for table, low in lows.items()},
         **{f"high_{table}": KEY_MAX for table in lows},
         "since": naive_utc(start),
-        "after": last.entry_mark if last else KEY_MAX,
+        "after": after,
     }
+
+
+def window_start(window: Window, shard: str, now: datetime) -> datetime:
+    """From when on the payments of a shard are in a window."""
+    last = window.last_looks.get(shard)
+    back = max(window.overlap, window.grace_max + LATE)
+    return window.since or min(now, last.at if last else now) - back
 
 
 def _low(snapshot: Snapshot, table: str, start: datetime) -> int:

@@ -14,6 +14,7 @@ from checks.sources.database_books import CONTROL, KEY_MAX, Aim, Window, look
 from checks.sources.database_functions import entries_sum
 from checks.sources.database_rows import break_of
 from checks.sources.database_shard import Snapshot
+from checks.sources.database_size import LASTS, rows_between
 from checks.sources.database_tables import CLOCKS, LEDGER, PAYMENT
 from checks.sources.database_window import low_key, low_statement
 from checks.sources.facts import Fact
@@ -23,10 +24,6 @@ _EARLY = timedelta(hours=1)  # rows of a payment are no older than this before i
 _L = LEDGER.c
 _LOW, _HIGH = (bindparam(f"{end}_entry", type_=BigInteger()) for end in ("low", "high"))
 
-LASTS: Select[Any] = select(
-    *(select(func.max(key)).scalar_subquery().label(table) for table, (key, _) in CLOCKS.items()),
-    select(func.max(_L.entry_id)).scalar_subquery().label("ledger_entry"),
-)
 FIRST_AT: Select[Any] = (
     select(PAYMENT.c.requested_at)
     .where(
@@ -59,7 +56,13 @@ def sweep(
     books = _of_step(books, step)
     if is_last:
         books = _whole(snapshot, window, books)
-    return Swept(books, step, is_last, _entries(snapshot, window, low, high))
+    entries = _entries(snapshot, window, low, high)
+    ends = low if step else -KEY_MAX, KEY_MAX if is_last else high
+    return Swept(books, step, is_last, entries, _rows(snapshot, window, *ends))
+
+
+def _rows(snapshot: Snapshot, window: Window, low: int, high: int) -> int | None:
+    return rows_between(snapshot, low, high) if window.counts_rows else None
 
 
 def _of_step(books: Books, step: int) -> Books:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_books import BooksSource
 from checks.sources.facts_instances import Connections, Pool, Target
 from checks.sources.facts_payments import PaymentsSource
 from checks.sources.facts_pg import Record
@@ -361,19 +361,13 @@ class RedisSource(Protocol):
     def cached_key(self, key: str) -> Fact[CachedKey]: ...
 
 
-class DatabaseSource(PaymentsSource, Protocol):
+class DatabaseSource(PaymentsSource, BooksSource, Protocol):
     """The shards' books. Answers come shard by shard: a shard that is down hides only itself."""
 
     def outbox(self, now: datetime) -> tuple[Fact[OutboxState], ...]: ...
     def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]: ...
     def counts(self) -> Fact[BookCounts]: ...
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]: ...
-    def books(
-        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]
-    ) -> tuple[Fact[Books], ...]: ...
-    def sweep(
-        self, now: datetime, window: Any, steps: Mapping[str, int]
-    ) -> tuple[Fact[Swept], ...]: ...
     def connections(self) -> Mapping[str, Fact[Connections]]: ...  # of shards that have a server
     def pg_records(
         self,

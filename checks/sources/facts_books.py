@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.domain.check import Params
 
 if TYPE_CHECKING:
-    from checks.sources.facts import Unseen
+    from checks.sources.facts import Fact, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +95,24 @@ class Swept:
     step: int
     is_last: bool
     entries: EntriesSum | None = None  # None: entries of this range may still be added
+    rows: int | None = None  # None: nobody asked
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the books of a shard are: their rows, and the last key of any table."""
+
+    rows: int
+    last_key: int
+
+
+class BooksSource(Protocol):
+    """The books, shard by shard: a window, all rows step by step, and how many there are."""
+
+    def books(
+        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]], only: str = ""
+    ) -> tuple[Fact[Books], ...]: ...
+    def sweep(
+        self, now: datetime, window: Any, steps: Mapping[str, int]
+    ) -> tuple[Fact[Swept], ...]: ...
+    def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]: ...

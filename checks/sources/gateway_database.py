@@ -19,7 +19,7 @@ from checks.sources.facts import (
     WorkStats,
     cut,
 )
-from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_books import Books, Size, Swept
 from checks.sources.facts_pg import Record
 from checks.sources.facts_story import LedgerEntry, PaymentRow
 from checks.sources.gateway_ask import Ask, unseen_part
@@ -93,11 +93,15 @@ class DatabaseReads:
         return replace(work, unseen=unseen)
 
     def books(
-        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]]
+        self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]], only: str = ""
     ) -> tuple[Fact[Books], ...]:
         """Never seen: the platform's reconciliation compares a column with itself."""
         expected = "the entries and payments themselves (a direct database source)"
         return (unseen_part("database", "gateway_tautology", expected, ""),)
+
+    def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]:
+        """None: there are no shards to sweep."""
+        return {}
 
     def sweep(
         self, now: datetime, window: Any, steps: Mapping[str, int]

@@ -1,0 +1,142 @@
+"""Reconciliation at a person's wish: a window of any width, or all rows, and every break of them.
+
+It starts from what the check remembers, so that a break keeps its age, and leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from checks.reconciliation_judged import Facts, Options, evaluate, selected, window_of
+from checks.reconciliation_known import Known, open_breaks, open_ids
+from checks.reconciliation_streams import Streams, look_at_streams
+from checks.reconciliation_sweep import Progress, Sweep
+from checks.reconciliation_told import across_name
+from checks.sources.database_books import Window, window_start
+from checks.sources.facts import Platform, Unseen, Why, blind
+from checks.sources.facts_books import Books
+from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
+from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
+
+BREAKS_MAX = 100_000  # of one invariant in one look: more are told as "at least"
+IDS_MAX = 100_000
+_CONTROL, _APPEND_ONLY = "L11", "L12"
+_TOGETHER = ("S1", "S3", "S4", "L13", "X1", "X2")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be looked at: all rows, or those since a time, or what is new (None)."""
+
+    options: Options
+    memory: Memory
+    is_full: bool = False
+    since: datetime | None = None
+    shard: str = ""
+
+    @property
+    def known(self) -> Mapping[str, Known]:
+        """What is remembered, by shard."""
+        shards: Mapping[str, Known] = self.memory.get("shards", {})
+        return shards
+
+    def wants(self, shard: str) -> bool:
+        """Whether a shard was asked for."""
+        return self.shard in ("", shard)
+
+
+def reconcile(
+    platform: Platform, wish: Wish, clock: Callable[[], datetime], progress: Progress
+) -> Reconciled:
+    """Look, judge, and give back every break; what could not be examined stays unknown."""
+    now, window = clock(), _window(wish)
+    ids = {shard: open_ids(known) for shard, known in wish.known.items()}
+    books = platform.database.books(now, window, ids, wish.shard)
+    sweep = Sweep(platform.database, replace(window, counts_rows=True), clock, progress)
+    swept = sweep.run(wish.shard) if wish.is_full else ()
+    names = {entry.id for entry in selected(wish.options.only, wish.options.ignore)}
+    streams = Streams() if wish.shard else look_at_streams(platform.kafka, names)
+    facts = Facts(books, swept, streams)
+    options = replace(wish.options, known_max=BREAKS_MAX)
+    verdict, after = evaluate(facts, Look(platform, options, wish.memory, now))
+    findings = [f for f in verdict.findings if _is_asked(f, wish)]
+    findings += _unexamined(wish, facts, names)
+    return Reconciled(
+        at=now,
+        status=worst(finding.status for finding in findings),
+        breaks=tuple(_breaks(wish, facts, after)),
+        unseen=tuple({f.key: f for f in findings if f.status is Status.UNKNOWN}.values()),
+        looks=tuple(_looks(facts, window, now)),
+        examined={each.shard: each.examined for each in _books(facts)},
+        truncated=frozenset((b.shard, name) for b in _books(facts) for name in b.truncated),
+        full_only=() if wish.is_full else _full_only(wish),
+        together_only=tuple(i for i in _TOGETHER if i in names) if wish.shard else (),
+        is_full=wish.is_full,
+    )
+
+
+def _window(wish: Wish) -> Window:
+    window = window_of(wish.options, wish.memory)
+    return replace(window, since=wish.since, breaks_max=BREAKS_MAX, ids_max=IDS_MAX)
+
+
+def _is_asked(finding: Finding, wish: Wish) -> bool:
+    """A finding without an own shard ("could not look") is everybody's."""
+    shard = str(finding.params.get("shard", wish.shard))
+    return wish.wants(shard)
+
+
+def _full_only(wish: Wish) -> tuple[str, ...]:
+    """What is examined in whole tables or by their sums only."""
+    entries = selected(wish.options.only, wish.options.ignore)
+    return tuple(e.id for e in entries if e.whole is not None or e.id == _APPEND_ONLY)
+
+
+def _books(facts: Facts) -> Iterator[Books]:
+    """Every look: at the window, and at each step of a sweep."""
+    yield from (each for each in facts.books if isinstance(each, Books))
+    yield from (each.books for _, each in facts.swept if not isinstance(each, Unseen))
+
+
+def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
+    """What the judgement does not know that it was not looked at."""
+    for each in facts.books:
+        if isinstance(each, Books) and each.overflow and not wish.is_full:
+            params: Params = {"shard": each.shard, "payments": IDS_MAX}
+            unseen = Unseen(f"database/{each.shard}", Why.LIMIT, "too_many_touched", params)
+            yield blind(unseen, hides=each.shard)
+    if _APPEND_ONLY not in names:
+        return
+    for shard in dict.fromkeys(shard for shard, _ in facts.swept):
+        if not any(wish.known.get(shard, {}).get("sums", [])):
+            params = {"shard": shard}
+            part = f"database/{shard}/{_APPEND_ONLY}"
+            yield blind(Unseen(part, Why.BLIND, "no_earlier_sums", params), hides=shard)
+
+
+def _looks(facts: Facts, window: Window, now: datetime) -> Iterator[LookedAt]:
+    rows: dict[str, int] = {}
+    for shard, step in facts.swept:
+        if not isinstance(step, Unseen):
+            rows[shard] = rows.get(shard, 0) + (step.rows or 0)
+    for each in facts.books:
+        if isinstance(each, Books) and each.shard != across_name():
+            since = None if each.shard in rows else window_start(window, each.shard, now)
+            yield LookedAt(each.shard, since, each.payments_seen, rows.get(each.shard))
+
+
+def _breaks(wish: Wish, facts: Facts, after: Memory) -> Iterator[FoundBreak]:
+    """All breaks that are open now, by shard and invariant, oldest first."""
+    entries = {e.id: e for e in selected(wish.options.only, wish.options.ignore)}
+    fresh = {(b.shard, b.invariant, b.key): b for books in _books(facts) for b in books.breaks}
+    for shard in [each for each in after["shards"] if wish.wants(each)]:
+        open_ = open_breaks(shard, after["shards"][shard])
+        before = wish.known.get(shard, {}).get("breaks", {})
+        for one in sorted(open_, key=lambda b: (b.invariant, b.first_seen_at, b.payment_id or 0)):
+            if one.invariant in entries:
+                found = fresh.get((shard, one.invariant, one.key))
+                is_new = one.key not in before.get(one.invariant, {})
+                severity = entries[one.invariant].severity
+                yield FoundBreak(one, severity, found.params if found else {}, is_new)

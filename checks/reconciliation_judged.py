@@ -1,0 +1,198 @@
+"""Reconciliation's judgement: what a look at the books says, with what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from checks.invariants.catalogue import Invariant, catalogue
+from checks.reconciliation_known import (
+    Known,
+    after_look,
+    after_sweep,
+    entry_mark,
+    merchants,
+    open_breaks,
+)
+from checks.reconciliation_streams import Streams, lost, unexplained
+from checks.reconciliation_told import across_name, metrics_of, old, told, untold
+from checks.sources.database_books import Examination, LastLook, Window
+from checks.sources.database_tables import Scope
+from checks.sources.facts import Fact, Unseen, blind
+from checks.sources.facts_books import Books, Swept
+from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How far back each pass looks, when everything is swept, what is told and how much.
+
+    Of one invariant on one shard, `breaks_max` breaks are read and `known_max` are remembered.
+    `only` and `ignore` name invariants. Ignored by default, for this platform breaks them by
+    design: S4 (each shard counts its payments from 1), T9 and R6 (nothing retries what the
+    payment gateway refused), and X2 (a replayed dead letter stays in its topic).
+    """
+
+    overlap_minutes: float = 15.0
+    sweep_hour_utc: int = 18
+    sweep_rows: int = 200_000
+    sweep_retry_minutes: float = 60.0
+    grace_seconds: float = 300.0
+    old_warn_hours: float = 24.0
+    old_crit_hours: float = 72.0
+    evidence_max: int = 5
+    breaks_max: int = 1000
+    known_max: int = 500
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ("S4", "T9", "R6", "X2")
+
+    def __post_init__(self) -> None:
+        """Refuse names that no invariant has."""
+        known = {entry.id for entry in catalogue()}
+        if strange := sorted({*self.only, *self.ignore} - known):
+            raise ValueError(f"no such invariant {strange[0]!r}; known are {', '.join(_ids())}")
+
+
+def _ids() -> list[str]:
+    return [entry.id for entry in catalogue()]
+
+
+@lru_cache(maxsize=8)
+def selected(only: tuple[str, ...], ignore: tuple[str, ...]) -> tuple[Invariant, ...]:
+    """The invariants that are looked at."""
+    return tuple(e for e in catalogue() if (not only or e.id in only) and e.id not in ignore)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a pass saw: the window on every shard, a step of each sweep, and the streams."""
+
+    books: tuple[Fact[Books], ...]
+    swept: tuple[tuple[str, Fact[Swept]], ...] = ()
+    streams: Streams = field(default_factory=Streams)
+
+
+def window_of(options: Options, memory: Memory) -> Window:
+    """Where the next look begins, by what is remembered of the last."""
+    shards: Mapping[str, Known] = memory.get("shards", {})
+    streams: Mapping[str, Any] = memory.get("streams", {})
+    since = streams.get("at")
+    window = Window(
+        examinations=_examinations(options.only, options.ignore, options.grace_seconds),
+        overlap=timedelta(minutes=options.overlap_minutes),
+        breaks_max=options.breaks_max,
+        published_since=datetime.fromisoformat(since) + _STAMPED if since else None,
+        known_merchants=merchants(shards.get(across_name(), {})),
+        sweep_rows=options.sweep_rows,
+    )
+    looks = {
+        shard: LastLook(datetime.fromisoformat(known["looked_at"]), entry_mark(known))
+        for shard, known in shards.items()
+        if known.get("looked_at")
+    }
+    return replace(window, last_looks=looks)
+
+
+_STAMPED = timedelta(seconds=60)  # an event is marked as published no later than this after it
+
+
+@lru_cache(maxsize=8)
+def _examinations(
+    only: tuple[str, ...], ignore: tuple[str, ...], grace_seconds: float
+) -> tuple[Examination, ...]:
+    return tuple(
+        Examination(
+            entry.id,
+            entry.build(Scope()),
+            entry.build(Scope(by_ids=True)),
+            timedelta(
+                seconds=grace_seconds if entry.grace_seconds is None else entry.grace_seconds
+            ),
+            entry.whole() if entry.whole else None,
+        )
+        for entry in selected(only, ignore)
+        if entry.build is not None
+    )
+
+
+def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+    """One finding per shard and invariant that does not hold; what was not seen is unknown."""
+    options: Options = look.options
+    entries = selected(options.only, options.ignore)
+    names = frozenset(entry.id for entry in entries)
+    before: Mapping[str, Known] = look.memory.get("shards", {})
+    books = _with_streams(facts, look, names)
+    after = _remembered(books, facts, look, names)
+    findings = list(_unseen(books, facts, entries))
+    metrics: list[Metric] = []
+    seen = {each.shard for each in books if isinstance(each, Books)} | {across_name()}
+    for shard, known in after.items():
+        if shard not in seen:
+            continue  # hidden by what could not be seen of it
+        found = _found(shard, books, facts)
+        findings += told(shard, known, before.get(shard, {}), found, entries, options)
+        findings += old(shard, open_breaks(shard, known), look.now, options)
+        metrics += metrics_of(shard, known, found, look.now)
+    breaks = tuple(b for shard, known in after.items() for b in open_breaks(shard, known))
+    streams = facts.streams.remembered(look.memory.get("streams", {}), look.now)
+    memory = {"shards": after, "streams": streams}
+    return replace(Verdict.of(findings, metrics), breaks=breaks), memory
+
+
+def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact[Books], ...]:
+    """The books, with what the streams add to those of all shards together."""
+    if any(isinstance(each, Unseen) for each in facts.books):
+        return facts.books
+    books = [each for each in facts.books if isinstance(each, Books)]
+    mine = [b for b in books if b.shard != across_name()]
+    together = next((b for b in books if b.shard == across_name()), None)
+    together = together or Books(across_name(), (), (), 0, 0)
+    known = look.memory.get("streams", {})
+    for one in (lost(facts.streams, mine, known), unexplained(facts.streams, mine, look.now)):
+        together = one.added_to(together, names)
+    return (*mine, together)
+
+
+def _remembered(
+    books: tuple[Fact[Books], ...], facts: Facts, look: Look, names: frozenset[str]
+) -> dict[str, Known]:
+    shards: dict[str, Known] = dict(look.memory.get("shards", {}))
+    most: int = look.options.known_max
+    for each in books:
+        if isinstance(each, Books):
+            shards[each.shard] = after_look(shards.get(each.shard, {}), each, look.now, names, most)
+    for shard, swept in facts.swept:
+        shards[shard] = after_sweep(shards.get(shard, {}), swept, look.now, names, most)
+    return shards
+
+
+def _found(shard: str, books: tuple[Fact[Books], ...], facts: Facts) -> tuple[Books, ...]:
+    """All that this pass looked at on a shard."""
+    swept = (each for name, each in facts.swept if name == shard)
+    return (
+        *(each for each in books if isinstance(each, Books) and each.shard == shard),
+        *(each.books for each in swept if not isinstance(each, Unseen)),
+    )
+
+
+def _unseen(
+    books: tuple[Fact[Books], ...], facts: Facts, entries: tuple[Invariant, ...]
+) -> Iterator[Finding]:
+    for each in books:
+        if isinstance(each, Unseen):
+            yield blind(each, hides=each.part.partition("/")[2])
+        elif each.shard != across_name():
+            yield from untold(each, entries)
+    for shard, swept in facts.swept:
+        failed = (
+            swept if isinstance(swept, Unseen) else next(iter(swept.books.unseen.values()), None)
+        )
+        if failed is not None and failed.reason not in _STANDING:
+            yield blind(replace(failed, part=f"database/{shard}/sweep"), hides=f"{shard}/sweep")
+    yield from facts.streams.blinds()
+
+
+_STANDING = ("column_missing", "table_is_view", "shard_rule_unknown")  # the window says it too
