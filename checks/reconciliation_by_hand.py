@@ -16,7 +16,7 @@ from checks.reconciliation_sweep import Progress, Sweep
 from checks.reconciliation_told import across_name
 from checks.sources.database_books import Window, window_start
 from checks.sources.facts import Platform, Unseen, Why, blind
-from checks.sources.facts_books import Books
+from checks.sources.facts_books import Books, Swept
 from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
 from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
 
@@ -109,11 +109,11 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
             yield blind(unseen, hides=each.shard)
     if _APPEND_ONLY not in names:
         return
+    compared = {shard for shard, s in facts.swept if isinstance(s, Swept) and s.again}
     for shard in dict.fromkeys(shard for shard, _ in facts.swept):
-        if not any(wish.known.get(shard, {}).get("sums", [])):
-            params = {"shard": shard}
+        if shard not in compared:
             part = f"database/{shard}/{_APPEND_ONLY}"
-            yield blind(Unseen(part, Why.BLIND, "no_earlier_sums", params), hides=shard)
+            yield blind(Unseen(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), hides=shard)
 
 
 def _looks(facts: Facts, window: Window, now: datetime) -> Iterator[LookedAt]:

@@ -16,6 +16,7 @@ from checks.reconciliation_known import (
     entry_mark,
     merchants,
     open_breaks,
+    summed,
 )
 from checks.reconciliation_streams import Streams, lost, unexplained
 from checks.reconciliation_told import across_name, metrics_of, old, told, untold
@@ -93,7 +94,8 @@ def window_of(options: Options, memory: Memory) -> Window:
         for shard, known in shards.items()
         if known.get("looked_at")
     }
-    return replace(window, last_looks=looks)
+    ranges = {shard: summed(known) for shard, known in shards.items()}
+    return replace(window, last_looks=looks, summed=ranges)
 
 
 _STAMPED = timedelta(seconds=60)  # an event is marked as published no later than this after it

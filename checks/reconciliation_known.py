@@ -177,7 +177,7 @@ def _changed(known: Mapping[str, Any], swept: Swept, names: frozenset[str]) -> l
     """Ledger entries of this step that are not what they were at the sweep before."""
     sums = known.get("sums", [])
     before = sums[swept.step] if swept.step < len(sums) else None
-    now = _sum(swept.entries)
+    now = _sum(swept.again)
     if before is None or now is None or before == now or "L12" not in names:
         return []
     amounts = {"expected_krw": before[1], "actual_krw": now[1]}
@@ -198,7 +198,15 @@ def _sums(before: list[Any], swept: Swept) -> list[Any]:
 
 
 def _sum(entries: EntriesSum | None) -> list[int] | None:
-    return None if entries is None else [entries.rows, entries.amount_krw, entries.checksum]
+    if entries is None:
+        return None
+    return [entries.rows, entries.amount_krw, entries.checksum, entries.low, entries.until]
+
+
+def summed(known: Mapping[str, Any]) -> dict[int, tuple[int, int]]:
+    """By step, from where to where the last sweep has summed the entries."""
+    sums = enumerate(known.get("sums", []))
+    return {step: (one[3], one[4]) for step, one in sums if one and len(one) > 4}
 
 
 def _time(text: str) -> datetime:

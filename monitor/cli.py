@@ -171,9 +171,11 @@ def _groups() -> None:
         cli_match,
         cli_mcp,
         cli_payment,
+        cli_reconcile,
     )
 
     main.command()(cli_payment.payment)
+    main.command()(cli_reconcile.reconcile)
     main.add_typer(cli_alerts.commands, name="alerts")
     main.command("backtest")(cli_backtest.backtest)
     main.add_typer(cli_config.commands, name="config")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from itertools import groupby
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from monitor.domain.check import Status
 from monitor.domain.story import Chapter, Happening, Reason, Story
+from monitor.print_lines import printed
 from monitor.render_filters import day_text
 from monitor.show import SYMBOLS
 from monitor.show_payment import (
@@ -25,22 +24,11 @@ from monitor.show_payment import (
 )
 from monitor.words import Words
 
-_WIDE = 160  # where it is not shown on a terminal, lines are not broken early
-
 
 def show(story: Story, words: Words) -> None:
     """Print the story: per shard its course and why it is where it is; then all in short."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE, file=StringIO())
-    for chapter in story.chapters:
-        for part in _chapter(chapter, words, story):
-            console.print(part)
-    for part in _in_short(story, words):
-        console.print(part)
-    if isinstance(console.file, StringIO):
-        lines = console.file.getvalue().splitlines()
-        print("\n".join(line.rstrip() for line in lines))  # noqa: T201
+    chapters = (part for chapter in story.chapters for part in _chapter(chapter, words, story))
+    printed([*chapters, *_in_short(story, words)])
 
 
 def _in_short(story: Story, words: Words) -> Iterator[Text | Padding]:

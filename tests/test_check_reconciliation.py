@@ -211,37 +211,39 @@ def test_more_touched_payments_than_can_be_named_ask_for_a_sweep():
     assert memory["shards"]["shard1"]["swept_at"] is None
 
 
-def step_of(rows: int, amount: int, checksum: int) -> Swept:
-    return Swept(found(reach=Reach({})), 0, True, EntriesSum(rows, amount, checksum))
+RANGE = (0, 1000)
+
+
+def step_of(now: tuple[int, int, int], again: tuple[int, int, int] | None = None) -> Swept:
+    earlier = None if again is None else EntriesSum(*again, *RANGE)
+    return Swept(found(reach=Reach({})), 0, True, EntriesSum(*now, *RANGE), again=earlier)
 
 
 @pytest.mark.parametrize(
     "now", [(9, 90, 5), (10, 91, 7), (10, 90, 7)], ids=["deleted", "amount", "text"]
 )
 def test_a_ledger_entry_that_changed_since_the_last_sweep_is_told_until_the_next(now):
-    _, memory = evaluate(found(), swept=[("shard1", step_of(10, 90, 5))])
-    for expected in (None, Status.CRIT, None):
-        sums = (
-            (10, 90, 5)
-            if memory["shards"]["shard1"]["sums"] == [[10, 90, 5]] and expected is None
-            else now
-        )
-        verdict, memory = evaluate(found(), memory=memory, swept=[("shard1", step_of(*sums))])
+    before = (10, 90, 5)
+    _, memory = evaluate(found(), swept=[("shard1", step_of(before))])
+    for sums, expected in ((before, None), (now, Status.CRIT), (now, None)):
+        step = ("shard1", step_of(sums, again=sums))
+        verdict, memory = evaluate(found(), memory=memory, swept=[step])
         assert statuses(verdict).get("books_broken:shard1/L12") is expected
 
 
-def test_entries_that_may_still_be_added_to_are_not_compared():
-    _, memory = evaluate(found(), swept=[("shard1", step_of(10, 90, 5))])
-    young = replace(step_of(1, 1, 1), entries=None)
+def test_entries_that_were_not_summed_before_are_not_compared():
+    _, memory = evaluate(found(), swept=[("shard1", step_of((10, 90, 5)))])
+    young = replace(step_of((1, 1, 1)), entries=None)
     verdict, memory = evaluate(found(), memory=memory, swept=[("shard1", young)])
     assert statuses(verdict) == {}
-    assert memory["shards"]["shard1"]["sums"] == [[10, 90, 5]]
+    assert memory["shards"]["shard1"]["sums"] == [[10, 90, 5, *RANGE]]
 
 
-def test_a_deleted_entry_is_found_by_the_sums_of_two_sweeps(shards):
-    passes = Passes(shards, only=("L12",), ignore=(), sweep_rows=50)
+@pytest.mark.parametrize("sweep_rows", [50, 200_000], ids=["of a full step", "of a part of one"])
+def test_a_deleted_entry_is_found_by_the_sums_of_two_sweeps(shards, sweep_rows):
+    passes = Passes(shards, only=("L12",), ignore=(), sweep_rows=sweep_rows)
     first = 0
-    while first == 0 or passes.swept:  # until the first sweep and one more pass are done
+    while first < 6 or passes.swept:  # until the first sweep is done and entries are old enough
         passes(after(minutes=5 * first))
         first += 1
     for n in range(20):  # the second sweep begins at night

@@ -56,9 +56,15 @@ def sweep(
     books = _of_step(books, step)
     if is_last:
         books = _whole(snapshot, window, books)
-    entries = _entries(snapshot, window, low, high)
     ends = low if step else -KEY_MAX, KEY_MAX if is_last else high
-    return Swept(books, step, is_last, entries, _rows(snapshot, window, *ends))
+    return Swept(
+        books,
+        step,
+        is_last,
+        _entries(snapshot, window, low, high),
+        _rows(snapshot, window, *ends),
+        _again(snapshot, window, step),
+    )
 
 
 def _rows(snapshot: Snapshot, window: Window, low: int, high: int) -> int | None:
@@ -103,9 +109,20 @@ def _whole(snapshot: Snapshot, window: Window, books: Books) -> Books:
 
 
 def _entries(snapshot: Snapshot, window: Window, low: int, high: int) -> EntriesSum | None:
-    """The content of the step's entries, once none can be added to them any more."""
+    """The content of the step's entries, as far as none can be added among them any more."""
     last = window.last_looks.get(snapshot.shard)
-    if last is None or high > last.entry_mark or snapshot.lacks(ENTRIES):
+    until = min(high, last.entry_mark) if last else 0
+    return _sum(snapshot, low, until) if until > low else None
+
+
+def _again(snapshot: Snapshot, window: Window, step: int) -> EntriesSum | None:
+    """The entries of the step that were summed at an earlier sweep."""
+    known = window.summed.get(snapshot.shard, {}).get(step)
+    return _sum(snapshot, *known) if known else None
+
+
+def _sum(snapshot: Snapshot, low: int, until: int) -> EntriesSum | None:
+    if snapshot.lacks(ENTRIES):
         return None
-    row = snapshot.rows(ENTRIES, {"low_entry": low, "high_entry": high})[0]
-    return EntriesSum(row.rows_, int(row.amount_krw), int(row.checksum or 0))
+    row = snapshot.rows(ENTRIES, {"low_entry": low, "high_entry": until})[0]
+    return EntriesSum(row.rows_, int(row.amount_krw), int(row.checksum or 0), low, until)

@@ -80,22 +80,29 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class EntriesSum:
-    """The content of a range of ledger entries, so that any change of it shows."""
+    """The content of the ledger entries from `low` to before `until`: any change of it shows."""
 
     rows: int
     amount_krw: int
     checksum: int
+    low: int = 0
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """One step of a sweep through all books of a shard: the rows of one range of keys."""
+    """One step of a sweep through all books of a shard: the rows of one range of keys.
+
+    `entries` are those of the range to which none can be added any more, `again` those that were
+    summed at an earlier sweep, as they are now; None: there are none. `rows` None: nobody asked.
+    """
 
     books: Books
     step: int
     is_last: bool
-    entries: EntriesSum | None = None  # None: entries of this range may still be added
-    rows: int | None = None  # None: nobody asked
+    entries: EntriesSum | None = None
+    rows: int | None = None
+    again: EntriesSum | None = None
 
 
 @dataclass(frozen=True, slots=True)

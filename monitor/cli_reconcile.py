@@ -1,0 +1,135 @@
+"""The command that looks at the books right now: what is new, since a time, or all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli_common import ConfigOption, build, fail, load
+
+if TYPE_CHECKING:
+    from checks.reconciliation_by_hand import Wish
+    from monitor.app import App
+    from monitor.config import Config
+    from monitor.domain.reconciled import Reconciled
+    from monitor.words import Words
+
+
+def reconcile(
+    full: Annotated[bool, typer.Option("--full", help="All rows, step by step.")] = False,
+    shard: Annotated[str, typer.Option(help="Only this shard [all].")] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="T",
+            help="Payments requested since then, and older ones that something has happened to"
+            " since: 30m, 2h, 3d, 2026-11-22 or 2026-11-22T09:30 in the configured zone"
+            " [since the last stored pass, less its overlap].",
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every break as a row.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Look at the books now, and list every break of them; records nothing.
+
+    Exit code: 0 they hold, 1 warn, 2 crit, 3 something could not be examined.
+    """
+    from monitor.print_breaks import show
+    from monitor.show_breaks import reconciled_json
+
+    settings = load(config)
+    start = _start(since, settings) if since else None
+    if full and start:
+        fail("--full looks at all rows: leave out --since")
+    _check(settings, shard, out)
+    app = build(settings, senders={})
+    try:
+        result = _looked(app, _wish(app, full, start, shard))
+    finally:
+        app.close()
+    if as_json:
+        data = reconciled_json(result, app.words)
+        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    else:
+        show(result, app.words)
+    if out is not None:
+        _write(out, result, app.words)
+    raise typer.Exit(result.status.exit_code)
+
+
+def _start(text: str, settings: Config) -> datetime:
+    from monitor.moments import moment_before
+
+    now = datetime.now(settings.zone)
+    try:
+        return moment_before(text, now)
+    except ValueError as error:
+        fail(f"--since {error}")
+
+
+def _check(settings: Config, shard: str, out: Path | None) -> None:
+    """What would fail after a long look is refused before it."""
+    from monitor.csv_file import CsvError, check_target
+    from monitor.show_breaks import COLUMNS
+    from monitor.words import Words
+
+    database = settings.platform.database
+    if database.via != "direct":
+        fail(Words(settings.language, settings.zone).say("reconcile.no_shards"))
+    if shard and shard not in database.urls:
+        fail(f"no shard {shard!r}; configured are {', '.join(database.urls)}")
+    if out is not None:
+        try:
+            check_target(out, COLUMNS)
+        except CsvError as error:
+            fail(f"--csv {error}")
+
+
+def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
+    from checks.reconciliation import CHECK
+    from checks.reconciliation_by_hand import Wish
+    from monitor.plan import options_of
+    from monitor.store import writes
+
+    given = app.config.check(CHECK.name).options
+    options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
+    with app.store.read() as tx:
+        memory = writes.memory_of(tx, CHECK.name)
+    return Wish(options, memory, full, start, shard)
+
+
+def _looked(app: App, wish: Wish) -> Reconciled:
+    from checks.reconciliation_by_hand import reconcile as looked
+
+    with _progress(app.words, wish) as progress:
+        return looked(app.runner.platform, wish, app.clock, progress)
+
+
+@contextmanager
+def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error; the rows of a sweep, or that something is going on."""
+    from monitor.cli_progress import rows_bar
+
+    title = words.say("reconcile.sweeping" if wish.is_full else "reconcile.looking")
+    with rows_bar(title, words.say("reconcile.rows")) as progress:
+        yield progress
+
+
+def _write(out: Path, result: Reconciled, words: Words) -> None:
+    from monitor.csv_file import CsvError, write
+    from monitor.show_breaks import COLUMNS, break_row
+
+    try:
+        count = write(out, COLUMNS, (break_row(one, result, words) for one in result.breaks))
+    except CsvError as error:
+        fail(f"--csv {error}")
+    typer.echo(words.say("reconcile.written", count=count, path=out), err=True)

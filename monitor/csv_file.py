@@ -1,0 +1,73 @@
+"""A CSV for people: inert in spreadsheets, written whole or not at all, and over nobody's file."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ENCODING = "utf-8-sig"  # spreadsheets take UTF-8 without its mark for something else
+_ACTIVE = tuple("=+-@\t\r\n|%")
+
+
+class CsvError(Exception):
+    """The file cannot be written; the text says why and what would be right."""
+
+
+def check_target(path: Path, columns: Sequence[str]) -> None:
+    """Refuse before the work what could not be written after it: CsvError."""
+    if not path.parent.is_dir():
+        raise CsvError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise CsvError(f"{path}: the folder {path.parent} cannot be written to")
+    if path.exists() and not _is_ours(path, columns):
+        raise CsvError(f"{path} is there already and was not written by this command: another name")
+
+
+def _is_ours(path: Path, columns: Sequence[str]) -> bool:
+    """Whether a file begins with just our columns."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open(encoding=ENCODING, newline="") as opened:
+            return next(csv.reader(opened), None) == list(columns)
+    except (OSError, UnicodeError, csv.Error):
+        return False
+
+
+def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write the rows beside the file and put them in its place; how many there were."""
+    check_target(path, columns)
+    target = path.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        os.fchmod(handle, target.stat().st_mode & 0o777 if target.exists() else 0o644)
+        with os.fdopen(handle, "w", encoding=ENCODING, newline="") as opened:
+            count = _written(csv.DictWriter(opened, columns), rows)
+        Path(name).replace(target)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise CsvError(f"{path}: {error.strerror}") from None
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _written(writer: csv.DictWriter[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    writer.writeheader()
+    count = 0
+    for row in rows:
+        writer.writerow({name: inert(value) for name, value in row.items()})
+        count += 1
+    return count
+
+
+def inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula; numbers stay numbers."""
+    if isinstance(value, str) and value.lstrip(" ")[:1] in _ACTIVE and value.strip():
+        return f"'{value}"
+    return value

@@ -1,0 +1,131 @@
+"""The breaks of the books on a terminal: a table for each broken invariant, and their ages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.domain.check import Status
+from monitor.domain.reconciled import FoundBreak, Reconciled
+from monitor.print_lines import is_wide, printed
+from monitor.render_filters import clean, clock, duration, krw, number
+from monitor.show import SYMBOLS
+from monitor.show_breaks import ages, details_text, groups, look_text, unseen_text
+from monitor.words import Words
+
+ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
+Part: TypeAlias = Text | Table | Padding
+
+
+def show(result: Reconciled, words: Words) -> None:
+    """Print what was looked at, the breaks, their ages, and what could not be examined."""
+    printed(_parts(result, words))
+
+
+def _parts(result: Reconciled, words: Words) -> Iterator[Part]:
+    for look in result.looks:
+        yield Text(look_text(look, result, words))
+    for shard, invariant, severity, ones in groups(result):
+        at_least = (shard, invariant) in result.truncated
+        yield Text("")
+        yield Text(_heading(shard, invariant, severity, ones, at_least, words), style="bold")
+        yield Padding(Text(words.say(f"invariant.{invariant}.text")), (0, 0, 0, 3))
+        yield Padding(_table(ones, result, words), (0, 0, 0, 3))
+        if len(ones) > ROWS_SHOWN:
+            more = words.say("reconcile.more", count=len(ones) - ROWS_SHOWN)
+            yield Padding(Text(more), (0, 0, 0, 3))
+    yield Text("")
+    if result.breaks:
+        yield Text(words.say("reconcile.ages"), style="bold")
+        yield Padding(_ages(result, words), (0, 0, 0, 3))
+        yield Text("")
+    yield from _unseen(result, words)
+    yield Text(_verdict(result, words), style="bold")
+
+
+def _heading(
+    shard: str,
+    invariant: str,
+    severity: Status,
+    ones: list[FoundBreak],
+    at_least: bool,
+    words: Words,
+) -> str:
+    amount = sum(found.one.amount_krw for found in ones)
+    said = words.say(
+        "reconcile.broken",
+        shard=words.name("reconcile.shard", shard),
+        invariant=invariant,
+        count=len(ones),
+        at_least=at_least,
+        amount_krw=amount,
+    )
+    return f"{SYMBOLS[severity]} {said}"
+
+
+def _table(ones: list[FoundBreak], result: Reconciled, words: Words) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("row", "payment", "amount", "first_seen", "age"):
+        is_number = name in ("payment", "amount")
+        table.add_column(
+            words.say(f"reconcile.{name}"), justify="right" if is_number else "left", no_wrap=True
+        )
+    if is_wide():
+        table.add_column(words.say("reconcile.details"), overflow="fold")
+    for found in islice(ones, ROWS_SHOWN):
+        cells = (*_cells(found, result, words), details_text(found, words))
+        table.add_row(*cells[: len(table.columns)])
+    return table
+
+
+def _cells(found: FoundBreak, result: Reconciled, words: Words) -> tuple[str, ...]:
+    one, language = found.one, words.language
+    amount = krw(one.amount_krw, language) if one.amount_krw else ""
+    first = clock(one.first_seen_at, words.zone, language, result.at)
+    seconds = (result.at - one.first_seen_at).total_seconds()
+    return (
+        str(clean(one.key, 40)),
+        "" if one.payment_id is None else str(one.payment_id),
+        amount,
+        words.say("reconcile.now") if found.is_new else first,
+        "" if found.is_new else duration(seconds, language),
+    )
+
+
+def _ages(result: Reconciled, words: Words) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for bucket in ages(result):
+        table.add_row(
+            words.say(f"reconcile.{bucket.name}"),
+            number(bucket.count),
+            krw(bucket.amount_krw, words.language),
+        )
+    return table
+
+
+def _unseen(result: Reconciled, words: Words) -> Iterator[Part]:
+    if result.unseen:
+        yield Text(words.say("reconcile.not_examined"), style="bold")
+        for finding in result.unseen:
+            text = f"{SYMBOLS[Status.UNKNOWN]} {unseen_text(finding, words)}"
+            yield Padding(Text(text), (0, 0, 0, 3))
+        yield Text("")
+    if result.full_only:
+        yield Text(words.say("reconcile.full_only", names=", ".join(result.full_only)))
+    if result.together_only:
+        yield Text(words.say("reconcile.together_only", names=", ".join(result.together_only)))
+
+
+def _verdict(result: Reconciled, words: Words) -> str:
+    key = "well" if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
+    amount = sum(found.one.amount_krw for found in result.breaks)
+    said = words.say(f"reconcile.{key}", count=len(result.breaks), amount_krw=amount)
+    return f"{SYMBOLS[result.status]} {said}"
