@@ -11,7 +11,7 @@ from checks.reconciliation_known import open_breaks
 from checks.sources.database_across import ACROSS
 from checks.sources.facts import Unseen, Why, blind
 from checks.sources.facts_books import Books, Break
-from monitor.domain.breaks import OpenBreak, ageing
+from monitor.domain.breaks import OpenBreak, ageing, money_in
 from monitor.domain.check import Finding, Metric, Params, Status
 
 _CONTROL = "L11"
@@ -128,7 +128,7 @@ def metrics_of(
         return
     if not window[0].unseen:
         yield Metric("breaks", len(breaks), shard)
-        yield Metric("open_breaks_krw", sum(one.amount_krw for one in breaks), shard)
+        yield Metric("open_breaks_krw", money_in(breaks), shard)
         old_at = now - timedelta(days=1)
         yield Metric("old_breaks", sum(1 for b in breaks if b.first_seen_at <= old_at), shard)
     if _CONTROL in window[0].examined:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from monitor.domain.breaks import money_in
 from monitor.domain.check import Status
 from monitor.domain.reconciled import FoundBreak, Reconciled
 from monitor.print_lines import is_wide, printed
@@ -126,6 +127,6 @@ def _unseen(result: Reconciled, words: Words) -> Iterator[Part]:
 
 def _verdict(result: Reconciled, words: Words) -> str:
     key = "well" if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
-    amount = sum(found.one.amount_krw for found in result.breaks)
+    amount = money_in(found.one for found in result.breaks)
     said = words.say(f"reconcile.{key}", count=len(result.breaks), amount_krw=amount)
     return f"{SYMBOLS[result.status]} {said}"

@@ -58,9 +58,9 @@ def _chapter(chapter: Chapter, words: Words, story: Story) -> Iterator[Text | Ta
 def _timeline(chapter: Chapter, words: Words, story: Story) -> Table:
     """A row for each happening; the day stands once, before its first."""
     table = Table(box=None, show_header=True, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("when", "what", "then"):
-        ratio = {"when": None, "what": 3, "then": 1}[column]
-        table.add_column(words.say(f"story.show.{column}"), ratio=ratio, no_wrap=column == "when")
+    table.add_column(words.say("story.show.when"), no_wrap=True)
+    table.add_column(words.say("story.show.what"), ratio=3, overflow="fold")
+    table.add_column(words.say("story.show.then"), ratio=1, overflow="fold")
     local = [(one.at.astimezone(words.zone), one) for one in chapter.happenings]
     for day, ones in groupby(local, key=lambda pair: pair[0].date()):
         table.add_row(Text(day_text(day, words.language), style="bold"), "", "")

@@ -12,7 +12,7 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
 
 from checks.reconciliation import CHECK
 from monitor.domain.alert import Rule
-from monitor.domain.breaks import OpenBreak, ageing
+from monitor.domain.breaks import OpenBreak, ageing, money_in
 from monitor.domain.check import Status, Verdict
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
@@ -77,6 +77,23 @@ def test_what_has_not_changed_is_not_written(store):
         before = tx.exec_driver_sql("SELECT total_changes()").scalar()
         save_breaks(tx, "reconciliation", [ONE], T0 + MINUTE)
         assert tx.exec_driver_sql("SELECT total_changes()").scalar() == before
+
+
+@pytest.mark.parametrize(
+    ("breaks", "money"),
+    [
+        ([ONE, TWO], 150),
+        ([ONE, replace(ONE, invariant="L10", key="payment 7", amount_krw=90)], 100),
+        ([ONE, replace(ONE, key="entry 8")], 200),
+        ([ONE, replace(ONE, invariant="L11", key="control total", amount_krw=900)], 100),
+        ([TWO, replace(ONE, invariant="L11", key="control total", amount_krw=900)], 950),
+        ([replace(ONE, payment_id=None), replace(ONE, payment_id=None, key="entry 8")], 200),
+        ([], 0),
+    ],
+    ids=["two_shards", "two_invariants", "two_rows", "total", "total_alone", "no_payment", "none"],
+)
+def test_money_is_counted_once_however_many_invariants_tell_of_it(breaks, money):
+    assert money_in(breaks) == money
 
 
 def test_breaks_are_counted_by_age_with_their_money(store):

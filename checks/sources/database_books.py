@@ -24,6 +24,7 @@ from checks.sources.database_touched import (
 from checks.sources.database_window import low_key, low_statement
 from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.facts_books import Books, Break, Reach
+from monitor.domain.breaks import TOTAL
 
 KEY_MAX = 2**62
 SOON = timedelta(seconds=5)
@@ -165,7 +166,7 @@ def _reach(snapshot: Snapshot, window: Window, aim: Aim) -> Reach:
     )
 
 
-CONTROL = "control total"  # the key of the control total of the window
+CONTROL = TOTAL  # the key of the control total of the window
 
 
 def _from(snapshot: Snapshot, now: datetime, window: Window) -> dict[str, Any]:

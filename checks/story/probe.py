@@ -15,7 +15,7 @@ LETTERS_MAX = 500  # newest messages read of each partition of a dead-letter top
 DLQS = ("payment.dlq", "settlement.dlq", "refund.dlq")
 GROUPS = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
 _FINISHED = ("CAPTURED", "REFUNDED")
-_AFTERMATH = timedelta(minutes=10)
+_AROUND = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def spans(facts: Facts, now: datetime) -> tuple[tuple[datetime, datetime], ...]:
     found = []
     for records in facts.records.values():
         if not isinstance(records, Unseen) and (start := min(_moments(records), default=None)):
-            found.append((start - _AFTERMATH, _end(records, now)))
+            found.append((start - _AROUND, _end(records, now)))
     return tuple(found)
 
 
@@ -117,4 +117,4 @@ def _end(records: PaymentRecords, now: datetime) -> datetime:
     if not events or not all(event.published for event in events):
         return now
     last = max([payment.updated_at, *(e.published_at or e.created_at for e in events)])
-    return min(now, last + _AFTERMATH)
+    return min(now, last + _AROUND)

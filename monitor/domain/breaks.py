@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,8 @@ class AgeBucket:
     amount_krw: int
 
 
+TOTAL = "control total"  # the key of a break that sums up others
+
 _BUCKETS = (
     ("under_1h", timedelta(hours=1)),
     ("under_1d", timedelta(days=1)),
@@ -40,8 +43,26 @@ _BUCKETS = (
 
 def ageing(breaks: Iterable[OpenBreak], now: datetime) -> tuple[AgeBucket, ...]:
     """The breaks by age, youngest first; all buckets, also the empty ones."""
-    found: dict[str, list[int]] = {name: [] for name, _ in _BUCKETS}
+    found: dict[str, list[OpenBreak]] = {name: [] for name, _ in _BUCKETS}
     for one in breaks:
         age = now - one.first_seen_at
-        found[next(name for name, limit in _BUCKETS if age < limit)].append(one.amount_krw)
-    return tuple(AgeBucket(name, len(found[name]), sum(found[name])) for name, _ in _BUCKETS)
+        found[next(name for name, limit in _BUCKETS if age < limit)].append(one)
+    return tuple(AgeBucket(name, len(found[name]), money_in(found[name])) for name, _ in _BUCKETS)
+
+
+def money_in(breaks: Iterable[OpenBreak]) -> int:
+    """The money in some breaks: of a payment, what the invariant with the most of it tells.
+
+    A total counts where nothing that it could sum up is among them.
+    """
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    totals: Counter[str] = Counter()
+    for one in breaks:
+        if one.key.startswith(TOTAL):
+            totals[one.shard] += one.amount_krw
+        else:
+            about = one.shard, one.key if one.payment_id is None else str(one.payment_id)
+            rows.setdefault(about, Counter())[one.invariant] += one.amount_krw
+    most = {about: max(amounts.values()) for about, amounts in rows.items()}
+    summed_up = {shard for (shard, _), amount in most.items() if amount}
+    return sum(most.values()) + sum(t for shard, t in totals.items() if shard not in summed_up)
