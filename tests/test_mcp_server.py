@@ -25,6 +25,11 @@ CALLS = {  # how a tool is called in the tests that call every one; {} where not
     "metric_history": {"metric": "response_ms"},
     "investigate_payment": {"payment_id": 7},
     "investigate_merchant": {"merchant_id": "MERCHANT-7"},
+    "get_topic_stats": {"topic": "payment.captured"},
+    "get_topic_details": {"topic": "payment.captured"},
+    "check_rate_limit": {"merchant_id": "MERCHANT-1"},
+    "idempotency_lookup": {"merchant_id": "MERCHANT-1", "idempotency_key": "k-1"},
+    "prometheus_query": {"query": "request rate"},
 }
 
 

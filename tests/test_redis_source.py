@@ -88,7 +88,7 @@ def test_keys_are_counted_by_use_and_those_without_an_end_are_found(server, writ
     found = source(server, bounds=Bounds(sample=10))
     assert found.stats() == RedisStats(2, 2500, 1, 2503)
     lives = {life.prefix: life for life in found.key_lives()}
-    assert lives["rate"] == KeyLife("rate", 2, 60.0, 1)
+    assert lives["rate"] == KeyLife("rate", 2, 60.0, 1, 0.0, (60, 60, 60))
     assert (lives["cache"].never_expiring, lives["idem"].never_expiring) == (1, 0)
     assert 590 <= lives["idem"].ttl_seconds_avg <= 600
 

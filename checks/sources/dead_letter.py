@@ -30,6 +30,7 @@ def dead_letter(
         next((text for name in _ERRORS if (text := _text(body, name))), ""),
         _whole(body, "paymentId"),
         _whole(body, *_AMOUNTS),
+        _text(body, "errorMessage", 200),
     )
 
 
@@ -69,6 +70,6 @@ def _field(text: str, name: str, value: str) -> re.Match[str] | None:
     return re.search(rf'"{name}"\s*:\s*{value}\s*[,}}]', text)
 
 
-def _text(body: Mapping[str, Any], name: str) -> str:
+def _text(body: Mapping[str, Any], name: str, length: int = 80) -> str:
     value = body.get(name)
-    return cut(value, 80) if isinstance(value, str) else ""
+    return cut(value, length) if isinstance(value, str) else ""

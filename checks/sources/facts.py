@@ -17,7 +17,7 @@ from checks.sources.facts_instances import Connections, Pool, Target
 from checks.sources.facts_payments import PaymentsSource
 from checks.sources.facts_pg import Record
 from checks.sources.facts_reset import RateLimitReset
-from checks.sources.prometheus_facts import Happened, Reading, Turn
+from checks.sources.prometheus_facts import Course, Happened, Reading, Turn
 from monitor.domain.check import Finding, Params, Status
 
 
@@ -202,6 +202,7 @@ class DeadLetter:
     error: str = ""
     payment_id: int | None = None
     amount_krw: int | None = None
+    message: str = ""  # the error's own text
 
 
 # --- redis -----------------------------------------------------------------------------------
@@ -247,6 +248,8 @@ class KeyLife:
     keys: int
     ttl_seconds_avg: float
     never_expiring: int
+    soon_percent: float | None = None  # of those that end: within a minute
+    ttl_seconds_spread: tuple[int, int, int] | None = None  # 10th, 50th, 90th percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +350,9 @@ class KafkaSource(Protocol):
     def topic_ends(self, topic: str | None = None) -> Fact[tuple[TopicEnds, ...]]: ...
     def groups(self) -> Fact[tuple[Group, ...]]: ...
     def group_lag(self, group_id: str) -> Fact[GroupLag]: ...
-    def dead_letters(self, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]: ...
+    def dead_letters(
+        self, topic: str, limit: int, before: Mapping[int, int] | None = None
+    ) -> Fact[tuple[DeadLetter, ...]]: ...  # before: only what has a lower offset
 
 
 class RedisSource(Protocol):
@@ -359,6 +364,7 @@ class RedisSource(Protocol):
     def rate_use(self, merchant_id: str) -> Fact[tuple[RateUse, ...]]: ...
     def key_lives(self) -> Fact[tuple[KeyLife, ...]]: ...
     def cached_key(self, key: str) -> Fact[CachedKey]: ...
+    def idempotent(self, merchant_id: str, key: str) -> Fact[CachedKey]: ...
 
 
 class DatabaseSource(PaymentsSource, BooksSource, Protocol):
@@ -382,6 +388,9 @@ class PrometheusSource(Protocol):
     """Any question to Prometheus: its readings at a moment, and what each series did in a span."""
 
     def instant(self, query: str, at: datetime | None = None) -> Fact[tuple[Reading, ...]]: ...
+    def points(
+        self, query: str, start: datetime, end: datetime, step: timedelta | None = None
+    ) -> Fact[tuple[Course, ...]]: ...
     def window(
         self, query: str, start: datetime, end: datetime, step: timedelta | None = None
     ) -> Fact[tuple[Happened, ...]]: ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 
 from checks.sources.dead_letter import dead_letter
 from checks.sources.facts import (
@@ -21,6 +23,8 @@ from checks.sources.facts import (
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import KafkaHealth
 from checks.sources.gateway_fields import Fields
+
+_BACK_MAX = 500  # messages of a partition, counted from its end
 
 
 class KafkaReads:
@@ -63,11 +67,32 @@ class KafkaReads:
         path = "/monitoring/kafka/consumer-lag"
         return self._ask("kafka", path, lambda f: _lag(f, group_id), {"groupId": group_id})
 
-    def dead_letters(self, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
-        """Some messages of a DLQ: a sample of up to `limit` per partition, never a count."""
+    def dead_letters(
+        self, topic: str, limit: int, before: Mapping[int, int] | None = None
+    ) -> Fact[tuple[DeadLetter, ...]]:
+        """Some messages of a DLQ: a sample of up to `limit` per partition, never a count.
+
+        `before` (offsets by partition) is reached by asking for more: only so far back.
+        """
+        if before:
+            return self._letters_before(topic, limit, before)
         path = "/monitoring/kafka/dlq-messages"
         query = {"topic": topic, "limit": limit}
         return self._ask("kafka", path, lambda f: _letters(f, topic), query)
+
+    def _letters_before(
+        self, topic: str, limit: int, before: Mapping[int, int]
+    ) -> Fact[tuple[DeadLetter, ...]]:
+        ends = self.topic_ends(topic)
+        if isinstance(ends, Unseen):
+            return ends
+        back = max(end - before.get(p, end) for p, end in ends[0].end_offsets.items())
+        if back + limit > _BACK_MAX:
+            return unseen_part("kafka", "letters_too_far_back", f"{_BACK_MAX}", topic, Why.LIMIT)
+        found = self.dead_letters(topic, back + limit)
+        if isinstance(found, Unseen):
+            return found
+        return tuple(one for one in found if one.offset < before.get(one.partition, math.inf))
 
     def dead_letter_total(self, topic: str) -> Fact[int]:
         """How many messages ever came to a DLQ, by its end offsets (0 if it does not exist yet).

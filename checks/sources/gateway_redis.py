@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from checks.sources.facts import CachedKey, Fact, KeyLife, RateUse, RedisStats, Unseen, cut
-from checks.sources.gateway_ask import Ask
+from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import BlockedMerchant, RateLimit
 from checks.sources.gateway_fields import Fields
 
@@ -60,6 +60,13 @@ class RedisReads:
         return self._ask(
             "redis", "/monitoring/redis/idempotency", lambda f: _cached(f, key), {"key": key}
         )
+
+    def idempotent(self, merchant_id: str, key: str) -> Fact[CachedKey]:
+        """A key that is taken; that it is free cannot be told, as the merchant is not asked for."""
+        found = self.cached_key(key)
+        if isinstance(found, Unseen) or found.exists:
+            return found
+        return unseen_part("redis/idempotency", "idempotency_without_merchant", "the merchant", "")
 
 
 def _stats(fields: Fields) -> RedisStats:
@@ -160,7 +167,10 @@ def _lives(fields: Fields) -> tuple[KeyLife, ...]:
 
 def _life(prefix: str, row: Fields) -> KeyLife:
     average = row.number("avgTTLSeconds") if row.has("avgTTLSeconds") else 0.0
-    return KeyLife(prefix, row.count("count"), average, row.count("neverExpire"))
+    count, never = row.count("count"), row.count("neverExpire")
+    soon = row.count("expiringSoon") if row.has("expiringSoon") else None
+    share = None if soon is None or count <= never else round(100 * soon / (count - never), 1)
+    return KeyLife(prefix, count, average, never, share)
 
 
 def _cached(fields: Fields, key: str) -> CachedKey:

@@ -81,11 +81,18 @@ class Kafka:
         """The lags of several groups: one call for each, and three for all of them."""
         return self._wire.ask(lambda talk: behind(talk, group_ids, _places(_topics(talk))))
 
-    def dead_letters(self, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
-        """The newest messages of a DLQ: up to `limit` of each partition, never a count."""
-        return self._of_topic(
-            topic, lambda talk, known: read_letters(talk, _places({topic: known}), limit)
-        )
+    def dead_letters(
+        self, topic: str, limit: int, before: Mapping[int, int] | None = None
+    ) -> Fact[tuple[DeadLetter, ...]]:
+        """The newest messages of a DLQ: up to `limit` of each partition, never a count.
+
+        `before`: by partition, the offset below which they are wanted.
+        """
+
+        def read(talk: Talk, known: Any) -> Fact[tuple[DeadLetter, ...]]:
+            return read_letters(talk, _places({topic: known}), limit, before or {})
+
+        return self._of_topic(topic, read)
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -14,14 +14,17 @@ from checks.sources.facts import DeadLetter, Fact, Unseen, Why
 from checks.sources.kafka_wire import GROUP, Place, Talk
 
 
-def read_letters(talk: Talk, places: Sequence[Place], limit: int) -> Fact[tuple[DeadLetter, ...]]:
-    """Up to `limit` of the newest messages of each partition, oldest first.
+def read_letters(
+    talk: Talk, places: Sequence[Place], limit: int, before: Mapping[int, int]
+) -> Fact[tuple[DeadLetter, ...]]:
+    """Up to `limit` of the newest messages of each partition (before its offset), oldest first.
 
     Partitions are assigned, not subscribed to: no group comes into being. Each is read by itself,
     so that a message larger than we take hides no other partition. What could be read comes back;
     nothing at all: unseen.
     """
-    ends, lows = talk.ends(places), talk.lows(places)
+    lows = talk.lows(places)
+    ends = {p: min(end, before.get(p[1], end)) for p, end in talk.ends(places).items()}
     starts = {p: max(lows[p], ends[p] - limit) for p in places if ends[p] > lows[p]}
     letters: list[DeadLetter] = []
     for number, (place, start) in enumerate(starts.items()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import httpx
 from checks.sources.facts import Fact, Health, Unseen, Why, cut
 from checks.sources.gateway_fields import Fields, MisfitError
 from checks.sources.http import Answer, Wire
-from checks.sources.prometheus_facts import Happened, Reading, happened
+from checks.sources.prometheus_facts import Course, Happened, Reading, happened
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Prometheus:
     def instant(self, query: str, at: datetime | None = None) -> Fact[tuple[Reading, ...]]:
         """The readings of a query at a moment (now); unseen with `no_series` if there are none.
 
-        Values that are no numbers (NaN, infinite) are left out.
+        Values that are no numbers (NaN, infinite) are left out; `no_numbers` if all are.
         """
         when = {} if at is None else {"time": f"{at.timestamp():.3f}"}
         found = self._ask("query", {"query": query, **when}, _vector)
@@ -73,7 +73,7 @@ class Prometheus:
 
     def points(
         self, query: str, start: datetime, end: datetime, step: timedelta | None = None
-    ) -> Fact[tuple[tuple[Mapping[str, str], Sequence[tuple[datetime, float]]], ...]]:
+    ) -> Fact[tuple[Course, ...]]:
         """The readings of each series up to `end`, `step` apart (widened to stay few)."""
         span = (end - start).total_seconds()
         seconds = max(1.0, span / POINTS_MAX, step.total_seconds() if step else 15.0)
@@ -91,7 +91,9 @@ class Prometheus:
         """Close the connections."""
         self._wire.close()
 
-    def _ask(self, kind: str, asked: Mapping[str, str], read: Callable[[Fields], T]) -> Fact[T]:
+    def _ask(
+        self, kind: str, asked: Mapping[str, str], read: Callable[[Fields], Fact[T]]
+    ) -> Fact[T]:
         answer = self._wire.get(f"/api/v1/{kind}", bytes_max=_BYTES_MAX, **asked)
         if isinstance(answer, Unseen):
             return _refused(answer)
@@ -109,15 +111,18 @@ class _TooMany(Exception):  # noqa: N818  (never leaves this file)
     """More series than are taken."""
 
 
-def _vector(data: Fields) -> tuple[Reading, ...]:
+def _vector(data: Fields) -> Fact[tuple[Reading, ...]]:
     rows = _rows(data, "vector")
     pairs = ((_labels(row), _point(row, row.data.get("value"))) for row in rows)
-    return tuple(Reading(labels, point[1], point[0]) for labels, point in pairs if point)
+    found = tuple(Reading(labels, point[1], point[0]) for labels, point in pairs if point)
+    return _no_numbers() if rows and not found else found
 
 
-def _matrix(data: Fields) -> tuple[tuple[Mapping[str, str], list[tuple[datetime, float]]], ...]:
-    found = ((_labels(row), list(_points(row))) for row in _rows(data, "matrix"))
-    return tuple((labels, points) for labels, points in found if points)
+def _matrix(data: Fields) -> Fact[tuple[Course, ...]]:
+    rows = _rows(data, "matrix")
+    pairs = ((_labels(row), list(_points(row))) for row in rows)
+    found = tuple((labels, points) for labels, points in pairs if points)
+    return _no_numbers() if rows and not found else found
 
 
 def _rows(data: Fields, kind: str) -> tuple[Fields, ...]:
@@ -175,6 +180,10 @@ def _complaint(answer: Answer) -> Unseen:
 
 def _no_series(query: str) -> Unseen:
     return _unseen(Why.BLIND, "no_series", expected=cut(query))
+
+
+def _no_numbers() -> Unseen:
+    return _unseen(Why.BLIND, "no_numbers")
 
 
 def _unseen(why: Why, reason: str, path: str = "", got: str = "", expected: str = "") -> Unseen:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import TypeAlias
 
 TRANSITIONS_MAX = 100
+# The labels of a series and its readings, oldest first.
+Course: TypeAlias = tuple[Mapping[str, str], Sequence[tuple[datetime, float]]]
 
 
 @dataclass(frozen=True, slots=True)

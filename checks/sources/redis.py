@@ -91,6 +91,11 @@ class Redis:
         """What the idempotency cache holds under a key, whichever merchant used it."""
         return self._wire.ask(lambda client: self._cached(client, key))
 
+    def idempotent(self, merchant_id: str, key: str) -> Fact[CachedKey]:
+        """What the idempotency cache holds under one merchant's key."""
+        name = f"idem:authorize:{merchant_id}:{key}".encode()
+        return self._wire.ask(lambda client: _held(client, name, key) or _free(key))
+
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()
@@ -106,11 +111,20 @@ class Redis:
     def _cached(self, client: Client, key: str) -> Any:
         scan = Scan(client, self._bounds, match=f"idem:*:{_literal(key)}")
         names = next(iter(scan), None)
-        if names is not None:
-            value, ttl = client.get(names[0]), client.ttl(names[0])
-            if value is not None:
-                return CachedKey(key, True, _payment_id(value), None if ttl == -1 else max(0, ttl))
-        return CachedKey(key, False, None, None) if names or scan.complete else _beyond(0)
+        held = _held(client, names[0], key) if names is not None else None
+        return held or (_free(key) if names or scan.complete else _beyond(0))
+
+
+def _held(client: Client, name: bytes, key: str) -> CachedKey | None:
+    """The answer under a name; None where there is none (any more)."""
+    value, ttl = client.get(name), client.ttl(name)
+    if value is None:
+        return None
+    return CachedKey(key, True, _payment_id(value), None if ttl == -1 else max(0, ttl))
+
+
+def _free(key: str) -> CachedKey:
+    return CachedKey(key, False, None, None)
 
 
 def _memory(client: Client) -> RedisMemory:

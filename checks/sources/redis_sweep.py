@@ -6,13 +6,15 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checks.sources.facts import KeyLife, RateUse, RedisStats, cut
 from checks.sources.redis_wire import Client, IllTypedError
 
 _RATE_KEY = re.compile(r"rate:(authorize|capture|refund):(.+)", re.DOTALL)
+SOON_SECONDS = 60
 _PREFIXES_MAX = 50
+_SAMPLE_MAX = 1000
 _OTHERS = "(others)"
 
 
@@ -35,13 +37,24 @@ class Tally:
     ending: int = 0
     ttl_seconds_sum: int = 0
     never: int = 0
+    soon: int = 0
+    sample: list[int] = field(default_factory=list)
 
     def add(self, ttl: int) -> None:
         """Count one life as Redis says it: -1 has no end, -2 has just gone."""
         self.asked += 1
         self.never += ttl == -1
         self.ending += ttl >= 0
+        self.soon += 0 <= ttl < SOON_SECONDS
         self.ttl_seconds_sum += max(0, ttl)
+        if ttl >= 0 and len(self.sample) < _SAMPLE_MAX:
+            self.sample.append(ttl)
+
+    def life(self, prefix: str) -> KeyLife:
+        """What is known of the lives under this prefix."""
+        average = round(self.ttl_seconds_sum / max(1, self.ending), 1)
+        soon = round(100 * self.soon / self.ending, 1) if self.ending else None
+        return KeyLife(prefix, self.keys, average, self.never, soon, _spread(self.sample))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +73,19 @@ class Sweep:
 
     def lives(self) -> tuple[KeyLife, ...]:
         """The lives by prefix."""
-        return tuple(
-            KeyLife(p, t.keys, round(t.ttl_seconds_sum / max(1, t.ending), 1), t.never)
-            for p, t in self.tallies.items()
-        )
+        return tuple(tally.life(prefix) for prefix, tally in self.tallies.items())
 
     def _keys(self, prefix: str) -> int:
         return self.tallies[prefix].keys if prefix in self.tallies else 0
+
+
+def _spread(sample: Sequence[int]) -> tuple[int, int, int] | None:
+    """The 10th, 50th and 90th percentile."""
+    if not sample:
+        return None
+    ordered = sorted(sample)
+    low, middle, high = (ordered[int(share * (len(ordered) - 1))] for share in (0.1, 0.5, 0.9))
+    return low, middle, high
 
 
 class Scan:

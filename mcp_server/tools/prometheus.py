@@ -1,0 +1,193 @@
+"""Any question to Prometheus: in words or in PromQL, a moment or a course."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import fmean
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from checks.sources.facts import Fact, PrometheusSource, Unseen
+from checks.sources.prometheus_facts import Course, Reading
+from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, data, result, short, stamp
+from mcp_server.desk import Desk
+from mcp_server.failure_pattern import no_prometheus
+from mcp_server.looks import nothing_seen, platform
+from mcp_server.paging import Cursor, offset, offset_page, question_of
+from mcp_server.promql import NotUnderstoodError, Question, is_promql, known, read
+from mcp_server.sentence.times import Calendar
+from mcp_server.unseen import reason, unseen_rows
+from monitor.domain.check import Status
+from monitor.render_filters import clean
+
+LIMIT = 10
+_POINTS = 12
+_HOURS_MAX = 24 * 31
+_WORDS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One series as an answer shows it; `points` are those of a course."""
+
+    labels: Mapping[str, str]
+    value: float
+    at: datetime
+    points: Sequence[tuple[datetime, float]] = ()
+
+
+def prometheus_query(
+    ctx: Context[Desk],
+    query: Annotated[str, Field(min_length=1, max_length=1000)],
+    hours: Annotated[
+        float | None, Field(gt=0, le=_HOURS_MAX, description="the course over so many hours")
+    ] = None,
+    limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
+    cursor: Cursor = None,
+) -> CallToolResult:
+    """Ask Prometheus, in PromQL or in words, English or Korean ("error rate last hour", "지난
+    1시간 HTTP 요청 수는?", "CPU trend"): requests, errors, latency, CPU, memory, pool, breakers,
+    instances. Shows the PromQL it became. "No series" is not zero. For what the monitor itself
+    measured use metric_history."""
+    desk = ctx.request_context.lifespan_context
+    asked = _asked(desk, query)
+    question = question_of("prometheus_query", {"query": query, "hours": hours, "limit": limit})
+    start = offset(question, cursor)
+    source = platform(desk).prometheus
+    if source is None:
+        return nothing_seen(desk, [no_prometheus()], "metric_history", "check_all_services")
+    span = _span(desk, asked, hours)
+    found = _look(source, asked, span)
+    if isinstance(found, Unseen):
+        return _unseen(desk, asked, found)
+    ordered = sorted(found, key=lambda one: (-one.value, sorted(one.labels.items())))
+    rows = [_row(one) for one in ordered[start : start + limit]]
+    answer = Answer(
+        verdict=Status.OK,
+        summary=_told(desk, asked, ordered),
+        origin="live",
+        measured_at=max(one.at for one in ordered),
+        evidence=_question_row(asked)
+        | ({"start": stamp(span[0]), "end": stamp(span[1])} if span else {})
+        | {"found": len(ordered), "series": rows},
+        next=("metric_history", "analyze_failure_pattern"),
+        rest="aggregate in PromQL, such as sum by (job) (...) or topk(10, ...)",
+        chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
+        page=offset_page("series", question, start, len(rows), len(ordered)),
+    )
+    return result(answer, desk.now)
+
+
+def _asked(desk: Desk, query: str) -> Question:
+    """PromQL as it is, or the named question in a sentence; an error names those there are."""
+    if is_promql(query):
+        return Question(query.strip())
+    try:
+        job = desk.app.config.platform.breakers.job
+        return read(query, Calendar(desk.now, desk.app.config.zone), job)
+    except NotUnderstoodError as error:
+        words = ", ".join(repr(clean(word, 30)) for word in error.words[:_WORDS_MAX])
+        if error.several:
+            wrong = f"several things at once ({', '.join(error.several)}); ask for one"
+        else:
+            wrong = f"not understood: {words or 'which metric is meant'}"
+        names = ", ".join(name.replace("_", " ") for name in known())
+        raise ToolError(
+            f"{wrong}. Known questions: {names}; with a time ('last hour', '지난 30분'), a "
+            "service (ingest, gateway, ...) and 'trend'. Anything else: PromQL"
+        ) from None
+
+
+def _span(desk: Desk, asked: Question, hours: float | None) -> tuple[datetime, datetime] | None:
+    """The stretch of a course; None: a moment is asked for."""
+    if hours is not None:
+        return desk.now - timedelta(hours=hours), desk.now
+    if not asked.is_course:
+        return None
+    end = min(asked.stretch.end or desk.now, desk.now)
+    return max(
+        asked.stretch.start or end - timedelta(hours=1), end - timedelta(hours=_HOURS_MAX)
+    ), end
+
+
+def _look(
+    source: PrometheusSource, asked: Question, span: tuple[datetime, datetime] | None
+) -> Fact[list[_Series]]:
+    if span is None:
+        read_at = asked.stretch.end
+        readings: Fact[tuple[Reading, ...]] = source.instant(asked.promql, read_at)
+        if isinstance(readings, Unseen):
+            return readings
+        return [_Series(r.labels, r.value, r.at) for r in readings]
+    step = (span[1] - span[0]) / (10 * _POINTS)
+    courses: Fact[tuple[Course, ...]] = source.points(asked.promql, *span, step)
+    if isinstance(courses, Unseen):
+        return courses
+    return [_Series(labels, points[-1][1], points[-1][0], points) for labels, points in courses]
+
+
+def _row(one: _Series) -> dict[str, Any]:
+    row: dict[str, Any] = {"data": data(one.labels), "value": short(one.value)}
+    if one.points:
+        values = [value for _, value in one.points]
+        row |= {"min": short(min(values)), "mean": short(fmean(values)), "max": short(max(values))}
+        row["points"] = [[stamp(at), short(value)] for at, value in _thinned(one.points)]
+    return row
+
+
+def _thinned(points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
+    """Few points: each the mean of its neighbours, at the first of them."""
+    each = -(-len(points) // _POINTS)
+    groups = [points[i : i + each] for i in range(0, len(points), each)]
+    return [(group[0][0], fmean(value for _, value in group)) for group in groups]
+
+
+def _question_row(asked: Question) -> dict[str, Any]:
+    return {"question": asked.name or None, "promql_text": asked.promql, "unit": asked.unit}
+
+
+def _unseen(desk: Desk, asked: Question, found: Unseen) -> CallToolResult:
+    """A wrong question is the caller's error; the rest is what could not be seen."""
+    got = str(found.params.get("got", ""))
+    if found.reason == "prometheus_error" and got.startswith(("400", "422")):
+        raise ToolError(f"Prometheus does not take the PromQL: {clean(got[4:], 200)}")
+    if found.reason == "ill_typed":
+        raise ToolError(
+            "the PromQL comes to no instant vector; right would be rate(x[5m]) instead of x[5m], "
+            "and vector(1) instead of 1"
+        )
+    answer = Answer(
+        verdict=Status.UNKNOWN,
+        summary=desk.say("not_seen", reason=reason(desk, found)),
+        origin="live",
+        measured_at=desk.now,
+        evidence=_question_row(asked) | {"series": [], "unseen": unseen_rows(desk, [found])},
+        next=("check_all_services", "metric_history"),
+    )
+    return result(answer, desk.now)
+
+
+def _told(desk: Desk, asked: Question, found: Sequence[_Series]) -> str:
+    values = [value for one in found for _, value in one.points]
+    name = asked.name
+    return desk.say(
+        "prometheus.course" if values else "prometheus.moment",
+        name=desk.say(f"prometheus.name.{name}") if name else "PromQL",
+        unit=f" {asked.unit}" if asked.unit else "",
+        series=len(found),
+        highest=max(values) if values else found[0].value,
+        lowest=min(values) if values else found[-1].value,
+        last=found[0].value,
+        total=sum(one.value for one in found) if asked.unit in _ADDED else None,
+    )
+
+
+_ADDED = ("requests", "requests/s", "messages", "threads")
+
+
+TOOLSETS = ("system-health", "circuit-breaker")
+TOOLS = (prometheus_query,)
