@@ -263,6 +263,9 @@ class Marked:
     def slack(self, message: Message) -> SlackContent:
         return SlackContent(message.key, ())
 
+    def picture(self, message: Message) -> None:
+        return None
+
 
 def storm(seed: int, count: int) -> Sequence[str]:
     chance = random.Random(seed)
