@@ -84,9 +84,12 @@ class Bench:
 
     def by_payment(self) -> Iterator[Group]:
         """Lines and rows of the payments that lines are left of; a group: kind, payment, amount."""
-        for line in self._left(self._lines("WHERE payment IS NOT NULL"), self.done_lines):
-            row = (line[1].kind, line[1].payment_id, line[1].amount_krw)
-            self._db.execute("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", row)
+        wanted = (
+            row[1:]
+            for row in self._read("SELECT no, kind, payment, amount FROM line ORDER BY no")
+            if not self.done_lines[row[0]] and row[2] is not None
+        )
+        self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", wanted)
         order = "JOIN wanted USING (kind, payment, amount) ORDER BY kind, payment, amount, no"
         return _groups(
             self._lines(order),
@@ -96,11 +99,11 @@ class Bench:
 
     def left_lines(self) -> Iterator[Numbered[Line]]:
         """The lines that nothing was decided about, in their order."""
-        return self._left(self._lines("ORDER BY no"), self.done_lines)
+        return self._lines("ORDER BY no", self.done_lines)
 
     def left_records(self) -> Iterator[Numbered[Record]]:
         """The rows that nothing was decided about, in their order."""
-        return self._left(self._records("ORDER BY no"), self.done_records)
+        return self._records("ORDER BY no", self.done_records)
 
     def _add(self, insert: str, rows: list[tuple[Any, ...]], done: bytearray) -> None:
         self._db.execute("BEGIN")
@@ -108,13 +111,12 @@ class Bench:
         self._db.execute("COMMIT")
         done.extend(bytes(len(rows)))
 
-    def _left(self, numbered: Iterator[Numbered[T]], done: bytearray) -> Iterator[Numbered[T]]:
-        return (one for one in numbered if not done[one[0]])
-
-    def _lines(self, how: str) -> Iterator[Numbered[Line]]:
+    def _lines(self, how: str, but: Sequence[int] = b"") -> Iterator[Numbered[Line]]:
         for no, number, kind, txn, payment, amount, at, done, fee, merchant, file in self._read(
             f"SELECT {_LINE[0]} FROM line {how}"
         ):
+            if but and but[no]:
+                continue
             yield (
                 no,
                 Line(
@@ -131,10 +133,12 @@ class Bench:
                 ),
             )
 
-    def _records(self, how: str) -> Iterator[Numbered[Record]]:
+    def _records(self, how: str, but: Sequence[int] = b"") -> Iterator[Numbered[Record]]:
         for no, shard, key, kind, txn, payment, amount, at, status, merchant in self._read(
             f"SELECT {_RECORD[0]} FROM record {how}"
         ):
+            if but and but[no]:
+                continue
             yield (
                 no,
                 Record(shard, key, Kind(kind), txn, payment, amount, _time(at), status, merchant),
