@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.sources.facts import Fact, Unseen, WorkStats, blinds
+from checks.sources.facts import Fact, Unseen, Why, WorkStats, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 KINDS = ("settlement", "refund")
@@ -19,7 +19,8 @@ class Options:
     """The success that is expected of the last `window_minutes`.
 
     Where fewer than `requests_min` were decided in that time, the window reaches back further,
-    up to `window_max_minutes`; with still fewer there is no judgement.
+    up to `window_max_minutes`; with still fewer there is no judgement. `late` False: nobody shows
+    late requests here, and it need not be said.
     """
 
     warn_percent: float = 97.0
@@ -28,6 +29,7 @@ class Options:
     window_minutes: float = 15.0
     window_max_minutes: float = 60.0
     delayed_max: int = 0
+    late: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,15 @@ def probe(look: Look) -> Facts:
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """The rate of success over a window, late requests, and requests that were given up."""
     seen = {kind: work for kind, work in facts.items() if isinstance(work, WorkStats)}
+    hidden = _hidden_late(seen, look)
     memory = {**look.memory, **{k: _samples(work, look) for k, work in seen.items()}}
+    memory["late_hidden"] = hidden
     rates = {kind: _rate(work, memory[kind], look) for kind, work in seen.items()}
     findings = [
         *(f for kind, work in seen.items() for f in _judge(work, rates[kind], look.options)),
         *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unseen)),
         *blinds((shard, shard.part) for work in seen.values() for shard in work.unseen),
+        *blinds(_late_unseen(kind) for kind in hidden if look.options.late),
     ]
     metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
     return Verdict.of(findings, metrics), memory
@@ -111,12 +116,27 @@ def _minutes_ago(sample: Sample, now: datetime) -> float:
 def _judge(work: WorkStats, rate: Rate | None, options: Options) -> Iterator[Finding]:
     if rate is not None and rate.success_percent < options.warn_percent:
         yield _failing(work, rate, options)
-    if work.delayed > options.delayed_max:
+    if work.delayed is not None and work.delayed > options.delayed_max:
         late: Params = {"work": work.work, "delayed": work.delayed}
         yield Finding("work_delayed", Status.WARN, work.work, late)
     if work.dead_letters:
         dead: Params = {"work": work.work, "dead_letters": work.dead_letters}
         yield Finding("work_dead_lettered", Status.CRIT, work.work, dead)
+
+
+def _hidden_late(seen: Mapping[str, WorkStats], look: Look) -> list[str]:
+    """The work of which the source never shows what is late, however that source is at the moment.
+
+    Such a source does not say that nothing is late.
+    """
+    before: Sequence[str] = look.memory.get("late_hidden", ())
+    hidden = {kind: work.delayed is None for kind, work in seen.items()}
+    return [kind for kind in KINDS if hidden.get(kind, kind in before)]
+
+
+def _late_unseen(kind: str) -> tuple[Unseen, str]:
+    part = f"{kind}/late"
+    return Unseen(part, Why.BLIND, "late_not_shown", {"work": kind}), part
 
 
 def _failing(work: WorkStats, rate: Rate, options: Options) -> Finding:
@@ -132,7 +152,8 @@ def _failing(work: WorkStats, rate: Rate, options: Options) -> Finding:
 
 
 def _metrics(work: WorkStats, rate: Rate | None) -> Iterator[Metric]:
-    yield Metric(f"{work.work}s_delayed", work.delayed)
+    if work.delayed is not None:
+        yield Metric(f"{work.work}s_delayed", work.delayed)
     if rate is not None:
         yield Metric(f"{work.work}_success_percent", rate.success_percent)
 

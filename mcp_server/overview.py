@@ -36,7 +36,8 @@ def today(desk: Desk) -> dict[str, Any]:
     fact = desk.app.runner.platform.database.statistics("today", desk.now)
     if isinstance(fact, Unseen):
         return _without(desk, fact)
-    return {"origin": "live", **_counted([fact])}
+    told = {"origin": "live", **_counted([fact])}
+    return told | {"without_text": parts_text(fact.unseen)} if fact.unseen else told
 
 
 def _without(desk: Desk, why: Unseen) -> dict[str, Any]:

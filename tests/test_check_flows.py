@@ -301,7 +301,7 @@ def test_dead_letters_are_told_by_what_they_say():
 # --- settlements -----------------------------------------------------------------------------
 
 
-def work(succeeded: int, failed: int, delayed: int = 0, dead: int = 0) -> Mapping[str, WorkStats]:
+def work(succeeded: int, failed: int, delayed: int | None = 0, dead: int = 0) -> Mapping[str, WorkStats]:
     total = succeeded + failed
     return {"settlement": WorkStats("settlement", total, succeeded, failed, 0, dead, delayed, 0.0)}
 
@@ -343,6 +343,17 @@ def test_the_window_ends_with_the_trouble():
 )
 def test_late_and_given_up_requests_are_said(facts, expected):
     assert Passes(settlements.CHECK).keys(0, facts) == expected
+
+
+def test_late_requests_that_the_source_never_shows_are_unknown_and_stay_so_while_it_is_away():
+    passes = Passes(settlements.CHECK)
+    late = {"blind:settlement/late": "unknown"}
+    assert passes.keys(0, work(1, 0, delayed=None)) == late
+    away = {"settlement": DATABASE_AWAY, "refund": DATABASE_AWAY}
+    assert passes.keys(1, away) == {**late, "blind:database": "unknown"}
+    assert passes.keys(2, work(1, 0)) == {}
+    passes = Passes(settlements.CHECK, {"late": False})
+    assert passes.keys(0, work(1, 0, delayed=None)) == {}
 
 
 def test_totals_that_fell_begin_a_new_history():

@@ -89,6 +89,7 @@ def found() -> dict[str, Finding]:
         *after(consumer_lag.CHECK, (0, consumer_lag.Facts((Group(GROUP, "EMPTY"),), {}))),
         *after(dead_letters.CHECK, (0, ends(1)), (1, ends(2))),
         *after(settlements.CHECK, (0, work(0, 0)), (15, work(9, 99, delayed=1, dead=1))),
+        *after(settlements.CHECK, (0, work(0, 0, delayed=None))),
         *(
             f
             for skew in (-2.0, 600.0)

@@ -377,7 +377,14 @@ def test_no_payments_in_a_range_have_no_amount():
 def test_what_a_worker_did_is_read():
     found = gateway({"settlement": WORK}).work("settlement", NOW)
     assert not isinstance(found, Unseen)
-    assert (found.succeeded, found.failed, found.delayed) == (19, 1, 0)
+    assert (found.succeeded, found.failed) == (19, 1)
+
+
+@pytest.mark.parametrize(("told", "delayed"), [(0, None), (3, 3)])
+def test_that_nothing_is_late_is_not_believed_of_rows_that_nobody_sees(told, delayed):
+    found = gateway({"settlement": {**WORK, "delayedSettlements": told}}).work("settlement", NOW)
+    assert not isinstance(found, Unseen)
+    assert found.delayed == delayed
 
 
 def test_payments_and_entries_and_the_platforms_own_words_are_read():

@@ -291,6 +291,6 @@ def add_work(parts: Sequence[WorkStats]) -> WorkStats:
         failed=sum(part.failed for part in parts),
         pending=sum(part.pending for part in parts),
         dead_letters=sum(part.dead_letters for part in parts),
-        delayed=sum(part.delayed for part in parts),
+        delayed=sum(part.delayed or 0 for part in parts),
         amount_krw=sum(part.amount_krw for part in parts),
     )

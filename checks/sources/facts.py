@@ -288,13 +288,17 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True)
 class PaymentStatistics:
-    """Payments requested in a time range (today, last_hour, last_24h, all)."""
+    """Payments requested in a time range (today, last_hour, last_24h, all).
+
+    `unseen` is what these figures do not cover, or cannot be sure of.
+    """
 
     time_range: str
     count: int
     amount_krw: int
     by_status: tuple[StatusCount, ...]
     top_merchants: tuple[Params, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +315,7 @@ class BookCounts:
 class WorkStats:
     """What a worker (settlement or refund) did with its requests, since ever.
 
-    `unseen` are the shards that these figures do not cover.
+    `unseen` are the shards that these figures do not cover; `delayed` None: not known.
     """
 
     work: str  # settlement, refund
@@ -320,7 +324,7 @@ class WorkStats:
     failed: int
     pending: int
     dead_letters: int
-    delayed: int
+    delayed: int | None
     amount_krw: float
     unseen: tuple[Unseen, ...] = ()
 

@@ -77,20 +77,26 @@ class DatabaseReads:
         return waiting, *(f for f in found.shards.values() if isinstance(f, Unseen))
 
     def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]:
-        """Payments of a time range; whose midnight begins "today", the platform decides."""
+        """Payments of a time range; what they leave out, and whose midnight begins "today"."""
         path = "/monitoring/database/statistics"
-        return self._ask("database", path, _statistics, {"timeRange": time_range})
+        asked = {"timeRange": time_range}
+        statistics = self._ask("database", path, _statistics, asked)
+        if isinstance(statistics, Unseen):
+            return statistics
+        day = (_unknown_day(),) if time_range == "today" else ()
+        return replace(statistics, unseen=(*self._left_out(), *day))
 
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
         """What the settlement or refund worker did; and the shards not looked at."""
         work = self._ask("database", f"/stats/{kind}", lambda f: _work(f, kind))
-        if isinstance(work, Unseen):
-            return work
+        return work if isinstance(work, Unseen) else replace(work, unseen=self._left_out())
+
+    def _left_out(self) -> tuple[Unseen, ...]:
+        """The shards that the platform's figures leave out, by its row counts."""
         found = self.database_stats()
         if isinstance(found, Unseen):
-            return replace(work, unseen=(found,))
-        unseen = tuple(f for f in found.shards.values() if isinstance(f, Unseen))
-        return replace(work, unseen=unseen)
+            return (found,)
+        return tuple(fact for fact in found.shards.values() if isinstance(fact, Unseen))
 
     def books(
         self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]], only: str = ""
@@ -157,17 +163,16 @@ def _outbox(fields: Fields, now: datetime) -> OutboxState:
         raise fields.misfit("at least the number of `events`, which is not 0, as", "count")
     timed = sorted(((row.time("created_at"), row) for row in events), key=lambda pair: pair[0])
     age = (now - timed[0][0]).total_seconds()
-    oldest = tuple(_event(row, at, now) for at, row in timed[:_OLDEST_SHOWN])
+    oldest = tuple(_event(row, at) for at, row in timed[:_OLDEST_SHOWN])
     return OutboxState("", count, max(0.0, age), None, oldest)
 
 
-def _event(row: Fields, at: datetime, now: datetime) -> Params:
+def _event(row: Fields, at: datetime) -> Params:
     return {
         "event_id": row.count("event_id"),
         "payment_id": row.count("aggregate_id"),
         "event_type": cut(row.text("event_type"), 40),
         "created_at": at.isoformat(),
-        "age_seconds": max(0.0, (now - at).total_seconds()),
     }
 
 
@@ -185,10 +190,15 @@ def _statistics(fields: Fields) -> PaymentStatistics:
     )
 
 
+def _unknown_day() -> Unseen:
+    """The original's day is that of its database server's zone, which no answer tells."""
+    return unseen_part("database/today", "gateway_day", "a direct database source", "")
+
+
 def _merchant(row: Fields) -> Params:
     return {
         "merchant_id": cut(row.text("merchant_id")),
-        "payments": row.count("transaction_count"),
+        "transaction_count": row.count("transaction_count"),
         "amount_krw": _krw(row, "total_amount"),
     }
 
@@ -207,7 +217,7 @@ def _work(fields: Fields, kind: str) -> WorkStats:
         fields.count("failedCount"),
         fields.count("pendingCount"),
         fields.count("deadLetterCount"),
-        fields.count(delayed),
+        fields.count(delayed) or None,  # it counts rows that nobody ever sees: 0 says nothing
         fields.number("totalAmount"),
     )
 

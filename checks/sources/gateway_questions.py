@@ -48,7 +48,7 @@ class QuestionReads(DatabaseReads):
         if wanted.shard:
             return (_blind("gateway_no_shard"),)
         page = self._listed(wanted)
-        return (page,) if isinstance(page, Unseen) else (page, *self._shards_unseen())
+        return (page,) if isinstance(page, Unseen) else (page, *self._left_out())
 
     def _listed(self, wanted: PaymentFilter) -> Fact[PaymentPage]:
         found = self.listed_payments(_words(wanted), ROWS_MAX)
@@ -74,7 +74,7 @@ class QuestionReads(DatabaseReads):
         totals = _sums((e.kind, e.amount_krw) for e in rows) if whole else _beyond(len(found))
         shown = tuple(rows[: wanted.limit]) if wanted.lists else ()
         page = EntryPage("", shown, len(rows) > wanted.limit, totals, lacks)
-        return page, *self._shards_unseen()
+        return page, *self._left_out()
 
     def statistics_between(
         self, start: datetime | None, end: datetime
@@ -94,7 +94,7 @@ class QuestionReads(DatabaseReads):
         """A merchant's payments, if the platform lists all of them that are asked for."""
         wanted = PaymentFilter(merchant_id=merchant_id, limit=ROWS_MAX)
         wanted = replace(wanted, start=min((start for start, _ in stretches), default=None))
-        page, unseen = self._listed(wanted), self._shards_unseen()
+        page, unseen = self._listed(wanted), self._left_out()
         if isinstance(page, Unseen):
             return (page,)
         if page.lacks:
@@ -104,13 +104,6 @@ class QuestionReads(DatabaseReads):
         ends = [p.requested_at for p in mine]
         first, last = min(ends, default=None), max(ends, default=None)
         return MerchantShard("", None, first, last, counts), *unseen
-
-    def _shards_unseen(self) -> tuple[Unseen, ...]:
-        """The shards that the platform's lists leave out, by its row counts."""
-        found = self.database_stats()
-        if isinstance(found, Unseen):
-            return (found,)
-        return tuple(fact for fact in found.shards.values() if isinstance(fact, Unseen))
 
 
 def _blind(reason: str) -> Unseen:

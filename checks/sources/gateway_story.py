@@ -29,6 +29,9 @@ class StoryReads(DatabaseReads):
 
     def _payment(self, payment_id: int, direct: str) -> Fact[PaymentRecords]:
         unseen = unseen_part(f"database/{SHARD}", "gateway_no_payment", direct, "")
+        if not self._left_out():  # then both shards are in one list, and both count from 1
+            mixed = unseen_part(f"database/{SHARD}", "gateway_no_shard", direct, "")
+            return PaymentRecords(SHARD, unseen, mixed, mixed, unseen, unseen, unseen)
         entries = self.ledger(payment_id)
         if isinstance(entries, Unseen):
             return entries

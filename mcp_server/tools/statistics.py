@@ -82,15 +82,10 @@ def _parts(
     parts = _between(desk, asked)
     is_blind = all(isinstance(f, Unseen) and f.why is Why.BLIND for _, f in parts)
     if is_blind and is_named and name in ("today", "last_hour", "last_24h", "all"):
-        return (("", database.statistics(name, desk.now)), *_left_out(desk))
+        found = database.statistics(name, desk.now)
+        unseen = () if isinstance(found, Unseen) else found.unseen
+        return (("", found), *((one.part.partition("/")[2], one) for one in unseen))
     return parts
-
-
-def _left_out(desk: Desk) -> list[tuple[str, Fact[PaymentStatistics]]]:
-    """The shards that the monitoring-service's figures leave out."""
-    facts = desk.app.runner.platform.database.work("settlement", desk.now)
-    unseen = () if isinstance(facts, Unseen) else facts.unseen
-    return [(one.part.partition("/")[2], one) for one in unseen]
 
 
 def _between(desk: Desk, asked: Span | None) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
@@ -123,8 +118,8 @@ def _added(parts: Sequence[PaymentStatistics]) -> dict[str, Any]:
             row[0], row[1] = row[0] + one.count, row[1] + (one.amount_krw or 0)
         for top in part.top_merchants:
             row = merchants.setdefault(clean(str(top["merchant_id"]), 40), [0, 0])
-            count = top.get("transaction_count", top.get("payments", 0))
-            row[0], row[1] = row[0] + int(count or 0), row[1] + int(top["amount_krw"] or 0)
+            count = int(top["transaction_count"] or 0)
+            row[0], row[1] = row[0] + count, row[1] + int(top["amount_krw"] or 0)
     ranked = sorted(merchants.items(), key=lambda item: (-item[1][1], item[0]))
     return {
         "count": sum(part.count for part in parts),
