@@ -301,7 +301,9 @@ def test_dead_letters_are_told_by_what_they_say():
 # --- settlements -----------------------------------------------------------------------------
 
 
-def work(succeeded: int, failed: int, delayed: int | None = 0, dead: int = 0) -> Mapping[str, WorkStats]:
+def work(
+    succeeded: int, failed: int, delayed: int | None = 0, dead: int = 0
+) -> Mapping[str, WorkStats]:
     total = succeeded + failed
     return {"settlement": WorkStats("settlement", total, succeeded, failed, 0, dead, delayed, 0.0)}
 

@@ -182,9 +182,50 @@ def test_a_field_that_does_not_fit_is_named(change, expected):
 
 
 def test_a_lag_that_fits_is_read():
-    found = gateway({"kafka/consumer-lag": LAG}).group_lag("payment-consumer")
+    found = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10})}).group_lag(GROUP)
     assert not isinstance(found, Unseen)
     assert (found.lag_messages, found.partitions[0].committed_offset) == (3, 7)
+
+
+GROUP = "payment-consumer"
+
+
+def topic_stats(ends: dict[int, int], retained: int | None = None) -> dict[str, Any]:
+    row = {
+        "topic": "payment.captured",
+        "endOffsets": {f"partition-{p}": end for p, end in ends.items()},
+        "totalMessages": sum(ends.values()) if retained is None else retained,
+    }
+    return {"kafka/topic-stats": {"topics": [row]}}
+
+
+def test_partitions_without_a_commit_are_not_left_out_of_a_lag():
+    found = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 1: 0, 2: 4})})
+    lag = found.group_lag(GROUP)
+    assert not isinstance(lag, Unseen)
+    assert lag.lag_messages == 7
+    told = [(p.partition, p.lag_messages, p.has_commit) for p in lag.partitions]
+    assert told == [(0, 3, True), (1, 0, False), (2, 4, False)]
+
+
+def test_a_lag_is_unseen_where_nobody_knows_what_is_retained_without_a_commit():
+    source = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 2: 4}, retained=9)})
+    found = unseen(source.group_lag(GROUP))
+    assert (found.why, found.reason) == (Why.BLIND, "partition_without_commit")
+    assert found.params["got"] == "payment.captured/2"
+
+
+def test_topics_that_the_list_leaves_out_are_asked_for_by_name():
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/stats"):
+            return httpx.Response(200, json=KAFKA_STATS)
+        asked = request.url.params.get("topic", "payment.captured")
+        row = {"topic": asked, "endOffsets": {"partition-0": 4}, "totalMessages": 4}
+        return httpx.Response(200, json={"topics": [row]})
+
+    found = Gateway(Wire("http://x", transport=httpx.MockTransport(answer))).topic_ends()
+    assert not isinstance(found, Unseen)
+    assert [ends.topic for ends in found] == ["payment.captured", "payment.dlq"]
 
 
 def test_group_states_have_one_spelling():
@@ -280,7 +321,6 @@ def test_a_sample_whose_count_is_no_number_is_no_answer():
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ({"exists": False}, CachedKey("k", False, None, None)),
         ({"exists": True, "paymentId": 5, "ttlSeconds": 9}, CachedKey("k", True, 5, 9)),
         ({"exists": True, "paymentId": '{"paymentId": 5}'}, CachedKey("k", True, 5, None)),
         ({"exists": True, "paymentId": "5"}, CachedKey("k", True, 5, None)),
@@ -289,6 +329,11 @@ def test_a_sample_whose_count_is_no_number_is_no_answer():
 )
 def test_a_cached_key_is_read_in_either_form(answer, expected):
     assert gateway({"redis/idempotency": answer}).cached_key("k") == expected
+
+
+def test_a_key_that_the_platform_calls_free_may_be_taken():
+    found = unseen(gateway({"redis/idempotency": {"exists": False}}).cached_key("k"))
+    assert (found.why, found.reason) == (Why.BLIND, "gateway_key_unknown")
 
 
 def test_the_lives_of_keys_are_read_by_prefix():

@@ -25,6 +25,7 @@ from checks.sources.gateway_facts import KafkaHealth
 from checks.sources.gateway_fields import Fields
 
 _BACK_MAX = 500  # messages of a partition, counted from its end
+_CUT_AT = 200  # characters of a message's value that the platform shows
 
 
 class KafkaReads:
@@ -56,7 +57,23 @@ class KafkaReads:
         """The end offsets of one topic or of all; unseen if a row among them is an error."""
         path = "/monitoring/kafka/topic-stats"
         query = {} if topic is None else {"topic": topic}
-        return self._ask("kafka", path, lambda f: _ends(f, topic), query)
+        found = self._ask("kafka", path, lambda f: _ends(f, topic), query)
+        if topic is not None or isinstance(found, Unseen):
+            return found
+        return self._with_forgotten(found)
+
+    def _with_forgotten(self, found: tuple[TopicEnds, ...]) -> Fact[tuple[TopicEnds, ...]]:
+        """The platform's list of all topics leaves some out: those are asked for by name."""
+        cluster = self.cluster()
+        if isinstance(cluster, Unseen):
+            return cluster
+        ends = list(found)
+        for name in sorted(set(cluster.topics) - {one.topic for one in found}):
+            more = self.topic_ends(name)
+            if isinstance(more, Unseen):
+                return more
+            ends += more
+        return tuple(ends)
 
     def groups(self) -> Fact[tuple[Group, ...]]:
         """The consumer groups and their states."""
@@ -65,7 +82,26 @@ class KafkaReads:
     def group_lag(self, group_id: str) -> Fact[GroupLag]:
         """The lag of a group; a group without offsets is unseen, not without lag."""
         path = "/monitoring/kafka/consumer-lag"
-        return self._ask("kafka", path, lambda f: _lag(f, group_id), {"groupId": group_id})
+        lag = self._ask("kafka", path, lambda f: _lag(f, group_id), {"groupId": group_id})
+        return lag if isinstance(lag, Unseen) else self._with_uncommitted(lag)
+
+    def _with_uncommitted(self, lag: GroupLag) -> Fact[GroupLag]:
+        """The platform leaves out partitions without a commit; nothing at all waits in few of them.
+
+        What is retained there is told by topic only, so that it is known where all of it is.
+        """
+        rows = list(lag.partitions)
+        for topic in sorted({row.topic for row in rows}):
+            found = self.topic_ends(topic)
+            if isinstance(found, Unseen):
+                return found
+            known = {row.partition for row in rows if row.topic == topic}
+            for partition in sorted(found[0].end_offsets.keys() - known):
+                end = found[0].end_offsets[partition]
+                if end and found[0].messages < found[0].end_offset_total:
+                    return _uncommitted(lag.group_id, f"{topic}/{partition}")
+                rows.append(PartitionLag(topic, partition, 0, end, end, has_commit=False))
+        return GroupLag(lag.group_id, tuple(rows))
 
     def dead_letters(
         self, topic: str, limit: int, before: Mapping[int, int] | None = None
@@ -193,6 +229,11 @@ def _lag(fields: Fields, group_id: str) -> Fact[GroupLag]:
     return lag
 
 
+def _uncommitted(group_id: str, place: str) -> Unseen:
+    part = f"kafka/{cut(group_id)}"
+    return unseen_part(part, "partition_without_commit", cut(group_id), place)
+
+
 def _partition_lag(row: Fields) -> PartitionLag:
     return PartitionLag(
         row.text("topic"),
@@ -209,13 +250,16 @@ def _letters(fields: Fields, topic: str) -> tuple[DeadLetter, ...]:
 
 
 def _letter(row: Fields, topic: str) -> DeadLetter:
+    """The platform writes "null" for no key, and does not say where it has cut a value."""
+    key = row.text("key") if row.has("key") else ""
+    value = row.text("value") if row.has("value") else ""
     return dead_letter(
         topic,
         row.count("partition"),
         row.count("offset"),
         row.milliseconds("timestamp"),
-        row.text("key") if row.has("key") else "",
-        row.text("value") if row.has("value") else "",
+        "" if key == "null" else key,
+        f"{value}…" if len(value) >= _CUT_AT else value,
     )
 
 

@@ -56,7 +56,7 @@ class RedisReads:
         return self._ask("redis", "/monitoring/redis/ttl-analysis", _lives)
 
     def cached_key(self, key: str) -> Fact[CachedKey]:
-        """What the idempotency cache holds under a key."""
+        """What the idempotency cache holds under a key; that it holds nothing is not believed."""
         return self._ask(
             "redis", "/monitoring/redis/idempotency", lambda f: _cached(f, key), {"key": key}
         )
@@ -173,9 +173,10 @@ def _life(prefix: str, row: Fields) -> KeyLife:
     return KeyLife(prefix, count, average, never, share)
 
 
-def _cached(fields: Fields, key: str) -> CachedKey:
+def _cached(fields: Fields, key: str) -> Fact[CachedKey]:
+    """The original looks a key up without its merchant, where nothing ever is."""
     if not fields.flag("exists"):
-        return CachedKey(key, False, None, None)
+        return unseen_part("redis/idempotency", "gateway_key_unknown", "a direct Redis source", "")
     ttl = _ttl(fields, "ttlSeconds") if fields.has("ttlSeconds") else None
     return CachedKey(key, True, _payment_id(fields), ttl)
 
