@@ -37,7 +37,10 @@ def today(desk: Desk) -> dict[str, Any]:
     if isinstance(fact, Unseen):
         return _without(desk, fact)
     told = {"origin": "live", **_counted([fact])}
-    return told | {"without_text": parts_text(fact.unseen)} if fact.unseen else told
+    shards = [one for one in fact.unseen if one.reason != "gateway_day"]
+    doubts = [one.reason for one in fact.unseen if one not in shards]
+    without = {"without_text": parts_text(shards)} if shards else {}
+    return told | without | ({"lacks": doubts} if doubts else {})
 
 
 def _without(desk: Desk, why: Unseen) -> dict[str, Any]:
