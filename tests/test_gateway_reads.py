@@ -333,7 +333,7 @@ def test_a_cached_key_is_read_in_either_form(answer, expected):
 
 def test_a_key_that_the_platform_calls_free_may_be_taken():
     found = unseen(gateway({"redis/idempotency": {"exists": False}}).cached_key("k"))
-    assert (found.why, found.reason) == (Why.BLIND, "gateway_key_unknown")
+    assert (found.why, found.reason) == (Why.BLIND, "idempotency_without_merchant")
 
 
 def test_the_lives_of_keys_are_read_by_prefix():

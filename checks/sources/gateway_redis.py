@@ -63,10 +63,7 @@ class RedisReads:
 
     def idempotent(self, merchant_id: str, key: str) -> Fact[CachedKey]:
         """A key that is taken; that it is free cannot be told, as the merchant is not asked for."""
-        found = self.cached_key(key)
-        if isinstance(found, Unseen) or found.exists:
-            return found
-        return unseen_part("redis/idempotency", "idempotency_without_merchant", "the merchant", "")
+        return self.cached_key(key)
 
 
 def _stats(fields: Fields) -> RedisStats:
@@ -176,7 +173,7 @@ def _life(prefix: str, row: Fields) -> KeyLife:
 def _cached(fields: Fields, key: str) -> Fact[CachedKey]:
     """The original looks a key up without its merchant, where nothing ever is."""
     if not fields.flag("exists"):
-        return unseen_part("redis/idempotency", "gateway_key_unknown", "a direct Redis source", "")
+        return unseen_part("redis/idempotency", "idempotency_without_merchant", "the merchant", "")
     ttl = _ttl(fields, "ttlSeconds") if fields.has("ttlSeconds") else None
     return CachedKey(key, True, _payment_id(fields), ttl)
 
