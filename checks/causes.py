@@ -166,6 +166,7 @@ _LOAD_TESTS = (
     *_follows("load_test_failed:*", "service_down:*", "service_slow:*", "breaker_open:*"),
     *_follows("load_test_failed:*", "payments_refused:*", "merchant_blocked:*", "requests_slow:*"),
     *_follows("load_test_invalid:*", "service_down:*"),
+    *_follows("load_test_worse:*", "load_test_failed:*", "service_slow:*", "requests_slow:*"),
 )
 _REGRESSIONS = (
     *_follows("regression:response_ms{{part}}", "service_slow:{part}", "service_down:{part}"),

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from statistics import median
 from typing import Any
 
 from checks.sources import k6
@@ -21,7 +20,6 @@ _METRICS = {
     "failed_percent": "load_test_failed_percent",
     "requests_per_second": "load_test_requests_per_second",
 }
-_TARGETS_REMEMBERED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,8 @@ class Options:
     No run begins outside `hours` (`01:00-06:00`, in the configured zone; empty: any), with more
     than `rate_max` iterations a second, `vus_max` users or `seconds_max`, or while one of
     `health_checks` or an open incident is critical; they are looked at every `watch_seconds`.
-    A run is slower if its p95 is `slower_percent` and `slower_ms_min` above the median of the
-    passed runs before it (`runs_kept` at most, `runs_min` at least).
+    A run that got worse than those before it warns, by the rules that judge all runs
+    (monitor/domain/detection_runs.py); they need no settings.
     """
 
     target: str = ""
@@ -60,10 +58,6 @@ class Options:
     )
     watch_seconds: float = 5.0
     crossed: Status = Status.CRIT
-    slower_percent: float = 20.0
-    slower_ms_min: float = 50.0
-    runs_kept: int = 5
-    runs_min: int = 3
 
     def __post_init__(self) -> None:
         """A broken setting is told at start-up, not on Sunday morning."""
@@ -110,13 +104,11 @@ def probe(look: Look) -> Fact[LoadTestRun]:
 
 
 def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
-    """Crossed thresholds, runs that measured nothing, and runs slower than those before."""
+    """Crossed thresholds, runs that measured nothing, and runs worse than those before."""
     if isinstance(fact, Unseen):
         return Verdict.of([blind(fact)]), look.memory
-    earlier = _earlier(fact, look.memory)
-    found = [f for f in (_failed(fact, look), _slower(fact, earlier, look)) if f is not None]
-    verdict = replace(Verdict.of(found, _metrics(fact)), load_test=fact)
-    return verdict, _remembered(fact, earlier, look)
+    found = [f for f in (_failed(fact, look), _worse(fact)) if f is not None]
+    return replace(Verdict.of(found, _metrics(fact)), load_test=fact), look.memory
 
 
 def _failed(run: LoadTestRun, look: Look) -> Finding | None:
@@ -132,18 +124,12 @@ def _failed(run: LoadTestRun, look: Look) -> Finding | None:
     return None
 
 
-def _slower(run: LoadTestRun, earlier: list[float], look: Look) -> Finding | None:
-    options: Options = look.options
-    p95_ms = run.figures.get("p95_ms")
-    if run.state != "passed" or p95_ms is None or len(earlier) < options.runs_min:
+def _worse(run: LoadTestRun) -> Finding | None:
+    """What the monitor says of the run beside those before it, which a check does not know."""
+    if not run.is_valid or run.compared.get("word") != "regression":
         return None
-    usual = median(earlier)
-    more = p95_ms - usual
-    if more <= max(options.slower_ms_min, usual * options.slower_percent / 100):
-        return None
-    compared = {"usual_p95_ms": usual, "change_percent": 100 * more / usual if usual else None}
-    params = {**_told(run), **run.figures, **compared, "runs": len(earlier)}
-    return Finding("load_test_slower", Status.WARN, run.scenario, params, sightings=1)
+    params = {**_told(run), **run.compared}
+    return Finding("load_test_worse", Status.WARN, run.scenario, params, sightings=1)
 
 
 def _told(run: LoadTestRun) -> Params:
@@ -158,25 +144,6 @@ def _told(run: LoadTestRun) -> Params:
 def _metrics(run: LoadTestRun) -> list[Metric]:
     found = run.figures.items()
     return [Metric(_METRICS[k], value, run.scenario) for k, value in found if k in _METRICS]
-
-
-def _earlier(run: LoadTestRun, memory: Memory) -> list[float]:
-    return list(memory.get("passed_p95_ms", {}).get(_kind(run), ()))
-
-
-def _remembered(run: LoadTestRun, earlier: list[float], look: Look) -> Memory:
-    """Only passed runs become the measure of later ones: a bad one must not excuse the next."""
-    p95_ms = run.figures.get("p95_ms")
-    if run.state != "passed" or p95_ms is None:
-        return look.memory
-    others = {k: v for k, v in look.memory.get("passed_p95_ms", {}).items() if k != _kind(run)}
-    kept = dict(list(others.items())[-(_TARGETS_REMEMBERED - 1) :])
-    latest = [*earlier, p95_ms][-look.options.runs_kept :]
-    return {**look.memory, "passed_p95_ms": {**kept, _kind(run): latest}}
-
-
-def _kind(run: LoadTestRun) -> str:
-    return f"{run.scenario} {run.target}"
 
 
 CHECK = Check(

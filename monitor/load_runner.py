@@ -15,9 +15,11 @@ from datetime import datetime, tzinfo
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
+from monitor.domain.load_history import compared_of
 from monitor.domain.load_preflight import Asked, Refusal, Rules, outside_hours, over_bounds
 from monitor.domain.load_progress import Progress
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
+from monitor.load_verdicts import judged_against
 from monitor.load_watch import Eyes, watch
 from monitor.store import load_tests
 
@@ -85,7 +87,9 @@ class LoadRunner:
         self._going.pop(going.run.id or 0, None)
         if isinstance(run, Refusal):
             self._save(self._not_started(going.run, run))
-        return run
+            return run
+        with self.store.read() as tx:
+            return replace(run, compared=compared_of(judged_against(tx, run)))
 
     def start(self, plan: Any, consent: Consent | None = None) -> int | Refusal:
         """Begin a run in the background; its number, or why not."""

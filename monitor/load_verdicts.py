@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.domain.load_history import Judged, judge
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 HISTORY_MAX = 60
+_INSTANT = timedelta(microseconds=1)
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -39,7 +40,10 @@ def _earlier(runs: list[LoadTestRun], run: LoadTestRun) -> list[LoadTestRun]:
 def judged_run(tx: Connection, run_id: int) -> Judged | None:
     """One run, judged against those before it."""
     run = load_test(tx, run_id)
-    if run is None:
-        return None
-    runs = load_tests(tx, _FIRST, run.started_at, run.scenario, HISTORY_MAX)
-    return judge(run, [other for other in reversed(runs) if other.state != RUNNING])
+    return None if run is None else judged_against(tx, run)
+
+
+def judged_against(tx: Connection, run: LoadTestRun) -> Judged:
+    """A run, be it stored already or not, judged against those stored before it."""
+    before = _before(tx, run.scenario, run.started_at + _INSTANT, 1)
+    return judge(run, _earlier(before, run))

@@ -185,6 +185,22 @@ def _load_test_invalid(
     return {"doubt_text": words.doubt(reason, params)}
 
 
+def _load_test_worse(
+    words: Words, finding: FindingLike, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    def told(value: Any) -> str:
+        if params.get("unit") == "share" and isinstance(value, (int, float)):
+            return metric_value(100 * value, "%", words.language)
+        return metric_value(value, "ms" if params.get("unit") == "ms" else "", words.language)
+
+    name = f"{params.get('metric')} {params.get('statistic')}"
+    name = {"http_req_duration p(95)": "p95"}.get(name, name)
+    return {
+        "what_text": f"{name} {told(params.get('now'))}",
+        "before_text": told(params.get("before")),
+    }
+
+
 def _diagnosis(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
     """The cause and its consequences in the words of their own findings."""
     rows = [_row(row) for row in finding.evidence]
@@ -211,6 +227,7 @@ _DERIVED = {
     "pg_lines_bad": _lines_bad,
     "books_broken": _books_broken,
     "load_test_invalid": _load_test_invalid,
+    "load_test_worse": _load_test_worse,
     "regression": _regression,
     "diagnosis": _diagnosis,
 }

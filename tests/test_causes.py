@@ -69,6 +69,7 @@ SUBJECTS = {
     "requests_slow": ("authorize",),
     "load_test_failed": ("authorize-capture",),
     "load_test_invalid": ("authorize-capture",),
+    "load_test_worse": ("authorize-capture",),
     "regression": (
         "response_ms{ingest}",
         "response_ms{database/shard1}",

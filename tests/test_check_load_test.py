@@ -54,10 +54,6 @@ def judged(fact: Any, memory: Memory = MappingProxyType({}), **options: Any) -> 
     return load_test.evaluate(fact, look(memory, **options))[0]
 
 
-def remembering(*p95s: float) -> Memory:
-    return {"passed_p95_ms": {"authorize-short http://pay:8080": list(p95s)}}
-
-
 def test_it_is_off_until_it_is_configured_and_then_runs_on_sunday_morning():
     assert (CHECK.enabled, CHECK.cron, CHECK.timeout) == (False, "0 4 * * 0", timedelta(minutes=20))
 
@@ -105,41 +101,57 @@ def test_without_k6_nothing_was_seen():
     assert (verdict.load_test, memory) == (None, {"a": 1})
 
 
+WORSE = {
+    "word": "regression",
+    "runs": 9,
+    "metric": "http_req_duration",
+    "statistic": "p(95)",
+    "unit": "ms",
+    "now": 160.0,
+    "before": 120.0,
+    "change_percent": 33.3,
+    "shape": "step",
+    "endpoints": "authorize, capture",
+}
+
+
 @pytest.mark.parametrize(
-    ("earlier", "p95_ms", "is_slower"),
+    ("run", "codes"),
     [
-        ((300.0, 300.0, 300.0), 361.0, True),
-        ((300.0, 300.0, 300.0), 360.0, False),
-        ((10.0, 10.0, 10.0), 60.0, False),
-        ((10.0, 10.0, 10.0), 61.0, True),
-        ((300.0, 300.0), 900.0, False),
-        ((100.0, 300.0, 900.0), 361.0, True),
-        ((0.0, 0.0, 0.0), 51.0, True),
+        (replace(PASSED, compared=WORSE), ["load_test_worse"]),
+        (replace(FAILED, compared=WORSE), ["load_test_failed", "load_test_worse"]),
+        (replace(INVALID, compared=WORSE), ["load_test_invalid"]),
+        (replace(PASSED, compared={"word": "same", "runs": 9}), []),
+        (replace(PASSED, compared={"word": "not_enough_history", "runs": 2}), []),
     ],
 )
-def test_a_run_is_slower_by_share_and_by_milliseconds(earlier, p95_ms, is_slower):
-    run = replace(PASSED, figures={**FIGURES, "p95_ms": p95_ms})
-    codes = [f.code for f in judged(run, remembering(*earlier)).findings]
-    assert codes == (["load_test_slower"] if is_slower else [])
+def test_a_run_that_got_worse_warns_at_once(run, codes):
+    verdict = judged(run)
+    assert [f.code for f in verdict.findings] == codes
+    worse = next((f for f in verdict.findings if f.code == "load_test_worse"), None)
+    assert worse is None or (worse.status, worse.sightings) == (Status.WARN, 1)
 
 
-def test_only_the_last_passed_runs_of_the_same_kind_are_the_measure():
-    memory: Memory = remembering(1.0, 2.0, 3.0, 4.0, 5.0)
-    for run in (PASSED, FAILED, INVALID, replace(PASSED, target="http://other")):
-        _, memory = load_test.evaluate(run, look(memory))
-    assert memory["passed_p95_ms"] == {
-        "authorize-short http://pay:8080": [2.0, 3.0, 4.0, 5.0, 100.0],
-        "authorize-short http://other": [100.0],
-    }
+def test_it_needs_no_memory_of_its_own():
+    assert load_test.evaluate(PASSED, look({"a": 1}))[1] == {"a": 1}
 
 
-def test_the_memory_does_not_grow_with_every_target():
-    memory: Memory = {}
-    for number in range(50):
-        run = replace(PASSED, target=f"http://pay:{number}")
-        _, memory = load_test.evaluate(run, look(memory))
-    assert len(memory["passed_p95_ms"]) == 20
-    assert "authorize-short http://pay:49" in memory["passed_p95_ms"]
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "p95 160 ms instead of 120 ms (+33.3 %). Worse are: authorize, capture."),
+        ("ko", "p95 160 ms, 이전에는 120 ms(+33.3%). 나빠진 것: authorize, capture."),
+    ],
+)
+def test_what_got_worse_is_told_with_its_figures(language, said):
+    (finding,) = judged(replace(PASSED, compared=WORSE)).findings
+    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    assert said in told.text
+    share = {"metric": "http_req_failed", "statistic": "rate", "unit": "share"}
+    failing = replace(PASSED, compared={**WORSE, **share, "now": 0.05, "before": 0.0})
+    (finding,) = judged(failing).findings
+    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    assert "http_req_failed rate 5" in told.title
 
 
 @pytest.mark.parametrize(
@@ -171,9 +183,7 @@ def test_the_probe_hands_its_settings_to_k6(monkeypatch):
 
 def findings() -> list[Finding]:
     by_script = replace(FAILED, result=None, figures={}, exit_code=110, reason="failed_by_script")
-    slower = judged(
-        replace(PASSED, figures={**FIGURES, "p95_ms": 400.0}), remembering(*[100.0] * 3)
-    )
+    slower = judged(replace(PASSED, compared=WORSE))
     reasons = [
         *sorted(set(load_validity._EXIT_CODES.values())),
         *("time_limit", "no_requests", "unknown_exit_code", "torn", "short", "no_summary"),

@@ -156,7 +156,8 @@ def test_a_run_of_the_calendar_is_left_to_its_caller_to_record(store, api):
     assert row(store, run.id).state == "running"
     with store.write() as tx:
         load_tests.save_run(tx, run)
-    assert row(store, run.id) == replace(run, raw=b"")
+    assert row(store, run.id) == replace(run, raw=b"", compared={})
+    assert run.compared == {"word": "not_enough_history", "runs": 0}
 
 
 def test_a_platform_that_turns_critical_ends_the_run(store, api, tmp_path):

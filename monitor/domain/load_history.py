@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from monitor.domain.detection import relative
+from monitor.domain.baseline import Comparison
+from monitor.domain.detection import Ruling, relative
 from monitor.domain.detection_runs import Rulings, judge_run
 from monitor.domain.load_result import COUNTER, RATE, TREND, LoadResult, Measure
 from monitor.domain.load_test import Doubt, LoadTestRun
@@ -25,6 +26,8 @@ _WORSE = {
     "pg_refused": Worse.HIGHER,
 }
 _TIMES = ("_duration", "_waiting", "_time", "_ms", "_blocked", "_connecting", "_receiving")
+
+_DECIDING = ("http_req_duration", "http_req_failed", "checks")
 
 Values = Mapping[str, Mapping[str, float]]
 
@@ -61,7 +64,7 @@ class Judged:
         said = {
             ruling.word.value
             for metric, statistics in self.rulings.items()
-            if metric.partition("{")[0] in ("http_req_duration", "http_req_failed", "checks")
+            if metric.partition("{")[0] in _DECIDING
             for ruling in statistics.values()
         }
         order = ("regression", "improvement", "same")
@@ -92,6 +95,41 @@ def judge(run: LoadTestRun, before: Sequence[LoadTestRun]) -> Judged:
 def judge_all(runs: Sequence[LoadTestRun]) -> list[Judged]:
     """Each of some runs (oldest first) against those before it."""
     return [judge(run, runs[:number]) for number, run in enumerate(runs)]
+
+
+def compared_of(judged: Judged) -> dict[str, str | int | float | None]:
+    """The verdict on a run in plain figures: of what got worst, if anything did."""
+    found: dict[str, str | int | float | None] = {"word": judged.word, "runs": len(judged.earlier)}
+    result = judged.run.result
+    worse = [
+        (metric, statistic, ruling)
+        for metric, statistics in judged.rulings.items()
+        if metric.partition("{")[0] in _DECIDING
+        for statistic, ruling in statistics.items()
+        if ruling.word is Comparison.REGRESSION
+    ]
+    if not worse or result is None:
+        return found
+    metric, statistic, ruling = max(worse, key=_gravity)
+    unit = unit_of(result.measures[metric], statistic)
+    names = {result.measures[m].tags.get("name", "") for m, _, _ in worse} - {""}
+    return found | {
+        "metric": metric,
+        "statistic": statistic,
+        "unit": unit,
+        "now": ruling.now,
+        "before": ruling.before,
+        "change_percent": None if ruling.change is None else 100 * ruling.change,
+        "shape": ruling.shape.value if ruling.shape else "",
+        "endpoints": ", ".join(sorted(names))[:200],
+    }
+
+
+def _gravity(told: tuple[str, str, Ruling]) -> tuple[bool, bool, float]:
+    """Failures before times, the usual figure before others, then by how much it changed."""
+    metric, statistic, ruling = told
+    is_failure = not metric.startswith("http_req_duration")
+    return is_failure, (metric, statistic) == MAIN, abs(ruling.change or 0.0)
 
 
 def values_of(result: LoadResult | None) -> dict[str, dict[str, float]]:

@@ -29,7 +29,8 @@ class LoadTestRun:
     that k6 told. `doubts` say why a run is invalid, the gravest first; its code is `reason`.
     `options`: what was asked for (rate, seconds, vus, as far as known). `host`: how busy the
     machine of k6 was. `origin`: run, or import (of `file`). `raw` is the result as k6 wrote it,
-    only on the way into the store. `log` is the end of k6's log, of an invalid run.
+    only on the way into the store. `log` is the end of k6's log, of an invalid run. `compared` is
+    how it stands beside earlier runs, of a run that has just ended (load_history.compared_of).
     """
 
     scenario: str
@@ -52,6 +53,7 @@ class LoadTestRun:
     file: str = ""
     content_hash: str = ""
     raw: bytes = field(default=b"", repr=False)
+    compared: Mapping[str, str | int | float | None] = field(default_factory=dict)
 
     @property
     def is_valid(self) -> bool:
