@@ -61,7 +61,7 @@ def main() -> None:
     print("database tool and arguments, answer (ms), of it the source (ms), tokens, verdict")
     for name, shards in (("SQLite", _sqlite), ("MariaDB", _mariadb)):
         with contextlib.ExitStack() as stack:
-            made = [stack.enter_context(shards()) for _ in range(2 if name == "SQLite" else 1)]
+            made = [stack.enter_context(shards(n)) for n in range(2 if name == "SQLite" else 1)]
             if made[0] is None:
                 print(f"{name}: not up")
                 continue

@@ -344,3 +344,27 @@ def test_entries_through_the_monitoring_service(tmp_path, standin):
     assert answer(app, "query_ledgers")["verdict"] == "unknown"
     for tool in ("outbox_replay_plan", "find_duplicate_idempotency"):
         assert answer(app, tool)["verdict"] == "unknown"
+
+
+def test_a_merchant_through_the_monitoring_service(tmp_path, standin, monkeypatch):
+    app = through_gateway(tmp_path, standin)
+    row = standin.parts.shards.shard1.rows(
+        "SELECT merchant_id, count(*) AS n FROM payment GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
+    )[0]
+    volume = answer(app, "investigate_merchant", merchant_id=row["merchant_id"])["evidence"][
+        "volume"
+    ]
+    assert volume["last_hour"] == row["n"]
+    monkeypatch.setattr("checks.sources.gateway_questions.ROWS_MAX", 1)
+    cut = answer(app, "investigate_merchant", merchant_id=row["merchant_id"])
+    assert cut["verdict"] == "unknown" and cut["evidence"]["volume"] is None
+
+
+def test_late_events_through_the_monitoring_service_are_counted_by_it(tmp_path, standin):
+    for shard in standin.parts.shards.all():
+        shard.execute("UPDATE outbox_event SET published = 0 WHERE event_id < 4")
+        shard.commit()
+    database = through_gateway(tmp_path, standin).runner.platform.database
+    waiting, *unseen = database.outbox_late(standin.now, standin.now - timedelta(minutes=5))
+    assert waiting.waiting == (3 if standin.as_original else 6)
+    assert bool(unseen) is standin.as_original
