@@ -6,7 +6,6 @@ X2: a missing entry has its dead letter, and a dead letter its missing entry.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -114,8 +113,7 @@ def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Foun
         for b in each.breaks
         if b.invariant in ("L1", "L5")
     }
-    named = [(letter, payment_of(letter)) for letter in letters]
-    given_up = {payment for _, payment in named if payment is not None}
+    given_up = {letter.payment_id for letter in letters if letter.payment_id is not None}
     breaks = [
         Break("X2", ACROSS, f"payment {payment} on {shard}", payment, {"shards": shard})
         for shard, payment in sorted(missing, key=str)
@@ -123,18 +121,18 @@ def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Foun
     ]
     lacking = {payment for _, payment in missing}
     breaks += [
-        Break("X2", ACROSS, f"letter {one.partition}/{one.offset}", payment, {"topic": one.topic})
-        for one, payment in named
-        if payment is not None and payment not in lacking and _GRACE < now - one.at < _FORGOTTEN
+        Break(
+            "X2",
+            ACROSS,
+            f"letter {one.partition}/{one.offset}",
+            one.payment_id,
+            {"topic": one.topic},
+        )
+        for one in letters
+        if one.payment_id in given_up - lacking and _GRACE < now - one.at < _FORGOTTEN
     ]
     return Found("X2", True, tuple(breaks))
 
 
-def payment_of(letter: DeadLetter) -> int | None:
-    """The payment that a dead letter is about; None: it does not say."""
-    try:
-        payload = json.loads(letter.value)["payload"]
-        found = json.loads(payload)["paymentId"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+def _place(letter: DeadLetter) -> str:
+    return f"letter {letter.partition}/{letter.offset}"

@@ -100,7 +100,8 @@ class App:
 
     def shards(self) -> tuple[str, ...]:
         """The names of the shards, as they are configured or as the platform calls them."""
-        return self.runner.platform.database.shard_names() or ("shard1", "shard2")
+        names: tuple[str, ...] = self.runner.platform.database.shard_names()
+        return names or ("shard1", "shard2")
 
     def _check_asked(self, payment_id: int, shard: str) -> None:
         if not 0 < payment_id < 2**63:

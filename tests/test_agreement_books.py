@@ -156,6 +156,7 @@ BLIND: dict[str, tuple[Callable[[Any, datetime], Any], str]] = {
 # Questions about the shards themselves: the gateway names none, so that nothing is asked of them.
 OF_SHARDS = {
     "sweep": lambda s, now: s.sweep(now, None, {}),
+    "sizes": lambda s, now: s.sizes(),
     "connections": lambda s, now: s.connections(),
     "shard_names": lambda s, now: s.shard_names(),
 }

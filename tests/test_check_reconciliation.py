@@ -15,8 +15,9 @@ from books_looks import ENTRIES
 from pydantic import TypeAdapter
 
 from checks.reconciliation import CHECK, Facts, Options, selected
-from checks.reconciliation_streams import TOPICS, payment_of
+from checks.reconciliation_streams import TOPICS
 from checks.sources.database import Database
+from checks.sources.dead_letter import dead_letter
 from checks.sources.facts import DeadLetter, TopicEnds, Unseen, Why
 from checks.sources.facts_books import Books, Break, EntriesSum, Reach, Swept
 from monitor.domain.breaks import ageing
@@ -500,23 +501,33 @@ def test_streams_that_cannot_be_seen_are_unknown_and_keep_what_was_known(shards)
     assert passes.memory["streams"] == before
 
 
-def letter(payment: object, minutes: float = 30) -> DeadLetter:
+def letter(payment: object, minutes: float = 30, error: str = "") -> DeadLetter:
     payload = json.dumps({"paymentId": payment})
-    value = json.dumps({"originalTopic": "payment.captured", "payload": payload})
-    return DeadLetter("payment.dlq", 0, 4, books.NOW - timedelta(minutes=minutes), "null", value)
+    body = {"originalTopic": "payment.captured", "errorMessage": error, "payload": payload}
+    at = books.NOW - timedelta(minutes=minutes)
+    return dead_letter("payment.dlq", 0, 4, at, "null", json.dumps(body))
 
 
 @pytest.mark.parametrize(
     ("letters", "keys"),
     [
         ((letter(160),), []),
+        ((letter(160, error="x" * 500),), []),
         ((), ["payment 160 on shard1"]),
         ((letter(160), letter(7)), ["letter 0/4"]),
         ((letter(160), letter(7, minutes=1)), []),
         ((letter(160), letter(7, minutes=2000)), []),
         ((letter(160), letter("unreadable")), []),
     ],
-    ids=["explained", "no letter", "no missing entry", "too young", "too old", "unreadable"],
+    ids=[
+        "explained",
+        "long",
+        "no letter",
+        "no missing entry",
+        "too young",
+        "too old",
+        "unreadable",
+    ],
 )
 def test_missing_entries_and_dead_letters_explain_each_other(shards, letters, keys):
     shards["shard1"].disorder("L1")
@@ -527,8 +538,3 @@ def test_missing_entries_and_dead_letters_explain_each_other(shards, letters, ke
         if keys
         else "shards/X2" not in told
     )
-
-
-@pytest.mark.parametrize("value", ["", "{", "[]", '{"payload": 5}', '{"payload": "{}"}', "null"])
-def test_a_dead_letter_that_names_no_payment_is_about_none(value):
-    assert payment_of(replace(letter(1), value=value)) is None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.sources.facts import Fact, Unseen, cut
-from checks.sources.facts_story import OutboxEvent, PaymentRecords
+from checks.sources.facts_story import LedgerEntry, OutboxEvent, PaymentRecords
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_database import DatabaseReads
 from checks.sources.gateway_fields import Fields
 
-SHARD, OTHER = "shard1", "shard2"  # it looks up entries and events on the first one only
+SHARD, OTHER = "shard1", "shard2"  # where its lists leave one out, it is the second
 _BYTES_MAX = 32_000_000  # the platform sets no limit, and an outage fills the list
 
 
@@ -18,30 +18,46 @@ class StoryReads(DatabaseReads):
     """What it says of one payment; its list of payments cannot be searched by id."""
 
     def payment(self, payment_id: int, shard: str = "") -> Mapping[str, Fact[PaymentRecords]]:
-        """The entries and the waiting events on shard 1; the payment's own row stays unseen."""
-        direct = "the shards themselves ([platform.database])"
+        """The entries and waiting events of shard 1, or of all shards in one list ("").
+
+        The payment's own row stays unseen. Where both shards are in one list, nothing in it is
+        known to be of a shard that is asked for by name.
+        """
+        if not self._left_out():
+            mixed = _unseen(shard, "gateway_no_shard")
+            return {shard: _of(shard, mixed, mixed) if shard else self._of_list("", payment_id)}
         answers: dict[str, Fact[PaymentRecords]] = {}
         if shard in ("", SHARD):
-            answers[SHARD] = self._payment(payment_id, direct)
+            answers[SHARD] = self._of_list(SHARD, payment_id)
         if shard in ("", OTHER):
-            answers[OTHER] = unseen_part(f"database/{OTHER}", "gateway_one_shard", direct, "")
+            answers[OTHER] = _unseen(OTHER, "gateway_one_shard")
         return answers
 
-    def _payment(self, payment_id: int, direct: str) -> Fact[PaymentRecords]:
-        unseen = unseen_part(f"database/{SHARD}", "gateway_no_payment", direct, "")
-        if not self._left_out():  # then both shards are in one list, and both count from 1
-            mixed = unseen_part(f"database/{SHARD}", "gateway_no_shard", direct, "")
-            return PaymentRecords(SHARD, unseen, mixed, mixed, unseen, unseen, unseen)
+    def _of_list(self, shard: str, payment_id: int) -> Fact[PaymentRecords]:
         entries = self.ledger(payment_id)
         if isinstance(entries, Unseen):
             return entries
-        path = "/monitoring/database/outbox"
         events = self._ask(
-            *("database", path, lambda fields: _waiting(fields, payment_id)),
+            *("database", "/monitoring/database/outbox"),
+            lambda fields: _waiting(fields, payment_id),
             {"maxAgeMinutes": 0},
             bytes_max=_BYTES_MAX,
         )
-        return PaymentRecords(SHARD, unseen, entries, events, unseen, unseen, unseen)
+        return _of(shard, entries, events)
+
+
+def _of(
+    shard: str,
+    entries: Fact[tuple[LedgerEntry, ...]],
+    events: Fact[tuple[OutboxEvent, ...]],
+) -> PaymentRecords:
+    unseen = _unseen(shard, "gateway_no_payment")
+    return PaymentRecords(shard, unseen, entries, events, unseen, unseen, unseen)
+
+
+def _unseen(shard: str, reason: str) -> Unseen:
+    part = f"database/{shard}" if shard else "database"
+    return unseen_part(part, reason, "the shards themselves ([platform.database])", "")
 
 
 def _waiting(fields: Fields, payment_id: int) -> tuple[OutboxEvent, ...]:
