@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from mcp_server.sentence.rest import TAKEN, Rest, compiled
 from mcp_server.sentence.times import Calendar, Stretch, stretches
 
+_SMOOTH_MIN = timedelta(minutes=5)
 _REQUESTS = "http_server_requests_seconds"
 _BREAKER = "resilience4j_circuitbreaker"
 _POOL = "hikaricp_connections"
@@ -140,7 +141,7 @@ QUESTIONS = (
     ),
     Named(
         "instances_up",
-        r"instances?(?:\s*up)?|targets?(?:\s*up)?|인스턴스",
+        r"(?:instances?|targets?)(?:\s*(?:are\s*)?up)?|인스턴스",
         "up{§job§}",
         "",
     ),
@@ -219,7 +220,7 @@ def read(text: str, calendar: Calendar, ingest_job: str) -> Question:
     stretch = said[0] if said else Stretch()
     job = (jobs[0] or ingest_job) if jobs else ""
     return Question(
-        filled(named[0], _range(stretch, named[0].usual, calendar.now), job),
+        filled(named[0], _range(stretch, named[0].usual, calendar.now, is_course), job),
         named[0].name,
         named[0].unit,
         stretch,
@@ -237,8 +238,12 @@ def filled(named: Named, over: timedelta, job: str) -> str:
     )
 
 
-def _range(stretch: Stretch, usual: timedelta, now: datetime) -> timedelta:
-    return usual if stretch.start is None else (stretch.end or now) - stretch.start
+def _range(stretch: Stretch, usual: timedelta, now: datetime, is_course: bool) -> timedelta:
+    """Over how long each value is taken: the stretch itself, a small part of it in a course."""
+    if stretch.start is None:
+        return _SMOOTH_MIN if is_course else usual
+    over = (stretch.end or now) - stretch.start
+    return max(_SMOOTH_MIN, over / 60) if is_course else over
 
 
 def _taken(rest: Rest, words: Sequence[tuple[str, str]]) -> Iterator[str]:

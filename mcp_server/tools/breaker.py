@@ -175,7 +175,7 @@ def analyze_failure_pattern(
         verdict=_pattern_verdict(found),
         summary=_pattern_told(desk, found),
         origin="stored",
-        measured_at=desk.recorded_at(),
+        measured_at=desk.recorded_at() or (desk.now if found.was_watched else None),
         evidence={
             **span_row(span),
             "openings": len(found.openings),
