@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts import Fact, Unseen, Why
@@ -24,6 +24,7 @@ CHECK = "breakers"
 OPEN_CODES = ("breaker_open", "breaker_forced")
 ROWS_MAX = 12
 _POINTS = 12
+_STEP_MIN, _STEP_MAX = timedelta(seconds=1), timedelta(seconds=15)
 _SERIES_MAX = 8
 _COUNTS = ("breaker_failed_calls", "breaker_not_permitted_calls", "breaker_failure_percent")
 _EVENTS_MAX = 6
@@ -83,7 +84,8 @@ class Pattern:
 def pattern(desk: Desk, span: Span) -> Pattern:
     """Ask Prometheus, where there is one, and the history."""
     scraped = platform(desk).scraped
-    turns = None if scraped is None else scraped.turns(span.start, span.end)
+    step = max(min(_STEP_MAX, span.length / 360), _STEP_MIN)
+    turns = None if scraped is None else scraped.turns(span.start, span.end, step)
     with desk.read() as tx:
         alerts = alerts_between(tx, span.start, span.end, pending=True)
         return Pattern(
