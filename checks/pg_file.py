@@ -100,13 +100,11 @@ def probe(look_: Look) -> dict[str, DayFact]:
 
 
 def _days(look_: Look) -> list[date]:
-    """The newest first. The first pass begins with yesterday: older files may never have been."""
+    """The last days and those that are not in order, the newest first."""
     options: Options = look_.options
     known: Mapping[str, Known] = look_.memory.get("days", {})
     yesterday = look_.now.astimezone(options.place).date() - timedelta(days=1)
-    since = date.fromisoformat(look_.memory.get("since", yesterday.isoformat()))
-    first = max(min(since, yesterday), yesterday - timedelta(days=max(1, options.days) - 1))
-    days = {first + timedelta(days=n) for n in range((yesterday - first).days + 1)}
+    days = {yesterday - timedelta(days=n) for n in range(max(1, options.days))}
     days |= {date.fromisoformat(day) for day, each in known.items() if not _is_well(each)}
     oldest = yesterday - timedelta(days=DAYS_MAX)
     return sorted((day for day in days if oldest <= day <= yesterday), reverse=True)
@@ -146,7 +144,7 @@ def _found(options: Options, day: date, now: datetime) -> Fact[Path] | None:
         is_days_own = isinstance(error, FileNotFoundError) and "{date}" in str(
             Path(options.path).parent
         )
-        return None if is_days_own else unreadable(pattern, error)
+        return None if is_days_own else replace(unreadable(pattern, error), part=f"{PART}/folder")
     if len(listed) > 1:
         names = ", ".join(sorted(path.name for path in listed)[:3])
         return Unseen(PART, Why.GARBLED, "pg_file_several", {"file": pattern.name, "names": names})
@@ -171,19 +169,21 @@ def _out_of_time(options: Options) -> Unseen:
 
 
 def evaluate(facts: Mapping[str, DayFact], look_: Look) -> tuple[Verdict, Memory]:
-    """The breaks of each day, and the days whose file is late; what is known stays known."""
+    """The breaks of each day, and the days whose file is late; what is known stays known.
+
+    The first pass calls no file late but yesterday's: older ones may never have been kept here.
+    """
     days: dict[str, Known] = dict(look_.memory.get("days", {}))
+    since = look_.memory.get("since", max(facts))
     for day, fact in facts.items():
         if isinstance(fact, Seen):
             days[day] = _known(fact, look_.now)
-        elif isinstance(fact, Absent) and _lateness(day, look_) is not None:
+        elif isinstance(fact, Absent) and day >= since and _lateness(day, look_) is not None:
             days.setdefault(day, {})
     days = {day: known for day, known in days.items() if day in facts}
-    findings = [f for day, fact in facts.items() for f in _judge(day, fact, days, look_)]
+    findings = [f for day in facts for f in _judge(day, days, look_)]
     findings += blinds(_unseen(facts))
-    first = min(facts, default=look_.memory.get("since", ""))
-    memory = {"since": look_.memory.get("since", first), "days": days}
-    return Verdict.of(findings, _metrics(days)), memory
+    return Verdict.of(findings, _metrics(days)), {"since": since, "days": days}
 
 
 def _known(seen: Seen, now: datetime) -> Known:
@@ -196,11 +196,12 @@ def _known(seen: Seen, now: datetime) -> Known:
     }
 
 
-def _judge(day: str, fact: DayFact, days: Mapping[str, Known], look_: Look) -> Iterator[Finding]:
+def _judge(day: str, days: Mapping[str, Known], look_: Look) -> Iterator[Finding]:
+    """What is known of a day: how its file came out, or ({}) that it is late."""
     known = days.get(day)
     if known:
         yield from told(day, known, look_.options)
-    elif isinstance(fact, Absent) and (late := _lateness(day, look_)) is not None:
+    elif known is not None and (late := _lateness(day, look_)) is not None:
         is_crit = late >= timedelta(days=1)
         due_at = look_.options.due_at(date.fromisoformat(day))
         params: Params = {

@@ -129,7 +129,14 @@ def _cells(row: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
         where = ", ".join(filter(None, (where, words.say("match.row", **payment))))
     amounts = (row[key] for key in ("file_krw", "our_krw") if row[key] is not None)
     money = " ≠ ".join(dict.fromkeys(krw(amount, words.language) for amount in amounts))
-    what = " ".join((row["kind"], clean(row["transaction_id"], 40), money, row["our_status"]))
+    what = " ".join(
+        (
+            words.say(f"match.{row['kind']}"),
+            clean(row["transaction_id"], 40),
+            money,
+            row["our_status"],
+        )
+    )
     return _name(row["outcome"], words), where, " ".join(what.split())
 
 

@@ -211,7 +211,19 @@ def test_a_file_that_cannot_be_used_is_unknown(passes, lines, spoil, reason):
 def test_a_folder_that_is_not_there_is_unknown_and_not_late(passes):
     passes.folder = passes.folder / "unmounted"
     [blind] = passes(1).findings
-    assert blind.params["reason"] == "pg_file_unreadable"
+    assert (blind.subject, blind.params["reason"]) == ("pg_file/folder", "pg_file_unreadable")
+
+
+def test_the_first_pass_matches_older_files_that_are_there_and_misses_none(passes, kept):
+    before = DAY - timedelta(days=1)
+    refund = next(ln for ln in pg_files.lines(kept[1], before) if ln["kind"] == "refund")
+    lines = [*pg_files.lines(kept[1], before), {**refund, "transaction_id": "R-again"}]
+    passes.write(lines, before)
+    assert keys(passes(0)) == {"pg_break:2026-03-08/duplicate": "crit"}
+    assert keys(passes(1)).keys() == {
+        "pg_break:2026-03-08/duplicate",
+        "pg_file_absent:2026-03-09",
+    }
 
 
 def test_two_files_of_one_day_are_unknown(passes, lines):
