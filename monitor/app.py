@@ -94,7 +94,7 @@ class App:
         facts = probe_payment(self.runner.platform, payment_id, shard)
         now = self.clock()
         with self.store.read() as tx:
-            around = spans(facts, now)
+            around = (*spans(facts, now), (now, now))  # and what is wrong right now
             history = history_of(tx, payment_id, facts.records, moments(facts), around)
         return tell(facts, history, now)
 

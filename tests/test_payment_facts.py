@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from monitor.domain.check import Finding, Status
 from monitor.payment_history import history_of
 from monitor.store.alerts import save_alerts
 from monitor.store.breaks import save_breaks
+from monitor.store.database import open_store
 
 NOW = books.NOW
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED
@@ -366,6 +367,23 @@ def test_a_waiting_capture_is_unknown_where_nothing_else_can_be_seen(config):
         "broker": "unwatched",
         "breaker": "unwatched",
     }
+
+
+def test_what_is_wrong_right_now_is_known_of_a_payment_of_long_ago(config):
+    call(9999, "-c", config, code=1)  # makes the store
+    with sqlite3.connect(config.parent / "shards" / "shard1.db") as raw:
+        raw.execute("DELETE FROM ledger_entry WHERE payment_id = 160")
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    stuck = Alert(
+        *("consumer_lag", "lag_stuck", "payment-consumer", Phase.FIRING, Status.CRIT, at, at),
+        fired_at=at,
+    )
+    store = open_store(config.with_name("paypulse.db"))
+    with store.write() as tx:
+        save_alerts(tx, [stuck])
+    store.close()
+    told = json.loads(call(CAPTURED, "--shard", "shard1", "--json", "-c", config, code=2))
+    assert told["conclusion"]["code"] == "worker_stopped"
 
 
 @pytest.mark.parametrize(

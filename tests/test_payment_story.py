@@ -457,5 +457,7 @@ def test_what_is_finished_needs_no_history_after_it(pair):
     records = Database({"shard1": pair[0].url}).payment(CAPTURED)
     [(start, end)] = spans(Facts(CAPTURED, records), NOW)
     assert end - start < timedelta(hours=1)
-    records = Database({"shard1": pair[0].url}).payment(CAPTURING)
-    assert spans(Facts(CAPTURING, records), NOW)[0][1] == NOW
+    pair[0].run(LOST[0])
+    for payment in (CAPTURED, CAPTURING):  # without its entry, it is not finished either
+        records = Database({"shard1": pair[0].url}).payment(payment)
+        assert spans(Facts(payment, records), NOW)[0][1] == NOW

@@ -114,7 +114,7 @@ def _end(records: PaymentRecords, now: datetime) -> datetime:
     if payment is None or isinstance(payment, Unseen) or payment.state not in _FINISHED:
         return now
     events = () if isinstance(records.events, Unseen) else records.events
-    if not events or not all(event.published for event in events):
+    if not events or not records.entries or not all(event.published for event in events):
         return now
     last = max([payment.updated_at, *(e.published_at or e.created_at for e in events)])
     return min(now, last + _AROUND)
