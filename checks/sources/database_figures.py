@@ -276,7 +276,7 @@ def work(snapshot: Snapshot, kind: str, now: datetime, retries_max: int) -> Fact
         succeeded=by_status.get("SUCCESS", 0),
         failed=by_status.get("FAILED", 0),
         pending=by_status.get("PENDING", 0),
-        dead_letters=sum(row.dead_letters for row in rows),
+        dead_letters=int(sum(row.dead_letters for row in rows)),  # MariaDB sums to decimals
         delayed=snapshot.rows(asked.delayed, before)[0][0],
         amount_krw=float(sum(row.amount_krw or 0 for row in rows)),
     )
