@@ -53,6 +53,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             while not ended.wait(3600):
                 pass
             typer.echo("paypulse: stopping")
+            app.loads.stop_all()
             if way_in is not None:
                 way_in.stop()
             scheduler.stop()

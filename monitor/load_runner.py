@@ -142,6 +142,11 @@ class LoadRunner:
         if run_id in self._going:
             self._going[run_id].control.stop("stopped_by_person")
 
+    def stop_all(self) -> None:
+        """End what runs in this process, which is about to end itself."""
+        for going in list(self._going.values()):
+            going.control.stop("monitor_ended")
+
     def sweep(self) -> list[int]:
         """Mark as aborted what a killed monitor left running; the numbers of those runs."""
         with self.store.read() as tx:

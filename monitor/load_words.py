@@ -62,6 +62,7 @@ def progress_line(far: Progress, words: Words) -> str:
         "loadtest.run.line",
         seconds=far.seconds,
         planned=far.seconds_planned,
+        left=far.seconds_left,
         rate=amount(live.requests_per_second if live else None, "per_second", words),
         p95=amount(live.p95_ms if live else None, "ms", words),
         failed=amount(failed, "share", words),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from monitor.domain.load_history import Judged, unit_of
-from monitor.domain.load_result import Measure
+from monitor.domain.load_result import COUNTER, Measure, Threshold
+from monitor.domain.load_rules import statistic_of
 from monitor.domain.load_test import LoadTestRun
 from monitor.load_words import (
     amount,
@@ -150,15 +151,17 @@ def _thresholds(run: LoadTestRun, words: Words) -> Iterator[str]:
     if not pairs:
         return
     yield from ("", words.say("loadtest.thresholds_title"))
-    rows = [
-        [
-            f"  {clean(measure.name)} {t.rule}",
-            amount(t.value, unit_of(measure, t.rule.split("<")[0].split(">")[0].strip()), words),
-            words.say("loadtest.kept" if t.kept else "loadtest.crossed_word"),
-        ]
-        for measure, t in pairs
-    ]
-    yield from columns(rows, "lrl")
+    yield from columns([_threshold(measure, t, words) for measure, t in pairs], "lrl")
+
+
+def _threshold(measure: Measure, limit: Threshold, words: Words) -> list[str]:
+    """A limit; k6 calls one on something that never happened kept, and that is no news."""
+    name = f"  {clean(measure.name)} {limit.rule}"
+    if not measure.has_data and measure.kind != COUNTER:
+        return [name, "–", words.say("loadtest.no_data")]
+    unit = unit_of(measure, statistic_of(limit.rule) or "")
+    word = "kept" if limit.kept else "crossed_word"
+    return [name, amount(limit.value, unit, words), words.say(f"loadtest.{word}")]
 
 
 def _checks(run: LoadTestRun, words: Words) -> Iterator[str]:

@@ -189,7 +189,13 @@ def findings() -> list[Finding]:
         *("time_limit", "no_requests", "unknown_exit_code", "torn", "short", "no_summary"),
         *("nothing_answered", "connections_refused", "requests_failed", "checks_failed"),
         *("iterations_dropped", "iterations_raised", "threshold_without_data"),
-        *("platform_critical", "monitor_killed", "stopped_by_person"),
+        *(
+            "platform_critical",
+            "monitor_killed",
+            "monitor_ended",
+            "stopped_by_person",
+            "not_started",
+        ),
     ]
     invalid = [judged(replace(INVALID, reason=reason)) for reason in reasons]
     return [f for v in (judged(FAILED), judged(by_script), slower, *invalid) for f in v.findings]

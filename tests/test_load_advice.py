@@ -57,6 +57,16 @@ CASES = [
     ("409 without a payment", judged(shared("pg_refused", 0.2)), {}, ["pg_refuses"]),
     ("409 with a payment", judged(shared("duplicate_requests", 0.2)), {}, ["keys_used_before"]),
     (
+        "everything refused by the payment gateway",
+        judged(
+            shared("pg_refused", 1.0),
+            state="invalid",
+            doubts=(Doubt("requests_failed"), Doubt("checks_failed")),
+        ),
+        {},
+        ["pg_refuses"],
+    ),
+    (
         "slower, and the pool waits",
         judged(rulings=SLOWER | {AUTHORIZE.name: WORSE, CAPTURE.name: WORSE}),
         {"pool_pending_threads{ingest}": Level(0.0, 7.0)},

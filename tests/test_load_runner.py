@@ -197,6 +197,20 @@ def test_a_person_may_stop_it(store, api, tmp_path):
     )
 
 
+def test_a_monitor_that_ends_takes_its_run_with_it(store, api, tmp_path):
+    loads = runner(store, api)
+    ended: list[LoadTestRun | Refusal] = []
+    slow = plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))
+    calendar = threading.Thread(target=lambda: ended.append(loads.carry_out(slow)))
+    calendar.start()
+    wait_until(lambda: api.bodies, "k6 did not start")
+    loads.stop_all()
+    calendar.join(20)
+    (run,) = ended
+    assert isinstance(run, LoadTestRun)
+    assert (run.state, run.reason) == ("invalid", "monitor_ended")
+
+
 def test_one_run_at_a_time_whoever_begins_it(store, api, tmp_path):
     loads, other = runner(store, api), runner(store, api)
     number = begun(loads.start(plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))))

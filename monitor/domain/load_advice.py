@@ -45,9 +45,10 @@ Platform = Mapping[str, Level]  # by series: `lag_messages{payment-consumer/…}
 def advise(judged: Judged, platform: Platform | None = None) -> tuple[Advice, ...]:
     """Advice on a run, the most telling first; empty if nothing needs any."""
     result = judged.run.result
-    found = [*_invalid(judged)]
+    refused = [*_refusals(result)] if result is not None else []
+    found = refused or [*_invalid(judged)]  # what the platform refused explains what failed
     if result is not None:
-        found += [*_generator(judged, result), *_refusals(result)]
+        found += _generator(judged, result)
     if result is not None and judged.run.is_valid:
         found += [*_platform(judged, platform or {}), *_times(judged, result)]
     return tuple({advice.code: advice for advice in found}.values())
