@@ -49,6 +49,8 @@ def match(
     from monitor.cli_match_show import Result, as_data, show
     from monitor.words import Words
 
+    if out is not None and out.resolve() == file.resolve():
+        fail(f"--csv {out}: that is the file to be matched; name another")
     settings = load(config)
     words = Words(settings.language, settings.zone)
     task = _Task(settings, _options(settings), words, file, shard, _day(day), out)

@@ -146,6 +146,19 @@ def test_what_cannot_be_done_is_said_and_ends_with_3(home, words, said):
     assert said in " ".join(output.split())
 
 
+def test_the_file_itself_is_never_written_over(home):
+    file = home / f"settlement-{DAY}.csv"
+    before = file.read_bytes()
+    said = call("match", file, "--csv", file, "-c", home / "paypulse.toml", code=3)
+    assert "name another" in said
+    assert file.read_bytes() == before
+
+
+def test_what_may_never_end_is_not_read(home):
+    said = call("match", "/dev/zero", "-c", home / "paypulse.toml", code=3)
+    assert "zero cannot be read (it is no regular file)" in said
+
+
 def test_without_the_shards_nothing_is_seen(home, tmp_path):
     config = tmp_path / "gateway.toml"
     config.write_text('[platform]\nbase_url = "http://127.0.0.1:9"\n')

@@ -36,6 +36,8 @@ class FileRead:
 def read(path: Path, layout: Layout, take: Took) -> Fact[FileRead]:
     """Hand over the lines in batches (with the bytes read so far), or say why it cannot be."""
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            return unreadable(path, OSError(0, "it is no regular file"))
         with path.open("rb") as raw:
             opened = TextIOWrapper(raw, layout.encoding, "surrogateescape", newline="")
             return _read(_Source(opened, raw, layout), layout, take, path.name)
