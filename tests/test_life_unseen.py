@@ -228,7 +228,7 @@ def test_whatever_the_gateway_says_no_fault_is_well_and_no_part_down_that_is_not
     words = life.words(1.5)
     assert [check for check in SEEN_BY[fault] if words[check][-1] == "ok"] == []
     life.switch([fault], False)
-    life.live(3)
+    life.live(6)  # until the end is told as well, of what follows from it too
     told = life.told[before:]
     every = roots(told) | {c.key for message in told for c in message.consequences}
     down = {key for key in every if key.startswith("service_down")}
