@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ import pytest
 from mcp_server.sentence.read import Wanted, read
 from mcp_server.sentence.times import Calendar
 from mcp_server.sentence.words import ELSEWHERE, FILLERS, MEANINGS, NEGATIONS, STATUS_WORDS
+from monitor.words import Words
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(datetime(2026, 11, 27, 5, 30, tzinfo=UTC), SEOUL)  # a Friday, 14:30 in Seoul
@@ -167,6 +169,8 @@ REFUSED = [
     ("환불되지 않은 결제", "negation"),
     ("캡처 안 된 결제", "negation"),
     ("실패가 아닌 결제", "negation"),
+    ("환불안 된 결제", "negation"),
+    ("매입안된 결제", "negation"),
     ("실패 제외", "negation"),
     ("실패 말고 전부", "negation"),
     ("미환불 결제", "negation"),
@@ -309,6 +313,26 @@ def test_days_keep_their_clock_over_a_change_of_time():
     now = datetime(2026, 10, 26, 11, 0, tzinfo=UTC)  # noon, the day after the change
     found = read("last 2 days", Calendar(now, berlin)).wanted
     assert found.start == datetime(2026, 10, 24, 10, 0, tzinfo=UTC)
+
+
+EXAMPLES = {  # what a refusal proposes, by language
+    "en": ["pending or capture failed", "pending older than 10 minutes", "since yesterday 14:00"],
+    "ko": ["대기 또는 매입 실패", "10분 넘게 대기 중인 결제", "어제 14시부터"],
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_a_refusal_proposes_is_understood(language):
+    words = Words(language, SEOUL)
+    known = words.say("mcp.filter.knows").partition(":")[2].replace("등의 상태", "")
+    listed = [one.strip(" .…") for one in re.split("[,;]", known)]
+    for example in (*listed, *EXAMPLES[language]):
+        assert read(example, CALENDAR).problems == (), example
+        assert read(example, CALENDAR).wanted != Wanted(), example
+    told = " ".join(
+        words.sentences[f"mcp.filter.{c}"] for c in ("negation", "no_row_stuck", "future")
+    )
+    assert all(example.removesuffix("부터") in told for example in EXAMPLES[language])
 
 
 def test_no_word_means_two_things():
