@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Row, String, bindparam, func, select
 
+from checks.sources.database_functions import parity_of
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import PAYMENT, aware_utc, naive_utc
 from checks.sources.facts import Fact, cut
@@ -25,7 +26,6 @@ _COUNTS = (
 _ENDS = select(func.min(_P.requested_at).label("a"), func.max(_P.requested_at).label("b")).where(
     _MINE
 )
-_DIGITS_MAX = 18
 
 
 def merchant(
@@ -47,12 +47,6 @@ def merchant(
         None if ends.b is None else aware_utc(ends.b),
         tuple(found) or ((),) * len(stretches),
     )
-
-
-def parity_of(merchant_id: str) -> int:
-    """The platform's rule of its shards: even digits 0, odd ones 1; none or too many 0."""
-    digits = "".join(c for c in merchant_id if c in "0123456789")
-    return int(digits[-1]) % 2 if 0 < len(digits) <= _DIGITS_MAX else 0
 
 
 def _count(row: Row[Any]) -> Count:
