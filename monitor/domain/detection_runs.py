@@ -57,26 +57,28 @@ class _Group:
         return fmean(self.scale.level(values[statistic]) for statistic in self.judged)
 
 
-_LEVELS = SeriesLimits(effect_min=math.log(1.05), spread_usual=0.04)
+LEVELS = SeriesLimits(effect_min=math.log(1.05), spread_usual=0.04)
 _TAILS = SeriesLimits(effect_min=math.log(1.10), spread_usual=0.08)
 _SHARES = SeriesLimits(effect_min=1.0, spread_usual=0.5)
-_TIME = _Scale(Worse.HIGHER, _LEVELS, _ZERO_MS)
 _TAIL = _Scale(Worse.HIGHER, _TAILS, _ZERO_MS)
 _OTHERS: Mapping[str, tuple[_Scale, tuple[str, ...]]] = {
     "http_req_failed": (_Scale(Worse.HIGHER, _SHARES), ("value", "rate")),
     "checks": (_Scale(Worse.LOWER, _SHARES), ("value", "rate")),
-    "http_reqs": (_Scale(Worse.LOWER, _LEVELS, 1e-9), ("rate", "count")),
-    "iterations": (_Scale(Worse.LOWER, _LEVELS, 1e-9), ("rate", "count")),
+    "http_reqs": (_Scale(Worse.LOWER, LEVELS, 1e-9), ("rate", "count")),
+    "iterations": (_Scale(Worse.LOWER, LEVELS, 1e-9), ("rate", "count")),
     "dropped_iterations": (_Scale(Worse.HIGHER, _TAILS, 1.0), ("count", "rate")),
 }
 
 
-def judge_runs(runs: Sequence[Run]) -> list[Rulings]:
-    """Each of some valid, comparable runs, oldest first, against those before it."""
+def judge_runs(runs: Sequence[Run], limits: SeriesLimits = LEVELS) -> list[Rulings]:
+    """Each of some valid, comparable runs, oldest first, against those before it.
+
+    `limits` are those of response times, which all share.
+    """
     found: list[Rulings] = [{} for _ in runs]
     for metric in dict.fromkeys(metric for run in runs for metric in run):
         numbers = [number for number, run in enumerate(runs) if run.get(metric)]
-        rulings = _metric(metric, [runs[number][metric] for number in numbers])
+        rulings = _metric(metric, [runs[number][metric] for number in numbers], limits)
         for number, ruling in zip(numbers, rulings, strict=True):
             if ruling:
                 found[number][metric] = ruling
@@ -92,17 +94,21 @@ def judge_run(run: Run, earlier: Sequence[Run]) -> Rulings:
     return judge_runs([*wanted, run])[-1]
 
 
-def _metric(metric: str, runs: Sequence[Mapping[str, float]]) -> list[dict[str, Ruling]]:
+def _metric(
+    metric: str, runs: Sequence[Mapping[str, float]], limits: SeriesLimits
+) -> list[dict[str, Ruling]]:
     """The rulings of one metric in each of its runs."""
     found: list[dict[str, Ruling]] = [{} for _ in runs]
-    for group in _groups(metric.partition("{")[0], runs):
+    for group in _groups(metric.partition("{")[0], runs, limits):
         for rulings, more in zip(found, _judged(group, runs), strict=True):
             for statistic, ruling in more.items():
                 rulings[statistic] = _stronger(rulings.get(statistic), ruling)
     return found
 
 
-def _groups(name: str, runs: Sequence[Mapping[str, float]]) -> Iterator[_Group]:
+def _groups(
+    name: str, runs: Sequence[Mapping[str, float]], limits: SeriesLimits
+) -> Iterator[_Group]:
     statistics = dict.fromkeys(statistic for run in runs for statistic in run)
     if name in _OTHERS:
         scale, wanted = _OTHERS[name]
@@ -111,7 +117,9 @@ def _groups(name: str, runs: Sequence[Mapping[str, float]]) -> Iterator[_Group]:
     trends = [s for s in statistics if s in _TREND or s.startswith("p(")]
     if any(s in _TREND for s in trends):
         body = tuple(s for s in _BODY if all(s in run for run in runs))
-        yield _Group(body or tuple(trends[:1]), tuple(trends), _TIME)
+        yield _Group(
+            body or tuple(trends[:1]), tuple(trends), _Scale(Worse.HIGHER, limits, _ZERO_MS)
+        )
         tails = (s for s in trends if s not in _TREND)
         yield from (_Group((s,), (s,), _TAIL) for s in tails)
 
