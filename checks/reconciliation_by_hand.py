@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.reconciliation_judged import Facts, Options, evaluate, selected, window_of
-from checks.reconciliation_known import Known, open_breaks, open_ids
+from checks.reconciliation_known import Known, is_stopped, open_breaks, open_ids
 from checks.reconciliation_streams import Streams, look_at_streams
 from checks.reconciliation_sweep import Progress, Sweep
 from checks.reconciliation_told import across_name
@@ -68,7 +68,7 @@ def reconcile(
         status=worst(finding.status for finding in findings),
         breaks=tuple(_breaks(wish, facts, after)),
         unseen=tuple({f.key: f for f in findings if f.status is Status.UNKNOWN}.values()),
-        looks=tuple(_looks(facts, window, now)),
+        looks=tuple(_looks(facts, window, now, sweep.totals)),
         examined={each.shard: each.examined for each in _books(facts)},
         truncated=frozenset((b.shard, name) for b in _books(facts) for name in b.truncated),
         full_only=() if wish.is_full else _full_only(wish),
@@ -116,15 +116,19 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
             yield blind(Unseen(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), hides=shard)
 
 
-def _looks(facts: Facts, window: Window, now: datetime) -> Iterator[LookedAt]:
+def _looks(
+    facts: Facts, window: Window, now: datetime, totals: Mapping[str, int]
+) -> Iterator[LookedAt]:
     rows: dict[str, int] = {}
     for shard, step in facts.swept:
-        if not isinstance(step, Unseen):
-            rows[shard] = rows.get(shard, 0) + (step.rows or 0)
+        rows.setdefault(shard, 0)
+        if not isinstance(step, Unseen) and not is_stopped(step.books):
+            rows[shard] += step.rows or 0
     for each in facts.books:
         if isinstance(each, Books) and each.shard != across_name():
             since = None if each.shard in rows else window_start(window, each.shard, now)
-            yield LookedAt(each.shard, since, each.payments_seen, rows.get(each.shard))
+            done, total = rows.get(each.shard), totals.get(each.shard)
+            yield LookedAt(each.shard, since, each.payments_seen, done, total)
 
 
 def _breaks(wish: Wish, facts: Facts, after: Memory) -> Iterator[FoundBreak]:

@@ -86,7 +86,7 @@ def after_sweep(
     known: Mapping[str, Any], swept: Fact[Swept], now: datetime, names: frozenset[str], most: int
 ) -> Known:
     """What is known after a step of a sweep; a step that was stopped is done again later."""
-    if isinstance(swept, Unseen) or _is_stopped(swept.books):
+    if isinstance(swept, Unseen) or is_stopped(swept.books):
         return {**known, "failed_at": now.isoformat()}
     changed = _changed(known, swept, names)
     after = {**known, "breaks": _merged(known, swept.books, now, names, most)}
@@ -100,7 +100,8 @@ def after_sweep(
     return after
 
 
-def _is_stopped(books: Books) -> bool:
+def is_stopped(books: Books) -> bool:
+    """Whether a look ran out of time before it was through."""
     return any(unseen.why is Why.LIMIT for unseen in books.unseen.values())
 
 

@@ -24,15 +24,15 @@ class Sweep:
     window: Window
     clock: Callable[[], datetime]
     progress: Progress
+    totals: dict[str, int] = field(default_factory=dict)  # rows by shard, once it runs
     _done: int = 0
-    _total: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, only: str = "") -> tuple[tuple[str, Fact[Swept]], ...]:
         """Every step of every shard that can be seen, in its order."""
         found = self.database.sizes(only)
         sizes = {shard: size for shard, size in found.items() if isinstance(size, Size)}
-        self._total = sum(size.rows for size in sizes.values())
+        self.totals = {shard: size.rows for shard, size in sizes.items()}
         self.progress(0, self._total)
         if not sizes:
             return ()
@@ -53,6 +53,10 @@ class Sweep:
                 self._advance(swept.rows or 0)
                 if swept.is_last:
                     return
+
+    @property
+    def _total(self) -> int:
+        return sum(self.totals.values())
 
     def _advance(self, rows: int) -> None:
         with self._lock:

@@ -43,7 +43,8 @@ def reconciled_json(result: Reconciled, words: Words) -> dict[str, Any]:
 
 def _look_json(one: LookedAt) -> dict[str, Any]:
     since = one.since.isoformat() if one.since else None
-    return {"shard": one.shard, "since": since, "payments": one.payments, "rows": one.rows}
+    rows = {"rows": one.rows, "rows_total": one.rows_total}
+    return {"shard": one.shard, "since": since, "payments": one.payments, **rows}
 
 
 def break_row(found: FoundBreak, result: Reconciled, words: Words) -> dict[str, Any]:
@@ -102,7 +103,8 @@ def look_text(one: LookedAt, result: Reconciled, words: Words) -> str:
     """What was looked at on a shard."""
     params = {"shard": one.shard, "payments": one.payments, "_now": result.at}
     if one.rows is not None:
-        return words.say("reconcile.looked_at_all", **params, rows=one.rows)
+        total = one.rows if one.rows_total is None else one.rows_total
+        return words.say("reconcile.looked_at_all", **params, rows=one.rows, total=total)
     return words.say("reconcile.looked_at", **params, since=one.since)
 
 

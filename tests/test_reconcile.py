@@ -7,6 +7,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import books
@@ -16,6 +17,8 @@ from typer.testing import CliRunner
 from checks.reconciliation import Options
 from checks.reconciliation_by_hand import Wish, reconcile
 from checks.sources.connect import Address, connect
+from checks.sources.database import Database
+from checks.sources.facts import Unseen, Why
 from monitor.cli import main
 from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status
@@ -156,6 +159,24 @@ def test_progress_is_in_rows_and_ends_at_their_number(pair):
     assert len(told) > 6
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert [look.rows for look in result.looks] == [rows, rows]
+
+
+def test_rows_that_were_not_gone_through_are_not_counted_as_looked_at(pair, monkeypatch):
+    few = Options(ignore=OPTIONS.ignore, sweep_rows=100)
+    real = Database.sweep
+
+    def slow(self: Database, now: datetime, window: Any, steps: Any) -> Any:
+        if steps == {"shard1": 1}:
+            return (Unseen("database/shard1", Why.LIMIT, "database_time_limit", LIMIT),)
+        return real(self, now, window, steps)
+
+    monkeypatch.setattr(Database, "sweep", slow)
+    one, two = looked(pair, options=few, **FULL).looks
+    assert one.rows_total == two.rows_total == two.rows
+    assert 0 < (one.rows or 0) < (one.rows_total or 0)
+
+
+LIMIT = {"shard": "shard1", "error": "x", "seconds_max": 60.0}
 
 
 # --- moments ------------------------------------------------------------------------------------

@@ -25,12 +25,16 @@ class FoundBreak:
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
-    """What was looked at on a shard: payments since a time and older ones, or all its rows."""
+    """What was looked at on a shard: payments since a time and older ones, or its rows.
+
+    `rows_total` is how many rows it has; fewer `rows`: not all could be gone through.
+    """
 
     shard: str
     since: datetime | None
     payments: int
     rows: int | None = None
+    rows_total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
