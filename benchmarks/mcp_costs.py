@@ -175,6 +175,9 @@ def show_memory(
         running = [stack.enter_context(started(command, **more)) for command in commands]
         for process in running:
             ready(process)
+        if any(process.poll() is not None for process in running):
+            print(f"  {name:<36} one ended by itself: not measured")
+            return
         held = [rollup(process.pid) for process in running]
     rss, pss = (sum(each[kind] for each in held) / 1024 for kind in ("Rss", "Pss"))
     print(f"  {name:<36} {len(commands):9}   {rss:5.0f} MiB  {pss:5.0f} MiB")
