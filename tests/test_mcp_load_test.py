@@ -94,6 +94,13 @@ def test_compared_to_last_week_means_the_run_of_last_week(app):
     assert "p95 90 ms → 85 ms, −5.6 % (better)" in best["evidence"]["changes"][0]
 
 
+def test_without_a_run_of_last_week_nothing_is_compared_with_it(app):
+    store_runs(app, run_of(1, 90), run_of(0, 85))
+    week = answer(app, "analyze_performance", compare_with="week")
+    assert week["evidence"]["compared_with"] is None
+    assert week["evidence"]["changes"] == []
+
+
 def test_it_says_the_same_in_korean(tmp_path):
     app = app_with(tmp_path, {"services": found()}, "ko")
     store_runs(app, run_of(7, 120), run_of(0, 85))
