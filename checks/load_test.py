@@ -32,7 +32,8 @@ class Options:
     name of ours or the path of a k6 script, for which `variables` are further entries of __ENV;
     `seconds` and `rate` 0: as the scenario says.
     No run begins outside `hours` (`01:00-06:00`, in the configured zone; empty: any), with more
-    than `rate_max` iterations a second, `vus_max` users or `seconds_max`, or while one of
+    than `rate_max` iterations a second, `vus_max` users or `seconds_max` (`limit_seconds` ends
+    every run, and belongs below the check's time-out), or while one of
     `health_checks` or an open incident is critical; they are looked at every `watch_seconds`.
     A run that got worse than those before it warns, by the rules that judge all runs
     (monitor/domain/detection_runs.py); they need no settings.
@@ -50,7 +51,7 @@ class Options:
     allow_production: bool = False
     rate_max: int = 2000
     vus_max: int = 3000
-    seconds_max: float = 1800.0
+    seconds_max: float = 840.0
     hours: str = ""
     health_checks: tuple[str, ...] = (
         *("services", "breakers", "kafka_cluster", "redis_health", "outbox_age", "connections"),

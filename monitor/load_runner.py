@@ -1,8 +1,8 @@
 """Load tests under the monitor's eyes: allowed or refused, marked, watched, ended, recorded.
 
-One at a time on this machine: a lock of the file system that dies with its last holder. The row
-"running" tells others when our own load is on the platform; one that nobody holds the lock for
-any more is a run that was killed.
+One at a time on this machine and at this database: locks of the file system that die with their
+last holder. The row "running" tells others when our own load is on the platform; one that nobody
+holds the database's lock for any more is a run that was killed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,7 +59,7 @@ class _Going:
     run: LoadTestRun
     prepared: Any
     control: Any
-    lock: int
+    locks: Sequence[int]
     held: ExitStack
     consent: Consent
     started: float = field(default_factory=monotonic)
@@ -134,7 +135,7 @@ class LoadRunner:
         """Whether a run goes on on this machine, whoever began it."""
         if self._going:
             return True
-        with self.k6.alone() as lock:
+        with self.k6.claimed(self._lock_path) as lock:
             return lock is None
 
     def stop(self, run_id: int) -> None:
@@ -152,8 +153,13 @@ class LoadRunner:
         with self.store.read() as tx:
             if not load_tests.running(tx):
                 return []
-        with self.k6.alone() as lock:
+        with self.k6.claimed(self._lock_path) as lock:
             return [] if lock is None else load_tests.abandon(self.store, self.clock())
+
+    @property
+    def _lock_path(self) -> Path:
+        """Beside the database: whoever opens that finds the lock, in whatever /tmp it lives."""
+        return self.store.path.with_name(self.store.path.name + ".k6.lock")
 
     def _begin(self, plan: Any, consent: Consent) -> _Going | Refusal:
         """Everything up to the moment at which k6 starts: refused, or marked as running."""
@@ -161,10 +167,10 @@ class LoadRunner:
         if isinstance(prepared, Refusal):
             return prepared
         with ExitStack() as held:
-            lock = held.enter_context(self.k6.alone())
-            if lock is None:
+            locks = held.enter_context(self.k6.alone(self._lock_path))
+            if locks is None:
                 return Refusal("k6_busy")
-            load_tests.abandon(self.store, self.clock())  # the lock is ours: none of them goes on
+            load_tests.abandon(self.store, self.clock())  # the locks are ours: none of them goes on
             asked = self.k6.ask(prepared)
             if isinstance(asked, Refusal):
                 return asked
@@ -174,7 +180,7 @@ class LoadRunner:
             control = self.k6.Control()
             control.address = self.k6.free_address()
             run = self._marked(prepared, asked, control.address)
-            going = _Going(run, prepared, control, lock, held.pop_all(), consent)
+            going = _Going(run, prepared, control, locks, held.pop_all(), consent)
             self._going[run.id or 0] = going
             return going
 
@@ -226,7 +232,7 @@ class LoadRunner:
         if not going.consent.anyway:
             watching.start()
         try:
-            ended = self.k6.carry_out(going.prepared, going.lock, going.control)
+            ended = self.k6.carry_out(going.prepared, going.locks, going.control)
         finally:
             over.set()
             going.held.close()

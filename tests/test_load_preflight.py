@@ -45,6 +45,12 @@ def test_a_script_may_not_ask_for_more_than_allowed(asked, code):
     assert (refusal and refusal.code) == code
 
 
+def test_no_run_begins_that_would_be_cut_off():
+    refusal = over_bounds(Asked(seconds=90), Options(seconds_max=600, limit_seconds=60))
+    assert refusal is not None
+    assert refusal.params == {"asked": 90, "most": 60}
+
+
 @pytest.mark.parametrize(
     ("hours", "at", "may"),
     [

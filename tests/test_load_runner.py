@@ -224,6 +224,22 @@ def test_one_run_at_a_time_whoever_begins_it(store, api, tmp_path):
     other.wait(number + 1, 20)
 
 
+def test_another_tmp_hides_no_run(store, api, tmp_path, monkeypatch):
+    """A service may have a /tmp of its own: the lock beside the database is found all the same."""
+    loads = runner(store, api)
+    number = begun(loads.start(plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    other = runner(store, api)
+    refused = other.start(plan(other))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, other.sweep(), other.is_alive()) == ("k6_busy", [], True)
+    loads.stop(number)
+    loads.wait(number, 20)
+    assert not other.is_alive()
+
+
 @pytest.mark.parametrize(
     ("options", "eyes", "changes", "code"),
     [

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -18,7 +18,7 @@ from checks.sources import k6_inspect
 from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.k6_inspect import BrokenScriptError
 from checks.sources.k6_keeper import UNSTARTABLE
-from checks.sources.k6_process import Control, Ended, alone, execute, free_address
+from checks.sources.k6_process import Control, Ended, alone, claimed, execute, free_address
 from checks.sources.k6_read import read_bytes
 from checks.sources.k6_rest import look_live
 from checks.sources.k6_shapes import NoResultError
@@ -28,7 +28,13 @@ from monitor.domain.load_result import LoadResult, figures
 from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.domain.load_validity import Ending
 
-__all__ = ["Control", "alone", "free_address", "look_live"]  # beside what is written here
+__all__ = [
+    "Control",
+    "alone",
+    "claimed",
+    "free_address",
+    "look_live",
+]  # beside what is written here
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 LOG_CHARACTERS_MAX = 1000
 _PORT_TAKEN = 106
@@ -132,10 +138,10 @@ def run(plan: Plan, now: datetime) -> Fact[LoadTestRun]:
     prepared = prepare(plan)
     if isinstance(prepared, Refusal):
         return unseen(prepared)
-    with alone() as lock:
-        if lock is None:
+    with alone() as locks:
+        if locks is None:
             return unseen(Refusal("k6_busy"))
-        ended = carry_out(prepared, lock, Control())
+        ended = carry_out(prepared, locks, Control())
     return unseen(ended) if isinstance(ended, Refusal) else finish(_bare(prepared, now), ended)
 
 
@@ -145,14 +151,14 @@ def _bare(prepared: Prepared, now: datetime) -> LoadTestRun:
     return LoadTestRun(prepared.scenario, prepared.target, now, None, RUNNING, options=options)
 
 
-def carry_out(prepared: Prepared, lock: int, control: Control) -> Ended | Refusal:
+def carry_out(prepared: Prepared, locks: Sequence[int], control: Control) -> Ended | Refusal:
     """Run k6; another port is tried where somebody took the one that `control` names."""
     plan = prepared.plan
     for _ in range(_PORTS_TRIED):
         try:
             ended = execute(
                 *(prepared.binary, prepared.script, prepared.variables),
-                *(plan.limit_seconds, lock, control),
+                *(plan.limit_seconds, locks, control),
             )
         except OSError as error:
             params = {"k6": str(prepared.binary), "error": str(error)[:200]}

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +51,21 @@ class Control:
 
 
 @contextmanager
-def alone() -> Iterator[int | None]:
-    """The lock that only one run on this machine holds; None if another one has it.
+def alone(beside: Path | None = None) -> Iterator[tuple[int, ...] | None]:
+    """The locks that only one run holds: on this machine, and at a database; None if taken.
 
-    The keeper inherits it: it is free again only when the k6 of a killed parent is gone too.
+    The keeper inherits them: they are free again only when the k6 of a killed parent is gone too.
     """
-    path = Path(tempfile.gettempdir()) / f"paypulse-k6-{os.getuid()}.lock"
+    whole = Path(tempfile.gettempdir()) / f"paypulse-k6-{os.getuid()}.lock"
+    with ExitStack() as held:
+        locks = [held.enter_context(claimed(path)) for path in (beside, whole) if path is not None]
+        taken = tuple(lock for lock in locks if lock is not None)
+        yield taken if len(taken) == len(locks) else None
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[int | None]:
+    """One lock, as long as the block lasts; None if somebody else has it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield lock if _taken(lock) else None
@@ -88,7 +97,7 @@ def execute(
     script: Path,
     variables: Mapping[str, str],
     limit_seconds: float,
-    lock: int,
+    locks: Sequence[int],
     control: Control,
 ) -> Ended:
     """Run a script; OSError if not even the keeper can be started."""
@@ -97,7 +106,7 @@ def execute(
         folder = Path(name)
         log = Log()
         k6 = command(binary, script, folder, control.address)
-        with _start(k6, folder, variables, lock) as process:
+        with _start(k6, folder, variables, locks) as process:
             stopped = _follow(process, log, started + limit_seconds, control)
         return Ended(
             exit_code=process.returncode,
@@ -121,7 +130,7 @@ def command(binary: Path, script: Path, folder: Path, address: str) -> list[str]
 
 
 def _start(
-    k6: list[str], folder: Path, variables: Mapping[str, str], lock: int
+    k6: list[str], folder: Path, variables: Mapping[str, str], locks: Sequence[int]
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", k6_keeper.__file__, str(folder), *k6],
@@ -131,7 +140,7 @@ def _start(
         cwd=folder,
         env=environment(folder, variables),
         start_new_session=True,
-        pass_fds=[lock],
+        pass_fds=locks,
     )
 
 

@@ -50,6 +50,10 @@ class Rules(Protocol):
         """How long the load lasts."""
 
     @property
+    def limit_seconds(self) -> float:
+        """When a run is ended, whatever it still has to do."""
+
+    @property
     def hours(self) -> str:
         """When it may begin, in the configured zone: `01:00-06:00`; empty: always."""
 
@@ -59,11 +63,15 @@ def over_bounds(asked: Asked, rules: Rules) -> Refusal | None:
     for code, value, most in (
         ("load_over_rate", asked.rate, rules.rate_max),
         ("load_over_vus", asked.vus, rules.vus_max),
-        ("load_over_seconds", asked.seconds or asked.seconds_max, rules.seconds_max),
+        ("load_over_seconds", asked.seconds or asked.seconds_max, _longest(rules)),
     ):
         if value is not None and value > most:
             return Refusal(code, {"asked": value, "most": most})
     return None
+
+
+def _longest(rules: Rules) -> float:
+    return min(rules.seconds_max, rules.limit_seconds)
 
 
 _HOURS = re.compile(r"(\d\d:\d\d)\s*-\s*(\d\d:\d\d)")
