@@ -182,6 +182,25 @@ def test_an_unknown_question_is_answered_with_those_that_are_known(tmp_path):
     assert "ask for one" in refused(app, "prometheus_query", query="cpu and memory")
 
 
+@pytest.mark.parametrize(
+    ("language", "query", "summary"),
+    [
+        ("en", "breaker state", "State of the breakers: kafka-publisher CLOSED, (…) OPEN."),
+        ("ko", "브레이커 상태", "브레이커 상태: kafka-publisher CLOSED, (…) OPEN."),
+        ("en", "instances", "Instances: 3 of 2 up."),
+        ("ko", "처리량", "초당 요청 수: 합계 3건/초, 시계열 2개(1건/초~2건/초)."),
+        ("en", "cpu", "CPU used by the process: 2 series from 1 % to 2 %."),
+    ],
+)
+def test_the_summary_has_units_and_states(tmp_path, language, query, summary):
+    rows = [
+        ({"name": "kafka-publisher", "state": "closed"}, 2),
+        ({"name": EVIL, "state": "open"}, 1),
+    ]
+    plain = answer(asking(tmp_path, *rows, language=language), "prometheus_query", query=query)
+    assert plain["summary"] == summary
+
+
 def test_wrong_promql_is_the_callers_error(tmp_path):
     app = asking(tmp_path, status=400, said="parse error: unclosed left parenthesis")
     said = refused(app, "prometheus_query", query="sum(rate(x[5m])")

@@ -12,7 +12,7 @@ from pydantic import Field
 from checks.sources.facts import Breaker, Fact, Unseen
 from mcp_server.answer import Answer, result
 from mcp_server.breaker_rows import breaker_rows, flat, states_text
-from mcp_server.causes import cause_rows
+from mcp_server.causes import cause_rows, told
 from mcp_server.desk import Desk
 from mcp_server.failure_pattern import (
     CHECK,
@@ -145,16 +145,7 @@ def _diagnosis(
             last_at=last.since if last else None,
             recorded=desk.recorded_at() is not None,
         )
-    first = causes[0]
-    hence = [row["title_text"] for row in first["consequences"][:3]]
-    return desk.say(
-        "diagnosis",
-        count=len(causes),
-        cause=first["title_text"],
-        since=first["since"],
-        hence="; ".join(hence),
-        more=max(int(first["consequences_count"]) - len(hence), 0),
-    )
+    return told(desk, causes, 1)
 
 
 def analyze_failure_pattern(

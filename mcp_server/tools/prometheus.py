@@ -16,7 +16,7 @@ from checks.sources.prometheus_facts import Course, Reading
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, data, result, short, stamp
 from mcp_server.desk import Desk
 from mcp_server.failure_pattern import no_prometheus
-from mcp_server.looks import nothing_seen, platform
+from mcp_server.looks import nothing_seen, platform, shown
 from mcp_server.paging import Cursor, offset, offset_page, question_of
 from mcp_server.promql import NotUnderstoodError, Question, is_promql, known, read
 from mcp_server.sentence.times import Calendar
@@ -173,20 +173,48 @@ def _unseen(desk: Desk, asked: Question, found: Unseen) -> CallToolResult:
 
 def _told(desk: Desk, asked: Question, found: Sequence[_Series]) -> str:
     values = [value for one in found for _, value in one.points]
-    name = asked.name
+    name = desk.say(f"prometheus.name.{asked.name}") if asked.name else "PromQL"
+    own = f"prometheus.told.{asked.name}"
+    if not values and desk.words.has(f"mcp.{own}"):
+        return desk.say(own, name=name, states=_states(found), up=_sum(found), series=len(found))
     return desk.say(
         "prometheus.course" if values else "prometheus.moment",
-        name=desk.say(f"prometheus.name.{name}") if name else "PromQL",
-        unit=f" {asked.unit}" if asked.unit else "",
+        name=name,
         series=len(found),
-        highest=max(values) if values else found[0].value,
-        lowest=min(values) if values else found[-1].value,
-        last=found[0].value,
-        total=sum(one.value for one in found) if asked.unit in _ADDED else None,
+        highest=_measured(desk, max(values) if values else found[0].value, asked.unit),
+        lowest=_measured(desk, min(values) if values else found[-1].value, asked.unit),
+        last=_measured(desk, found[0].value, asked.unit),
+        total=_measured(desk, _sum(found), asked.unit) if asked.unit in _ADDED else "",
     )
 
 
+def _measured(desk: Desk, value: float, unit: str) -> str:
+    return desk.say(f"prometheus.unit.{_UNITS[unit]}", value=value)
+
+
+def _sum(found: Sequence[_Series]) -> float:
+    return sum(one.value for one in found)
+
+
+def _states(found: Sequence[_Series]) -> str:
+    """Which breaker is in which state, of the first few."""
+    pairs = [(one.labels.get("name", ""), one.labels.get("state", "")) for one in found]
+    told = [f"{shown(name)} {shown(state).upper()}" for name, state in pairs[:_STATES_MAX]]
+    return ", ".join([*told, "…"] if len(pairs) > _STATES_MAX else told)
+
+
+_STATES_MAX = 6
 _ADDED = ("requests", "requests/s", "messages", "threads")
+_UNITS = {
+    "": "none",
+    "%": "percent",
+    "ms": "ms",
+    "MiB": "mib",
+    "requests": "requests",
+    "requests/s": "requests_per_second",
+    "messages": "messages",
+    "threads": "threads",
+}
 
 
 TOOLSETS = ("system-health", "circuit-breaker")
