@@ -237,6 +237,16 @@ def test_dead_letters_are_paged_from_the_newest_back_each_once(tmp_path):
     assert rows[0]["data"]["error"] == "DataIntegrityViolationException"
 
 
+def test_pages_remember_a_partition_that_the_page_before_did_not_show(tmp_path):
+    source = kafka(topics={**TOPICS, "payment.dlq": (10, 10)})
+    newer = [letter(0, n, minutes=20 - n) for n in range(10)]
+    older = [letter(1, n, minutes=90 - n) for n in range(10)]
+    source.letters = {"payment.dlq": (*newer, *older)}
+    app = seeing(tmp_path, kafka=source)
+    rows = pages(app, "get_dlq_messages", "messages", limit=4)
+    assert len({(row["partition"], row["offset"]) for row in rows}) == len(rows) == 20
+
+
 def test_a_letter_that_arrives_between_two_pages_moves_none(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (30, 30, 30)})
     source.letters = {"payment.dlq": letters(20)}
@@ -312,6 +322,14 @@ def test_dead_letters_are_grouped_by_cause_with_their_payments(tmp_path):
     assert (row["arrived_lately"], row["arrived_lately_at_least"]) == (5, False)
     assert "7 dead letters in 1 topic, 5 of them within the last 1 h" in plain["summary"]
     assert "mostly DataIntegrityViolationException" in plain["summary"]
+
+
+def test_arrivals_are_exact_where_older_letters_were_read_too(tmp_path):
+    source = kafka(topics={**TOPICS, "payment.dlq": (5000,)})
+    every = tuple(letter(0, n, minutes=5 if n >= 295 else 3000) for n in range(300))
+    source.letters = {"payment.dlq": every}
+    row = answer(seeing(tmp_path, kafka=source), "dlq_summary")["evidence"]["topics"][0]
+    assert (row["arrived_lately"], row["arrived_lately_at_least"]) == (5, False)
 
 
 def test_arrivals_beyond_what_was_read_are_told_as_at_least(tmp_path):
