@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from monitor import outbox
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
+from monitor.domain.detection_past import LiveLimits
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
@@ -35,9 +36,10 @@ from monitor.regressions import Baselines
 from monitor.report_job import await_passes, owe_report
 from monitor.run_check import Observed, Planned, Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
-from monitor.store import reads_history, reads_metrics, writes
+from monitor.store import reads_history, writes
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.prune import prune
+from monitor.store.reads_past import StoredPast
 from monitor.timetable import Timetable
 from monitor.words import Words
 
@@ -266,16 +268,10 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
     if not config.baseline.enabled:
         return None
 
-    def medians(check: str, series: Sequence[str], hours: Sequence[datetime]) -> Any:
-        with store.read() as tx:
-            return reads_metrics.hour_medians(tx, check, series, hours)
-
-    def recent(check: str, series: Sequence[str], since: datetime) -> Any:
-        with store.read() as tx:
-            return reads_metrics.recent_values(tx, check, series, since)
-
-    section = config.baseline
-    return Baselines(section.limits(), section.days, medians, recent, zone=config.zone)
+    limits = LiveLimits(
+        history_min=config.baseline.history_min, history_max=24 * config.baseline.days
+    )
+    return Baselines(limits, StoredPast(store), config.zone)
 
 
 def _latest(store: Store) -> tuple[Sighting, ...]:

@@ -165,6 +165,7 @@ def _groups() -> None:
     from monitor import (
         cli_alerts,
         cli_backtest,
+        cli_baseline,
         cli_config,
         cli_db,
         cli_demo,
@@ -178,6 +179,7 @@ def _groups() -> None:
     main.command()(cli_payment.payment)
     main.command()(cli_reconcile.reconcile)
     main.add_typer(cli_alerts.commands, name="alerts")
+    main.add_typer(cli_baseline.commands, name="baseline")
     main.command("backtest")(cli_backtest.backtest)
     main.add_typer(cli_config.commands, name="config")
     main.add_typer(cli_db.commands, name="db")

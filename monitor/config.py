@@ -95,15 +95,13 @@ class BaselineSection(Section):
     """When a metric counts as worse than its own past."""
 
     enabled: bool = True
-    days: Annotated[int, Field(ge=1, le=60)] = 14
+    days: Annotated[int, Field(ge=2, le=60)] = 28
     history_min: Annotated[int, Field(ge=3)] = 24
-    recent_min: Annotated[int, Field(ge=1)] = 3
     change_min: Annotated[float, Field(gt=0)] = 0.25
-    deviations_min: Annotated[float, Field(gt=0)] = 4.0
 
     def limits(self) -> Limits:
-        """The limits of the comparison."""
-        return Limits(self.history_min, self.recent_min, self.change_min, self.deviations_min)
+        """The limits by which two periods are compared."""
+        return Limits(self.change_min)
 
 
 class ReportSection(Section):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 
 from monitor.domain.metrics import MetricSpec, Worse
 
@@ -75,12 +74,9 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a difference counts: enough readings, a large enough change, clear of the noise."""
+    """When two periods differ: a change of so much of what was before."""
 
-    history_min: int = 24
-    recent_min: int = 3
     change_min: float = 0.25
-    deviations_min: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +87,6 @@ class Judgement:
     now: float | None
     before: float | None
     change: float | None
-
-
-def judge(
-    recent: Sequence[float], history: Sequence[float], spec: MetricSpec, limits: Limits
-) -> Judgement:
-    """Recent readings against those of the same hours of earlier days and weeks."""
-    if len(recent) < limits.recent_min or len(history) < limits.history_min:
-        return Judgement(Comparison.NOT_ENOUGH_HISTORY, None, None, None)
-    now, before = median(recent), median(history)
-    spread = 1.4826 * median(abs(value - before) for value in history)
-    floor = max(_floor(before, spec, limits), limits.deviations_min * spread)
-    return Judgement(_word(now - before, floor, spec), now, before, _relative(now, before))
 
 
 def compare(now: Summary, before: Summary, spec: MetricSpec, limits: Limits) -> Judgement:

@@ -20,7 +20,7 @@ _DAY_HOURS = 24
 _WEEK_HOURS = 7 * _DAY_HOURS
 _SATURDAY = 5
 _HALF_DAY = timedelta(hours=12)
-_EDGE = 0.05
+EDGE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LiveLimits:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """The readings of an hour: all the same where there is only one."""
+    """The readings of an hour: their 5th, 50th and 95th percentile."""
 
     low: float
     middle: float
@@ -58,12 +58,10 @@ class Hour:
 
     @classmethod
     def of(cls, readings: Sequence[float]) -> Hour:
-        """The 5th, 50th and 95th percentile of an hour's readings."""
+        """The hour of these readings."""
         ordered = sorted(readings)
         last = len(ordered) - 1
-        return cls(
-            ordered[round(_EDGE * last)], median(ordered), ordered[round((1 - _EDGE) * last)]
-        )
+        return cls(ordered[round(EDGE * last)], median(ordered), ordered[round((1 - EDGE) * last)])
 
 
 @dataclass(frozen=True, slots=True)

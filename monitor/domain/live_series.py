@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from statistics import median
 
 from monitor.domain.detection_live import Effect, Pace, Reading, Standing, Watch, advance, stand
@@ -15,10 +15,14 @@ _SETTLED = 8  # with so many readings their pace is known
 
 @dataclass(slots=True)
 class Series:
-    """A series as the live rule remembers it. Its times are those of the wall clock."""
+    """A series as the live rule remembers it.
+
+    Hours are those of the wall clock in `zone`; without one, times are taken as they stand.
+    """
 
     limits: LiveLimits
     effect: Effect
+    zone: tzinfo | None = None
     past: Past = field(init=False)
     watch: Watch = field(default_factory=Watch)
     _readings: deque[Reading] = field(default_factory=deque)
@@ -36,9 +40,22 @@ class Series:
         """Nothing is known yet."""
         self.past = Past(self.limits)
 
+    def hour_of(self, at: datetime) -> datetime:
+        """The hour of the wall clock in which a moment lies."""
+        local = at if self.zone is None else at.astimezone(self.zone)
+        return local.replace(minute=0, second=0, microsecond=0)
+
+    def learn(self, begun: datetime, seen: Hour, was_abnormal: bool = False) -> None:
+        """One more hour of the past, oldest first, before any reading."""
+        hour = self.hour_of(begun)
+        if was_abnormal and not self._has_fired:
+            self._frame = self.past.frame(hour)
+        self._was_firing, self._has_fired = self._has_fired, was_abnormal
+        self._learn(hour, seen)
+
     def read(self, at: datetime, value: float) -> Standing | None:
         """One more reading; how it stands, None as long as it cannot be judged."""
-        hour = at.replace(minute=0, second=0, microsecond=0)
+        hour = self.hour_of(at)
         if hour != self._hour:
             self._turn(hour)
         self._of_hour.append(value)

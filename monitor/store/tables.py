@@ -362,3 +362,17 @@ class AuditRow(SQLModel, table=True):
     outcome: str  # started, done, failed, refused, declined
     said: str = ""
     ended_at: datetime | None = _time(default=None)
+
+
+class AcceptedBaselineRow(SQLModel, table=True):
+    """A new normal: a series is measured by what it is from `from_at` on."""
+
+    __tablename__ = "accepted_baselines"
+    __table_args__ = (Index("ix_accepted_baselines_check", "check", "series"),)
+    id: int | None = Field(default=None, primary_key=True)
+    check: str
+    series: str
+    from_at: datetime = _time()
+    at: datetime = _time()
+    author: str = ""
+    comment: str = ""

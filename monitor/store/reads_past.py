@@ -1,0 +1,187 @@
+"""The past of series as the live rule learns it: hours, readings, and what was not usual then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitor.domain.baseline import quantile
+from monitor.domain.detection_past import EDGE, Hour
+from monitor.store.alerts import time_of
+from monitor.store.database import Store
+from monitor.store.load_tests import load_spans
+from monitor.store.rollup import HOUR, unpack
+from monitor.store.times import from_micros, to_micros
+from monitor.store.writes import to_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# What lasts longer is no accident any more but how things are.
+ACCIDENT_MAX = timedelta(hours=24)
+_WANTED = (
+    ' FROM json_each(?) AS wanted CROSS JOIN series AS s ON s."check" = ? AND s.name = wanted.value'
+)
+_HOURS = (
+    f"SELECT s.name, h.start, h.buckets{_WANTED} CROSS JOIN histograms AS h ON h.series_id = s.id"
+    f" AND h.span = {HOUR} AND h.start >= ? AND h.start < ? ORDER BY s.id, h.start"
+)
+_READINGS = (
+    f"SELECT s.name, v.at, v.value{_WANTED} CROSS JOIN metric_values AS v"
+    " ON v.series_id = s.id AND v.at >= ? ORDER BY s.id, v.at"
+)
+_REGRESSIONS = (
+    "SELECT subject, since, ended_at FROM alerts WHERE \"check\" = ? AND code = 'regression'"
+    " AND fired_at IS NOT NULL AND (ended_at IS NULL OR ended_at > ?) ORDER BY since"
+)
+_INCIDENTS = (
+    "SELECT opened_at, ended_at FROM incidents WHERE status = 'crit'"
+    " AND opened_at < ? AND (ended_at IS NULL OR ended_at > ?)"
+)
+_SILENCES = "SELECT created_at, until, pattern FROM silences WHERE created_at < ? AND until > ?"
+_ACCEPTED = 'SELECT series, max(from_at) FROM accepted_baselines WHERE "check" = ? GROUP BY series'
+_ACCEPT = (
+    'INSERT INTO accepted_baselines ("check", series, from_at, at, author, comment)'
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_ALL_ACCEPTED = (
+    'SELECT "check", series, from_at, at, author, comment FROM accepted_baselines ORDER BY at, id'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """A span that baselines leave out: of all series, or of those a silence's pattern matches."""
+
+    start: datetime
+    end: datetime | None
+    pattern: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A new normal: from `from_at` on counts what a series is measured by."""
+
+    check: str
+    series: str
+    from_at: datetime
+    at: datetime
+    author: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPast:
+    """The reads below, each in a transaction of its own."""
+
+    store: Store
+
+    def hours(
+        self, check: str, names: Iterable[str], start: datetime, end: datetime
+    ) -> dict[str, list[tuple[datetime, Hour]]]:
+        """See past_hours."""
+        with self.store.read() as tx:
+            return past_hours(tx, check, names, start, end)
+
+    def readings(
+        self, check: str, names: Iterable[str], since: datetime
+    ) -> dict[str, list[tuple[datetime, float]]]:
+        """See readings_since."""
+        with self.store.read() as tx:
+            return readings_since(tx, check, names, since)
+
+    def regressions(
+        self, check: str, since: datetime
+    ) -> dict[str, list[tuple[datetime, datetime | None]]]:
+        """See regressions_since."""
+        with self.store.read() as tx:
+            return regressions_since(tx, check, since)
+
+    def unusual(self, start: datetime, end: datetime) -> list[Unusual]:
+        """See unusual_spans."""
+        with self.store.read() as tx:
+            return unusual_spans(tx, start, end)
+
+    def accepted(self, check: str) -> dict[str, datetime]:
+        """See accepted_since."""
+        with self.store.read() as tx:
+            return accepted_since(tx, check)
+
+
+def past_hours(
+    tx: Connection, check: str, names: Iterable[str], start: datetime, end: datetime
+) -> dict[str, list[tuple[datetime, Hour]]]:
+    """The hours of some series of a check, oldest first, by series."""
+    found: dict[str, list[tuple[datetime, Hour]]] = {}
+    span = int(start.timestamp()), int(end.timestamp())
+    for name, at, packed in tx.exec_driver_sql(_HOURS, (to_json(list(names)), check, *span)):
+        hour = datetime.fromtimestamp(at, UTC), _hour(unpack(packed))
+        found.setdefault(name, []).append(hour)
+    return found
+
+
+def _hour(buckets: Mapping[int, int]) -> Hour:
+    """By whole readings: of two, the lower is the low one and the higher the high one."""
+    last = max(1, sum(buckets.values()) - 1)
+    low, high = (round(share * last) / last for share in (EDGE, 1 - EDGE))
+    return Hour(*(quantile(buckets, share) or 0.0 for share in (low, 0.5, high)))
+
+
+def readings_since(
+    tx: Connection, check: str, names: Iterable[str], since: datetime
+) -> dict[str, list[tuple[datetime, float]]]:
+    """The readings of some series of a check since then, oldest first, by series."""
+    found: dict[str, list[tuple[datetime, float]]] = {}
+    row = (to_json(list(names)), check, to_micros(since))
+    for name, at, value in tx.exec_driver_sql(_READINGS, row):
+        found.setdefault(name, []).append((from_micros(at), value))
+    return found
+
+
+def regressions_since(
+    tx: Connection, check: str, since: datetime
+) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """When some series of a check were told as worse: spans by series, None: until now."""
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for name, begun, ended in tx.exec_driver_sql(_REGRESSIONS, (check, to_micros(since))):
+        found.setdefault(name, []).append((from_micros(begun), time_of(ended)))
+    return found
+
+
+def unusual_spans(tx: Connection, start: datetime, end: datetime) -> list[Unusual]:
+    """Grave incidents, load tests and silences in a span, each for a day at the most."""
+    span = to_micros(end), to_micros(start)
+    found = [Unusual(from_micros(begun), time_of(ended))
+             for begun, ended in tx.exec_driver_sql(_INCIDENTS, span)]  # fmt: skip
+    found += [Unusual(load.started_at, load.ended_at) for load in load_spans(tx, start, end)]
+    found += [Unusual(from_micros(begun), from_micros(until), pattern)
+              for begun, until, pattern in tx.exec_driver_sql(_SILENCES, span)]  # fmt: skip
+    return [_cut(each) for each in found]
+
+
+def _cut(span: Unusual) -> Unusual:
+    latest = span.start + ACCIDENT_MAX
+    return Unusual(span.start, min(span.end or latest, latest), span.pattern)
+
+
+def accepted_since(tx: Connection, check: str) -> dict[str, datetime]:
+    """From when on the past of a check's series counts, where somebody accepted a new normal."""
+    rows = tx.exec_driver_sql(_ACCEPTED, (check,))
+    return {series: from_micros(at) for series, at in rows}
+
+
+def accept(tx: Connection, accepted: Accepted) -> None:
+    """Let a series be measured by what it is from a moment on."""
+    times = to_micros(accepted.from_at), to_micros(accepted.at)
+    row = (accepted.check, accepted.series, *times, accepted.author, accepted.comment)
+    tx.exec_driver_sql(_ACCEPT, row)
+
+
+def all_accepted(tx: Connection) -> list[Accepted]:
+    """Every new normal that was accepted, the latest last."""
+    return [
+        Accepted(check, series, from_micros(from_at), from_micros(at), author, comment)
+        for check, series, from_at, at, author, comment in tx.exec_driver_sql(_ALL_ACCEPTED)
+    ]
