@@ -42,11 +42,16 @@ def reason_text(alarm: Alarm, words: Words) -> str:
     now, usual = alarm.at_start.now, alarm.at_start.usual
     change = relative(now, usual)
     told = {
-        "now": number(now),
-        "usual": number(usual),
+        "now": _figure(now),
+        "usual": _figure(usual),
         "percent": "" if change is None else percent(100 * change, words.language, signed=True),
     }
     return words.say(f"detection.{'above' if alarm.side > 0 else 'below'}", **told)
+
+
+def _figure(value: float) -> str:
+    """A number; of a small share its first three digits."""
+    return f"{value:.3g}" if 0 < abs(value) < 1 else number(value)
 
 
 def bad_lines(bad: Sequence[BadRow], words: Words) -> Iterator[str]:
@@ -82,7 +87,7 @@ def chart(points: Sequence[Point], alarms: Sequence[Alarm], width: int) -> Itera
     """The series in columns, each as high as the highest of its values; below where it alerted."""
     low = min(0.0, *(point.value for point in points))
     high = max(0.0, *(point.value for point in points))
-    labels = [number(high), number(low)]
+    labels = [_figure(high), _figure(low)]
     margin = max(map(len, labels)) + 1
     count = max(1, min(len(points), width - margin - 1))
     parts = [points[len(points) * i // count : len(points) * (i + 1) // count]
