@@ -18,6 +18,7 @@ from monitor.domain.load_report import (
     TrendPoint,
 )
 from monitor.domain.load_test import RUNNING, Doubt, LoadTestRun
+from monitor.load_advice import advice_on
 from monitor.load_platform import Meanwhile, platform_during
 from monitor.load_verdicts import judged_run, judged_runs
 from monitor.store.database import Store
@@ -116,6 +117,7 @@ def _report(
     simulated: bool,
 ) -> LoadReport:
     run, graded = judged.run, grade(judged)
+    advice = advice_on(judged, platform)
     return LoadReport(
         run_id=run.id or 0,
         scenario=run.scenario,
@@ -135,6 +137,7 @@ def _report(
         platform=tuple(
             PlatformFigure(m.series, m.unit, m.before, m.worst) for m in platform[:_PLATFORM_MAX]
         ),
+        advice=tuple(Told(each.code, dict(each.params)) for each in advice),
         trend=tuple(_point(each) for each in reversed(trend) if each.run.target == run.target),
         simulated=simulated,
     )
