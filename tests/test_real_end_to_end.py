@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from confluent_kafka import Producer
+from mcp_case import answer
 from services import OwnSet, own_set
 from simulated import World
 from test_life_faults import FAULTS, incidents_of, is_one_of
@@ -249,6 +250,54 @@ def test_payments_go_through_their_life_and_every_check_is_direct_and_ok(real):
     assert [type(source) for source in sources] == [*kinds]
     assert real.world.words(2) == {name: ["ok", "ok"] for name in CHECKS}
     assert real.world.said == []
+
+
+PROMISED: Mapping[str, Mapping[str, Any]] = {  # what each is asked, and how it is read
+    "get_circuit_breaker_status": {},
+    "diagnose_circuit_breaker": {},
+    "check_kafka_health": {},
+    "query_payments": {"filter": "refunded payments today", "limit": 5},
+    "query_ledgers": {"query_type": "by_merchant", "merchant_id": MERCHANTS["shard1"]},
+    "check_outbox_status": {},
+    "find_duplicate_idempotency": {},
+    "payment_statistics": {"time_range": "today"},
+    "reconciliation_check": {},
+    "check_rate_limit": {"merchant_id": MERCHANTS["shard2"], "action": "authorize"},
+    "idempotency_lookup": {"merchant_id": MERCHANTS["shard1"], "idempotency_key": "none"},
+    "cache_stats": {},
+    "list_rate_limit_keys": {},
+    "find_merchants_hitting_limits": {"threshold_percentage": 80},
+    "ttl_analysis": {},
+    "list_topics": {},
+    "get_topic_stats": {"topic": "payment.captured"},
+    "get_topic_details": {"topic": "payment.captured"},
+    "check_consumer_lag": {"group_id": LEDGER_GROUP},
+    "list_consumer_groups": {},
+    "get_dlq_messages": {"topic": "payment.dlq"},
+    "list_scenarios": {},
+    "check_all_services": {},
+    "get_system_overview": {},
+    "diagnose_issues": {},
+}
+HISTORICAL = ("get_latest_result", "analyze_performance", "get_test_history")
+
+
+@pytest.mark.parametrize("tool", PROMISED)
+def test_each_promised_tool_answers_from_the_real_services(real, tool):
+    told = answer(real.world.app, tool, **PROMISED[tool])
+    assert told["verdict"] in ("ok", "warn"), told
+    assert told["evidence"]
+
+
+@pytest.mark.parametrize("tool", HISTORICAL)
+def test_of_load_tests_nothing_is_made_up_where_there_was_none(real, tool):
+    assert answer(real.world.app, tool)["verdict"] == "unknown"
+
+
+def test_the_pattern_of_failures_is_asked_of_prometheus_and_of_the_history(real):
+    told = answer(real.world.app, "analyze_failure_pattern", time_range="1h")
+    assert told["verdict"] != "crit", told
+    assert told["evidence"]
 
 
 def fault(name: str) -> Any:
