@@ -45,6 +45,22 @@ def test_a_lasting_slow_down_is_found_by_its_second_run(more):
     assert found[11:] == [REGRESSION] * 5
 
 
+def test_a_step_far_beyond_a_calm_past_is_found_although_its_tail_varies():
+    def calm(scale: float, tail: float) -> Run:
+        return {
+            METRIC: {
+                "med": 303 * scale,
+                "avg": 305 * scale,
+                "p(90)": 308 * tail,
+                "p(95)": 311 * tail,
+            }
+        }
+
+    past = [calm(1 + 0.002 * (number % 3), 1 + 0.005 * (number % 2)) for number in range(9)]
+    found = judge_runs([*past, calm(1.3, 1.33), calm(1.307, 1.46)])
+    assert [each[METRIC]["med"].word for each in found[8:]] == [SAME, SAME, REGRESSION]
+
+
 def test_a_single_slow_run_is_a_spike_and_no_regression():
     found = [each[METRIC]["p(95)"] for each in judge_runs(runs([1.0] * 10 + [2.0] + [1.0] * 4))]
     assert {ruling.word for ruling in found[5:]} == {SAME}

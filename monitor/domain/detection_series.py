@@ -36,6 +36,7 @@ class SeriesLimits:
     sum_min: float = 3.0
     pair_min: float = 2.5
     pair_apart_max: float = 1.5
+    pair_apart_share: float = 0.25
     lasting_min: float = 0.75
     adopt_after: int = 6
 
@@ -129,7 +130,9 @@ def _is_found(course: Course, side: int, limits: SeriesLimits) -> bool:
 def _pair_agrees(course: Course, side: int, limits: SeriesLimits) -> bool:
     """Two runs far out and close together: no two spikes are alike, a new level is."""
     before, now = (side * course.distance(value) for value in course.latest[-2:])
-    return min(before, now) >= limits.pair_min and abs(now - before) <= limits.pair_apart_max
+    nearer = min(before, now)
+    apart_max = max(limits.pair_apart_max, limits.pair_apart_share * nearer)
+    return nearer >= limits.pair_min and abs(now - before) <= apart_max
 
 
 def _is_away(course: Course, side: int, limits: SeriesLimits) -> bool:
