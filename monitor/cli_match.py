@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli_common import ConfigOption, fail, load
+from monitor.csv_file import ENCODING, CsvError, check_target, inert
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
@@ -51,6 +52,11 @@ def match(
 
     if out is not None and out.resolve() == file.resolve():
         fail(f"--csv {out}: that is the file to be matched; name another")
+    if out is not None:
+        try:
+            check_target(out, _COLUMNS)
+        except CsvError as error:
+            fail(f"--csv {error}")
     settings = load(config)
     words = Words(settings.language, settings.zone)
     task = _Task(settings, _options(settings), words, file, shard, _day(day), out)
@@ -176,19 +182,14 @@ class _Rows:
 
     def _add(self, row: Mapping[str, Any]) -> None:
         if self._write is not None:
-            self._write({key: _inert(value) for key, value in row.items()})
+            self._write({key: inert(value) for key, value in row.items()})
             self.count += 1
-
-
-def _inert(value: Any) -> Any:
-    """A text of the PG must not become a formula in somebody's spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
 @contextmanager
 def _written(path: Path) -> Iterator[_Rows]:
     try:
-        opened = path.open("w", encoding="utf-8-sig", newline="")
+        opened = path.open("w", encoding=ENCODING, newline="")
     except OSError as error:
         fail(f"--csv {path}: {error.strerror}")
     with opened:

@@ -135,7 +135,10 @@ WRONG = {
     "another layout": (("paypulse.toml",), "lacks amount, at, kind"),
     "no such shard": ((f"settlement-{DAY}.csv", "--shard", "shard9"), "No shard is called shard9"),
     "no day": ((f"settlement-{DAY}.csv", "--date", "x"), "--date 'x' is no day, such as"),
-    "no folder": ((f"settlement-{DAY}.csv", "--csv", "/no/where.csv"), "--csv /no/where.csv: No"),
+    "no folder": (
+        (f"settlement-{DAY}.csv", "--csv", "/no/where.csv"),
+        "--csv /no/where.csv: there is no folder",
+    ),
 }
 
 
@@ -187,3 +190,12 @@ def test_a_stand_in_without_refunds_cannot_spoil_a_file(tmp_path):
     finally:
         server.stop()
         standin.close()
+
+
+def test_nobodys_file_is_written_over(home, tmp_path):
+    other = tmp_path / "budget.csv"
+    other.write_text("mine\n1\n")
+    config = home / "paypulse.toml"
+    said = call("match", home / f"settlement-{DAY}.csv", "--csv", other, "-c", config, code=3)
+    assert "was not written by this command" in said
+    assert other.read_text() == "mine\n1\n"
