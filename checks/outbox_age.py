@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from checks.sources.facts import BookCounts, Fact, OutboxState, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+
+_CAUGHT_UP = timedelta(minutes=7)  # until no late event of a backlog is among the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,27 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Old events, events given up, and a relay that publishes nothing."""
     states = [s for s in facts.states if isinstance(s, OutboxState)]
     unseen = [s for s in facts.states if isinstance(s, Unseen)]
-    memory = _progress(facts.counts, look)
+    late = _late(states, look)
+    memory = {**_progress(facts.counts, look), "late": late}
     findings = [
-        *(f for state in states for f in _judge(state, look.options)),
+        *(f for state in states for f in _judge(state, look.options, state.shard in late)),
         *_stalled(states, facts.counts, memory, look),
         *blinds(_hidden(unseen, facts.counts, look.options.ignore)),
     ]
     return Verdict.of(findings, [m for state in states for m in _metrics(state)]), memory
 
 
-def _judge(state: OutboxState, options: Options) -> Iterator[Finding]:
+def _late(states: list[OutboxState], look: Look) -> dict[str, str]:
+    """When each shard last had a backlog, as long as its events may still arrive late."""
+    known: Mapping[str, str] = look.memory.get("late", {})
+    kept = {s: at for s, at in known.items() if look.now - datetime.fromisoformat(at) < _CAUGHT_UP}
+    now = [
+        s.shard for s in states if s.waiting and s.oldest_age_seconds >= look.options.warn_seconds
+    ]
+    return {**kept, **dict.fromkeys(now, look.now.isoformat())}
+
+
+def _judge(state: OutboxState, options: Options, is_late: bool) -> Iterator[Finding]:
     age = state.oldest_age_seconds
     if state.waiting and age >= options.warn_seconds:
         status = Status.CRIT if age >= options.crit_seconds else Status.WARN
@@ -64,7 +77,7 @@ def _judge(state: OutboxState, options: Options) -> Iterator[Finding]:
         }
         yield Finding("outbox_old", status, state.shard, params, state.oldest)
     lag = state.publish_lag_seconds_p95
-    if lag is not None and lag > options.lag_warn_seconds:
+    if lag is not None and lag > options.lag_warn_seconds and not is_late:
         status = Status.CRIT if lag > options.lag_crit_seconds else Status.WARN
         slow: Params = {"shard": state.shard, "lag_seconds": round(lag, 1)}
         yield Finding("publishing_slow", status, state.shard, slow)

@@ -63,6 +63,18 @@ def counts(payments: int = 0, written: int = 0, waiting: int = 0, **shards: str)
     return BookCounts(payments, written, waiting, shards or {"shard1": "UP"})
 
 
+def test_what_a_backlog_published_late_is_no_slowness_of_its_own():
+    passes = Passes(outbox_age.CHECK)
+
+    def lagging(age: float, waiting: int, lag: float) -> outbox_age.Facts:
+        state = OutboxState("shard1", waiting, age, 0, (), lag)
+        return outbox_age.Facts((state,), counts(waiting=waiting))
+
+    assert passes.keys(0, lagging(90, 5, 1.0)) == {"outbox_old:shard1": "warn"}
+    assert passes.keys(3, lagging(0, 0, 90.0)) == {}
+    assert passes.keys(8, lagging(0, 0, 90.0)) == {"publishing_slow:shard1": "crit"}
+
+
 def outbox(age: float, waiting: int = 1, written: int = 10, **more: Any) -> outbox_age.Facts:
     state = OutboxState("shard1", waiting, age, more.get("exhausted"))
     return outbox_age.Facts((state,), counts(written=written, waiting=waiting))

@@ -15,6 +15,7 @@ from demo import books, ingest
 from demo.api import respond
 from demo.breaker import Breaker
 from demo.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP
+from demo.down import PartDownError
 from demo.ingest import Authorization
 from demo.platform import StandIn
 from demo.real.connect import on_services, read_env
@@ -98,9 +99,17 @@ def lags(standin: StandIn) -> dict[str, int]:
 
 def soon(met: Callable[[], bool], within_seconds: float = 15) -> None:
     until = time.monotonic() + within_seconds
-    while not met():
+    while not has_come(met):
         assert time.monotonic() < until, "it did not come about"
         time.sleep(0.1)
+
+
+def has_come(met: Callable[[], bool]) -> bool:
+    """What has just been started may refuse its first connection still."""
+    try:
+        return met()
+    except PartDownError:
+        return False
 
 
 def healthy(standin: StandIn, path: str) -> bool:
