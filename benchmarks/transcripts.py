@@ -25,6 +25,7 @@ from mcp.types import ElicitResult
 
 LANGUAGES = ("en", "ko")
 SHOWN = 1100
+KEY = "ABC123"
 Answer = dict[str, Any]
 
 
@@ -55,17 +56,12 @@ class Scene:
     questions: Sequence[Question]
 
 
-def rows(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """The rows of evidence under a name."""
-    found: list[dict[str, Any]] = answer.get("evidence", {}).get(name) or []
-    return found
-
-
-def one(answer: Answer, rows_name: str, **fields: str) -> dict[str, Any]:
-    """Some fields of the first row, under other names; nothing if there is no row."""
-    first = next(iter(rows(answer, rows_name)), {})
-    flat = {**first, **(first.get("data") or {})}
-    return {ours: flat[theirs] for ours, theirs in fields.items() if flat.get(theirs) is not None}
+def one(answer: Answer, **fields: str) -> dict[str, Any]:
+    """Some columns of the first row, under other names; nothing if there is no row."""
+    evidence = answer.get("evidence", {})
+    first = next(iter(evidence.get("data_rows", [])), [])
+    known = dict(zip(evidence.get("columns", []), first, strict=False))
+    return {ours: known[theirs] for ours, theirs in fields.items() if theirs in known}
 
 
 CALM = Scene(
@@ -92,30 +88,30 @@ CALM = Scene(
             ],
         ),
         Question(
-            "What is the refund total of MERCHANT-7?",
-            "MERCHANT-7 머천트의 환불 총합 계산해줘",
-            [
-                Call(
-                    "query_ledgers",
-                    lambda known: {"query_type": "by_merchant", "merchant_id": "MERCHANT-7"},
-                )
-            ],
-        ),
-        Question(
-            "Is that idempotency key cached?",
-            "이 멱등성 키가 캐시에 있어?",
+            "What is the refund total of this merchant?",
+            "이 머천트의 환불 총합 계산해줘",
             [
                 Call(
                     "query_payments",
-                    lambda known: {"limit": 1},
-                    lambda a: one(a, "payments", merchant="merchant_id", key="idempotency_key"),
+                    lambda known: {"status": "REFUNDED", "limit": 1},
+                    lambda a: one(a, merchant="merchant_id"),
                 ),
                 Call(
-                    "idempotency_lookup",
+                    "query_ledgers",
                     lambda known: {
+                        "query_type": "by_merchant",
                         "merchant_id": known.get("merchant", "MERCHANT-2"),
-                        "idempotency_key": known.get("key", "ABC123"),
                     },
+                ),
+            ],
+        ),
+        Question(
+            f"Is idempotency key {KEY} cached?",
+            f"멱등성 키 {KEY}이 캐시에 있어?",
+            [
+                Call(
+                    "idempotency_lookup",
+                    lambda known: {"merchant_id": "MERCHANT-2", "idempotency_key": KEY},
                 ),
             ],
         ),
@@ -182,7 +178,7 @@ BROKER = Scene(
                 Call(
                     "query_payments",
                     lambda known: {"status": "CAPTURE_REQUESTED", "limit": 1},
-                    lambda a: one(a, "payments", payment="payment_id", shard="shard"),
+                    lambda a: one(a, payment="payment_id", shard="shard"),
                 ),
                 Call(
                     "investigate_payment",
@@ -239,6 +235,7 @@ async def main(folder: Path) -> None:
             client = Client(_server(folder, language), elicitation_callback=_agree)
             clients[language] = await stack.enter_async_context(client)
         session = Session(clients, url, {name: {"language": name} for name in LANGUAGES})
+        _pay(url)
         print(HEAD)
         for scene in (CALM, LIMITS, BROKER, SLOW):
             await _play(session, scene)
@@ -306,6 +303,18 @@ def _told(tool: str, arguments: dict[str, Any], answer: Answer, failed: bool) ->
 
 def _switch(url: str, fault: str, on: bool) -> None:
     asked = urllib.request.Request(f"{url}/demo/faults/{fault}?on={str(on).lower()}", method="POST")
+    urllib.request.urlopen(asked, timeout=10).close()
+
+
+def _pay(url: str) -> None:
+    """One payment with a key that is known."""
+    wish = {"merchantId": "MERCHANT-2", "amount": 5000, "currency": "KRW", "idempotencyKey": KEY}
+    asked = urllib.request.Request(
+        f"{url}/payments/authorize",
+        json.dumps(wish).encode(),
+        {"Content-Type": "application/json"},
+        method="POST",
+    )
     urllib.request.urlopen(asked, timeout=10).close()
 
 
