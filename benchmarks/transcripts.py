@@ -177,7 +177,7 @@ BROKER = Scene(
             [
                 Call(
                     "query_payments",
-                    lambda known: {"status": "CAPTURE_REQUESTED", "limit": 1},
+                    lambda known: {"status": "CAPTURE_REQUESTED", "order": "oldest", "limit": 1},
                     lambda a: one(a, payment="payment_id", shard="shard"),
                 ),
                 Call(
@@ -209,8 +209,8 @@ SLOW = Scene(
             "API가 느린데 뭐가 문제야?",
             [
                 Call("diagnose_issues"),
-                Call("compare_periods", lambda known: {"period": "last_hour", "limit": 3}),
-                Call("what_happened"),
+                Call("metric_history", lambda known: {"metric": "request_ms", "hours": 0.25}),
+                Call("what_happened", lambda known: {"minutes": 10}),
             ],
         ),
     ),
@@ -237,7 +237,7 @@ async def main(folder: Path) -> None:
         session = Session(clients, url, {name: {"language": name} for name in LANGUAGES})
         _pay(url)
         print(HEAD)
-        for scene in (CALM, LIMITS, BROKER, SLOW):
+        for scene in (CALM, SLOW, LIMITS, BROKER):
             await _play(session, scene)
 
 
