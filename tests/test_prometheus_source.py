@@ -254,7 +254,8 @@ def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
     assert found == (Breaker(name, "kafka-publisher", "CLOSED", None, None, 4, 4, 7),)
     assert breakers.pools() == {name: (Pool(name, "HikariPool-1", 9, 10, 3),)}
     jobs = ("ingest-service", "refund-worker", "unheard.of")
-    seen = {(t.job, t.instance, t.up) for t in breakers.targets(jobs)}
+    targets = until(lambda: breakers.targets(jobs), lambda found: len(found) == 2)
+    seen = {(t.job, t.instance, t.up) for t in targets}
     assert seen == {("ingest-service", target, True), ("refund-worker", f"127.0.0.1:{GONE}", False)}
     time.sleep(1.1)
     Exporter.is_open = True
