@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-import signal
 import sys
-import threading
 from typing import Annotated
 
 import typer
@@ -26,6 +24,7 @@ main = typer.Typer(
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli_mcp import http_way_in
+    from monitor.end_asked import interruptible
     from monitor.lock import LockedError, only_scheduler
     from monitor.schedule import Scheduler
 
@@ -37,9 +36,8 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     # A wake that finds its job still at work is normal, and is said every two seconds.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
-    ended = end_asked()
     try:
-        with only_scheduler(settings.database):
+        with interruptible() as ended, only_scheduler(settings.database):
             app = build(settings)
             app.runner.recorder.retire(app.checks, app.clock())
             app.loads.sweep()
@@ -50,8 +48,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             if way_in is not None:
                 way_in.start()
                 typer.echo(f"paypulse: MCP at {way_in.url}")
-            while not ended.wait(3600):
-                pass
+            ended.wait()
             typer.echo("paypulse: stopping")
             app.loads.stop_all()
             if way_in is not None:
@@ -61,14 +58,6 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app.close()
     except LockedError as error:
         fail(str(error))
-
-
-def end_asked() -> threading.Event:
-    """Set by Ctrl-C or SIGTERM from now on; nothing is cut off any more."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    return ended
 
 
 @main.command()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +13,7 @@ import typer
 from demo.platform import StandIn
 from demo.server import Running, Ticker, serve
 from monitor.cli_demo_folder import claim
+from monitor.end_asked import interruptible
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +73,3 @@ def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minu
         server.stop()
         standin.close()
         (ground.folder / "url").unlink(missing_ok=True)
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set."""
-    ended = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: ended.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

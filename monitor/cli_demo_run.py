@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,9 +22,10 @@ from monitor.app import App
 from monitor.cli_demo_config import IN_FILES, ON_SERVICES, history_toml, real_toml
 from monitor.cli_demo_folder import claim, sweep
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
-from monitor.cli_demo_platform import Ground, interruptible, make_standin, serve_standin
+from monitor.cli_demo_platform import Ground, make_standin, serve_standin
 from monitor.cli_progress import progress_bar
 from monitor.config import Config, parse
+from monitor.end_asked import EndAsked, interruptible
 from monitor.lock import only_scheduler
 from monitor.report_command import print_report
 from monitor.schedule import Scheduler
@@ -100,7 +100,7 @@ def _introduce(plan: Plan, server: Running) -> Words:
 
 
 def _live_history(
-    plan: Plan, standin: StandIn, server: Running, words: Words, ended: threading.Event
+    plan: Plan, standin: StandIn, server: Running, words: Words, ended: EndAsked
 ) -> None:
     """The fortnight, ending at the real now; its messages are kept and sent nowhere."""
     began = monotonic()
@@ -160,7 +160,7 @@ def _go_on(
     standin: StandIn,
     server: Running,
     words: Words,
-    ended: threading.Event,
+    ended: EndAsked,
     started: float,
 ) -> None:
     """Real time: the scheduler, the script, and at the end the morning report."""
@@ -186,7 +186,7 @@ def _go_on(
     app.close()
 
 
-def _play(plan: Plan, standin: StandIn, words: Words, ended: threading.Event) -> None:
+def _play(plan: Plan, standin: StandIn, words: Words, ended: EndAsked) -> None:
     """The script of faults, each step said; what has no time to end is not begun."""
     began, length = monotonic(), plan.minutes * 60
     acts = [act for act in SCRIPT if act[2] + RECOVERY_SECONDS <= length]
@@ -231,7 +231,7 @@ def _command() -> str:
     return str(started.absolute()) if started.name == "paypulse" else "paypulse"
 
 
-def _await_pass(app: App, began: datetime, ended: threading.Event) -> None:
+def _await_pass(app: App, began: datetime, ended: EndAsked) -> None:
     """Until the store holds a snapshot of real time."""
     while not ended.wait(0.1):
         with app.store.read() as tx:

@@ -37,9 +37,9 @@ def run(
     config: ConfigOption = None,
 ) -> None:
     """Run a load test now. Exit code: 0 passed, 1 thresholds crossed, 3 invalid, 4 not started."""
-    from monitor.cli import end_asked
     from monitor.cli_common import build, load
     from monitor.cli_loadtest_run import run_test
+    from monitor.end_asked import interruptible
     from monitor.load_runner import Consent
 
     seconds = seconds_of(duration) if duration else 0
@@ -47,7 +47,8 @@ def run(
     given = {"scenario": scenario, "seconds": seconds, "rate": rate, "target": target}
     plan = app.load_plan(**{key: value for key, value in given.items() if value})
     try:
-        number = run_test(app, plan, Consent(production, anyway), end_asked(), as_json)
+        with interruptible() as ended:
+            number = run_test(app, plan, Consent(production, anyway), ended, as_json)
         state = _tell(app.store, app.words, number, as_json)
     finally:
         app.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_preflight import Refusal
+from monitor.end_asked import EndAsked
 from monitor.load_runner import Consent
 from monitor.load_words import progress_line
 
@@ -24,7 +24,7 @@ LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 
-def run_test(app: App, plan: Any, consent: Consent, ended: threading.Event, quiet: bool) -> int:
+def run_test(app: App, plan: Any, consent: Consent, ended: EndAsked, quiet: bool) -> int:
     """Run it to its end, or until `ended` is set; its number. A refusal ends the command."""
     swept = app.loads.sweep()
     if swept and not quiet:
@@ -56,7 +56,7 @@ _FORCEABLE = (
 )
 
 
-def _show(app: App, number: int, ended: threading.Event) -> None:
+def _show(app: App, number: int, ended: EndAsked) -> None:
     console = Console()
     far = app.loads.progress(number)
     _say_started(app, number)
@@ -91,7 +91,7 @@ def _say_started(app: App, number: int) -> None:
         typer.echo(app.words.say("loadtest.run.started", **about, **told))
 
 
-def _wait(app: App, number: int, ended: threading.Event, tell: Any) -> None:
+def _wait(app: App, number: int, ended: EndAsked, tell: Any) -> None:
     is_stopping = False
     while not app.loads.wait(number, _LOOK_SECONDS):
         if ended.is_set() and not is_stopping:

@@ -146,6 +146,7 @@ class Scheduler:
     abandon: Callable[[], None] = lambda: None
     _scheduler: Any = None
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _adding: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Wake every job once for what it already owes, then at its slots."""
@@ -164,7 +165,8 @@ class Scheduler:
 
     def stop(self) -> None:
         """Wake no more, and let the passes that run come to their end; those that last, abandon."""
-        self._stopping.set()
+        with self._adding:  # a shutdown waits for the jobs, and what they add waits for it
+            self._stopping.set()
         if self._scheduler is None:
             return
         patience = threading.Timer(_PATIENCE_SECONDS, self.abandon)
@@ -185,12 +187,13 @@ class Scheduler:
 
     def _again(self, job: Job) -> None:
         """What failed is owed still: a report must not wait for tomorrow's slot."""
-        if not self._stopping.is_set():
-            at = self.clock() + _AGAIN_AFTER
+        with self._adding:
+            if self._stopping.is_set():
+                return
             self._scheduler.add_job(
                 self._wake,
                 "date",
-                run_date=at,
+                run_date=self.clock() + _AGAIN_AFTER,
                 args=[job],
                 id=f"{job.name} again",
                 replace_existing=True,

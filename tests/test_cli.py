@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -183,10 +184,10 @@ def test_the_doctor_never_prints_the_password_of_a_url(file):
 
 
 def test_a_run_never_prints_the_password_of_a_url(file, monkeypatch):
-    ended = threading.Event()
-    ended.set()
-    monkeypatch.setattr("monitor.cli.end_asked", lambda: ended)
-    monkeypatch.setattr("monitor.schedule.Scheduler.start", lambda self: None)
+    def end_at_once(_scheduler):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("monitor.schedule.Scheduler.start", end_at_once)
     told = call("run", "-c", with_password(file))
     assert "on http://127.0.0.1:9" in told
     assert "watcher" not in told

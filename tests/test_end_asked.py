@@ -1,0 +1,45 @@
+"""An end that is asked for by a signal, at whatever moment."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from monitor.end_asked import EndAsked, interruptible
+
+MOMENTS = """
+import signal
+from monitor.end_asked import EndAsked
+
+for micros in range(1, 21):
+    ended = EndAsked()
+    signal.signal(signal.SIGALRM, lambda *_: ended.set())
+    signal.setitimer(signal.ITIMER_REAL, micros / 1e6)
+    assert ended.wait(60)
+"""
+
+
+def test_a_signal_at_any_moment_of_the_wait_ends_it():
+    root = Path(__file__).parent.parent
+    subprocess.run([sys.executable, "-c", MOMENTS], cwd=root, timeout=30, check=True)
+
+
+def test_what_was_asked_stays_asked():
+    ended = EndAsked()
+    assert not ended.wait(0)
+    ended.set()
+    assert ended.is_set()
+    assert ended.wait()
+    assert ended.wait()
+
+
+def test_both_signals_are_heard_within_the_block_only():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with interruptible() as ended:
+            assert not ended.is_set()
+            signal.raise_signal(number)
+            assert ended.wait()
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
