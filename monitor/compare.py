@@ -6,25 +6,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import (
-    SKETCH_RELATIVE_ERROR,
-    Comparison,
-    Limits,
-    Summary,
-)
-from monitor.domain.baseline import compare as judge_periods
+from monitor.domain.baseline import SKETCH_RELATIVE_ERROR, Comparison, Summary
+from monitor.domain.detection import relative
+from monitor.domain.detection_periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.periods import Span
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, notes
+from monitor.store.parts import Parts, parts
 from monitor.store.reads_alerts import IncidentStory, incidents_between
 from monitor.store.reads_history import PassCounts, pass_counts
 from monitor.store.reads_mcp import Known, known_stretches
 from monitor.store.reads_metrics import series_names
+from monitor.store.reads_past import standing_regressions
 from monitor.store.summaries import summaries
 
 if TYPE_CHECKING:
@@ -112,16 +111,17 @@ def compare(
     store: Store,
     now: Span,
     before: Span,
-    limits: Limits,
+    limits: PeriodLimits,
     metrics: Collection[str] = (),
 ) -> PeriodComparison:
     """Every series (or those of some metrics) in both periods, and the events of both."""
     with store.read() as tx:
         here, there = _Period.read(tx, now), _Period.read(tx, before)
+        standing = standing_regressions(tx, now.end)
         events_now, events_before = events(tx, now), events(tx, before)
     keys = sorted(here.summaries.keys() | there.summaries.keys())
     wanted = [k for k in keys if not metrics or metric_of(k[1]) in metrics]
-    series = [_compared(key, here, there, limits) for key in wanted]
+    series = [_compared(key, here, there, limits, key in standing) for key in wanted]
     return PeriodComparison(
         now=now,
         before=before,
@@ -153,13 +153,14 @@ class _Period:
     summaries: Mapping[tuple[str, str], Summary]
     counts: Mapping[str, PassCounts]
     known: Mapping[str, Known]
+    parts: Parts
 
     @classmethod
     def read(cls, tx: Connection, span: Span) -> _Period:
         found = summaries(tx, span.start, span.end)
         counts = pass_counts(tx, span.start, span.end)
         known = known_stretches(tx, {check for check, _ in series_names(tx)} | counts.keys())
-        return cls(span, found, counts, known)
+        return cls(span, found, counts, known, parts(tx, span.start, span.end))
 
     def figures(self, key: tuple[str, str], spec: MetricSpec) -> Figures:
         summary = self.summaries.get(key, _NOTHING)
@@ -186,24 +187,39 @@ class _Period:
         return max((end - start) / self.span.length, 0.0)
 
 
-def _compared(key: tuple[str, str], here: _Period, there: _Period, limits: Limits) -> Compared:
+def _compared(
+    key: tuple[str, str], here: _Period, there: _Period, limits: PeriodLimits, stands: bool
+) -> Compared:
     spec = METRICS.get(metric_of(key[1]), MetricSpec(metric_of(key[1]), "", Worse.NEITHER))
     now, before = here.figures(key, spec), there.figures(key, spec)
-    judgement = judge_periods(now.judged, before.judged, spec, limits)
     return Compared(
         *key,
         spec=spec,
         now=now,
         before=before,
-        word=judgement.word,
-        change=judgement.change,
+        word=_word(
+            Stretch(now.judged, here.parts.get(key, {})),
+            Stretch(before.judged, there.parts.get(key, {})),
+            spec,
+            limits,
+            stands,
+        ),
+        change=relative(now.judged.median, before.judged.median),
         p95_change=relative(now.summary.p95, before.summary.p95),
     )
 
 
-def relative(now: float | None, before: float | None) -> float | None:
-    """The relative change; None where one of them does not exist, or the past is zero."""
-    return None if now is None or not before else (now - before) / abs(before)
+def _word(
+    now: Stretch, before: Stretch, spec: MetricSpec, limits: PeriodLimits, stands: bool
+) -> Comparison:
+    """A series that the live rule holds for worse as the period ends is so here too."""
+    if stands:
+        return Comparison.REGRESSION
+    words = (judge(now, before, figure, spec, limits) for figure in _COMPARED)
+    return strongest(words)
+
+
+_COMPARED = attrgetter("median"), attrgetter("p95")
 
 
 _ORDER = (

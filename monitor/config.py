@@ -27,7 +27,7 @@ from monitor.config_platform import PlatformSection
 from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section
 from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
 from monitor.domain.alert import Rule
-from monitor.domain.baseline import Limits
+from monitor.domain.detection_periods import PeriodLimits
 from monitor.domain.incident import Policy
 
 
@@ -97,11 +97,11 @@ class BaselineSection(Section):
     enabled: bool = True
     days: Annotated[int, Field(ge=2, le=60)] = 28
     history_min: Annotated[int, Field(ge=3)] = 24
-    change_min: Annotated[float, Field(gt=0)] = 0.25
+    change_min: Annotated[float, Field(gt=0)] = 0.2
 
-    def limits(self) -> Limits:
+    def limits(self) -> PeriodLimits:
         """The limits by which two periods are compared."""
-        return Limits(self.change_min)
+        return PeriodLimits(self.change_min)
 
 
 class ReportSection(Section):

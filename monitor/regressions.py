@@ -113,7 +113,7 @@ class Baselines:
         told = self.past.regressions(check, start)
         unusual = self.past.unusual(start, now)
         for name in names:
-            series = Series(self.limits, effect_of(METRICS[name.partition("{")[0]]), self.zone)
+            series = Series(self.limits, Effect.of(METRICS[name.partition("{")[0]]), self.zone)
             self._series[check, name] = series
             since = self._accepted[check].get(name, start)
             spans = [span for span in told.get(name, ()) if span[0] >= since]
@@ -149,11 +149,6 @@ class Baselines:
             more = self.past.readings(check, few, now - _LOOK_BACK)
             found |= {name: readings[-_SELDOM:] for name, readings in more.items()}
         return found
-
-
-def effect_of(spec: MetricSpec) -> Effect:
-    """The smallest change of a metric that matters; a share of 98 % is none to wait for."""
-    return Effect(spec.effect_min, is_relative=spec.unit != "%")
 
 
 def _is_regression(series: Series, spec: MetricSpec) -> bool:

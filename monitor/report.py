@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
+from monitor.domain.detection_periods import PeriodLimits
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.report_figures import Spans, drifts, figures, midnight
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DAYS = {"daily": 1, "weekly": 7}
 _ROWS_MAX = 10_000
+_LIMITS = PeriodLimits()
 _INCIDENTS_MAX = 500
 _EVIDENCE_MAX = 20
 _ALIVE = 3  # so many of its intervals may pass before a check counts as silent
@@ -44,6 +46,7 @@ def build(
     *,
     skipped: Sequence[date] = (),
     simulated: bool = False,
+    limits: PeriodLimits = _LIMITS,
 ) -> Report:
     """The report to be read on a local day: on the day before it, or on the seven before it."""
     start, end = midnight(day - timedelta(days=DAYS[kind]), zone), midnight(day, zone)
@@ -68,7 +71,7 @@ def build(
             recovered=_longest_first(t for t in seen if t.ended_at is not None),
             unseen=_worst_first(unseen),
             alerts=_alert_counts(tx, start, as_of),
-            figures=figures(spans, kind, day, zone),
+            figures=figures(spans, kind, day, zone, limits),
             drifts=drifts(spans, day, zone),
             load_test=_load_test(tx, as_of),
             coverage=coverage,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import Comparison, Summary
-from monitor.domain.metrics import METRICS, MetricSpec, Worse, spec_of
+from monitor.domain.detection import relative
+from monitor.domain.detection_periods import PeriodLimits, Stretch, judge
+from monitor.domain.metrics import METRICS, spec_of
 from monitor.domain.report import Drift, Figure
+from monitor.store.parts import Parts, parts
+from monitor.store.reads_past import standing_regressions
 from monitor.store.summaries import summaries
 
 if TYPE_CHECKING:
@@ -32,17 +37,18 @@ STATISTICS = {
 }
 _SERIES_PER_METRIC_MAX = 4
 _TREND_DAYS = 14
-_CHANGE_MIN = 0.10
 _DRIFTS_MAX = 5
-_DRIFT_READINGS_MIN = 48
+_DRIFTS = PeriodLimits(change_min=0.10, effect_share=0.10, readings_min=48)
+_NOTHING = Stretch(Summary(0, 0.0, None, None))
 
 
 @dataclass(slots=True)
 class Spans:
-    """The summaries of stretches of local days, each read once."""
+    """The figures of stretches of local days, each read once."""
 
     tx: Connection
     _read: dict[tuple[datetime, datetime], Mapping[Key, Summary]] = field(default_factory=dict)
+    _cut: dict[tuple[datetime, datetime], Parts] = field(default_factory=dict)
 
     def days(self, first: date, days: int, zone: tzinfo) -> Mapping[Key, Summary]:
         """All series in so many local days from the first on."""
@@ -51,13 +57,24 @@ class Spans:
             self._read[edges] = summaries(self.tx, *edges)
         return self._read[edges]
 
+    def stretches(self, first: date, days: int, zone: tzinfo) -> Mapping[Key, Stretch]:
+        """The same with their hours, or with their days where there are several."""
+        edges = midnight(first, zone), midnight(first + timedelta(days=days), zone)
+        if edges not in self._cut:
+            self._cut[edges] = parts(self.tx, *edges)
+        cut = self._cut[edges]
+        whole = self.days(first, days, zone)
+        return {key: Stretch(summary, cut.get(key, {})) for key, summary in whole.items()}
+
 
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The instant at which a local day begins, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def figures(spans: Spans, kind: str, day: date, zone: tzinfo) -> tuple[Figure, ...]:
+def figures(
+    spans: Spans, kind: str, day: date, zone: tzinfo, limits: PeriodLimits
+) -> tuple[Figure, ...]:
     """The key figures of the period that ends as `day` begins, in the order of STATISTICS.
 
     A day stands beside the day before and the same weekday before; a week beside the week
@@ -65,18 +82,22 @@ def figures(spans: Spans, kind: str, day: date, zone: tzinfo) -> tuple[Figure, .
     """
     length, back = (7, 28) if kind == "weekly" else (1, 7)
     first = day - timedelta(days=length)
-    now = spans.days(first, length, zone)
-    before = spans.days(first - timedelta(days=length), length, zone)
-    earlier = spans.days(first - timedelta(days=back), length, zone)
+    three = [spans.stretches(first - timedelta(days=n), length, zone) for n in (0, length, back)]
     trend = [spans.days(day - timedelta(days=n), 1, zone) for n in range(_TREND_DAYS, 0, -1)]
-    found = {**earlier, **before, **now}
+    standing = standing_regressions(spans.tx, midnight(day, zone))
     return tuple(
-        _figure(key, now.get(key), before.get(key), earlier.get(key), [d.get(key) for d in trend])
-        for key in _chosen(found)
+        _figure(
+            key,
+            [s.get(key, _NOTHING) for s in three],
+            [d.get(key) for d in trend],
+            limits,
+            key in standing,
+        )
+        for key in _chosen({key for stretches in three for key in stretches})
     )
 
 
-def _chosen(found: Mapping[Key, Summary]) -> Iterator[Key]:
+def _chosen(found: Collection[Key]) -> Iterator[Key]:
     for metric in STATISTICS:
         same = sorted(key for key in found if key[1].partition("{")[0] == metric)
         yield from same[:_SERIES_PER_METRIC_MAX]
@@ -84,69 +105,51 @@ def _chosen(found: Mapping[Key, Summary]) -> Iterator[Key]:
 
 def _figure(
     key: Key,
-    now: Summary | None,
-    before: Summary | None,
-    earlier: Summary | None,
-    trend: list[Summary | None],
+    stretches: Sequence[Stretch],
+    trend: Sequence[Summary | None],
+    limits: PeriodLimits,
+    stands: bool,
 ) -> Figure:
+    """`stretches`: now, the period before, and the earlier one."""
     spec = spec_of(key[1])
     statistic = STATISTICS[spec.name]
-    value, value_before, value_earlier = (_value(s, statistic) for s in (now, before, earlier))
+    figure = attrgetter(statistic)
+    now, before, earlier = (figure(s.whole) if s.whole.count else None for s in stretches)
+    words = [
+        Comparison.REGRESSION if stands else judge(stretches[0], s, figure, spec, limits)
+        for s in stretches[1:]
+    ]
     return Figure(
         check=key[0],
         series=key[1],
         statistic=statistic,
         unit=spec.unit,
-        now=value,
-        before=value_before,
-        earlier=value_earlier,
-        change=relative(value, value_before),
-        change_earlier=relative(value, value_earlier),
-        word=word(value, value_before, spec).value,
-        word_earlier=word(value, value_earlier, spec).value,
-        trend=tuple(_value(summary, statistic) for summary in trend),
+        now=now,
+        before=before,
+        earlier=earlier,
+        change=relative(now, before),
+        change_earlier=relative(now, earlier),
+        word=words[0].value,
+        word_earlier=words[1].value,
+        trend=tuple(figure(s) if s is not None and s.count else None for s in trend),
     )
-
-
-def _value(summary: Summary | None, statistic: str) -> float | None:
-    if summary is None or not summary.count:
-        return None
-    found = {"total": summary.total, "mean": summary.mean, "median": summary.median}
-    return found.get(statistic, summary.p95)
-
-
-def relative(now: float | None, before: float | None) -> float | None:
-    """The relative change; None where one of them did not exist, or the past is zero."""
-    return None if now is None or not before else (now - before) / abs(before)
-
-
-def word(now: float | None, before: float | None, spec: MetricSpec) -> Comparison:
-    """The word of comparison for two figures, by the metric's bad direction."""
-    if now is None or before is None:
-        return Comparison.NOT_ENOUGH_HISTORY
-    difference = now - before
-    small = abs(difference) <= max(_CHANGE_MIN * abs(before), _CHANGE_MIN * spec.effect_min)
-    if small or spec.worse in (Worse.NEITHER, Worse.EITHER):
-        return Comparison.SAME
-    worse = (difference > 0) == (spec.worse is Worse.HIGHER)
-    return Comparison.REGRESSION if worse else Comparison.IMPROVEMENT
 
 
 def drifts(spans: Spans, day: date, zone: tzinfo) -> tuple[Drift, ...]:
     """Series whose median of seven days is worse than that of the seven before, by over 10 %."""
-    now = spans.days(day - timedelta(days=7), 7, zone)
-    before = spans.days(day - timedelta(days=14), 7, zone)
+    now = spans.stretches(day - timedelta(days=7), 7, zone)
+    before = spans.stretches(day - timedelta(days=14), 7, zone)
     found = [_drift(key, now[key], before[key]) for key in now if key in before]
     worst_first = sorted((d for d in found if d), key=lambda d: -abs(d.change))
     return tuple(worst_first[:_DRIFTS_MAX])
 
 
-def _drift(key: Key, now: Summary, before: Summary) -> Drift | None:
+def _drift(key: Key, now: Stretch, before: Stretch) -> Drift | None:
     spec = METRICS.get(key[1].partition("{")[0])
-    if spec is None or now.median is None or before.median is None or not before.median:
+    change = relative(now.whole.median, before.whole.median)
+    if spec is None or change is None or before.whole.count < now.whole.count / 2:
         return None
-    enough = before.count >= max(_DRIFT_READINGS_MIN, now.count / 2)
-    if not enough or word(now.median, before.median, spec) is not Comparison.REGRESSION:
+    if judge(now, before, attrgetter("median"), spec, _DRIFTS) is not Comparison.REGRESSION:
         return None
-    change = (now.median - before.median) / abs(before.median)
-    return Drift(key[0], key[1], spec.unit, now.median, before.median, change)
+    here, there = now.whole.median or 0.0, before.whole.median or 0.0
+    return Drift(key[0], key[1], spec.unit, here, there, change)

@@ -62,8 +62,9 @@ def report_messages(
     store: Store, config: Config, kind: str, day: date, now: datetime, receivers: Sequence[str]
 ) -> list[Message]:
     """The report of a day as one message for each receiver, unique by kind, day and receiver."""
+    skipped, limits = _skipped(store, config, kind, now), config.baseline.limits()
     built = report.build(
-        store, kind, day, config.zone, now, skipped=_skipped(store, config, kind, now)
+        store, kind, day, config.zone, now, skipped=skipped, limits=limits
     ).to_dict()
     key = f"report:{kind}:{day.isoformat()}"
     return [Message(key, name, "report", built, now, now) for name in receivers]

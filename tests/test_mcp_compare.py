@@ -11,11 +11,15 @@ import pytest
 from store_case import DAY, HOUR, MINUTE, fresh_store, record, rows
 
 from monitor.compare import compare
-from monitor.domain.baseline import Comparison, Limits
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.baseline import Comparison
 from monitor.domain.check import Metric, Status
+from monitor.domain.detection_periods import PeriodLimits
 from monitor.domain.load_test import LoadTestRun
 from monitor.periods import PERIODS, Span, instant, period, shifted
+from monitor.store.alerts import save_alerts
 from monitor.store.notes import Note, add_note
+from monitor.store.parts import parts
 
 NOW = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -56,7 +60,7 @@ def test_the_figures_are_those_of_sql_over_the_readings(store):
         HOUR,
         "services",
     )
-    found = compare(store, WEEK, BEFORE, Limits())
+    found = compare(store, WEEK, BEFORE, PeriodLimits())
     item = one(found, "response_ms{ingest}")
     for span, figures in ((WEEK, item.now), (BEFORE, item.before)):
         micros = [int(edge.timestamp()) * 1_000_000 for edge in (span.start, span.end)]
@@ -80,7 +84,7 @@ def test_the_most_telling_comes_first(store):
     live_through(store, BEFORE, metrics(past), check="services")
     live_through(store, WEEK, metrics(present), check="services")
     record(store, NOW - MINUTE, Metric("brokers", 3), check="kafka_cluster")
-    found = compare(store, WEEK, BEFORE, Limits())
+    found = compare(store, WEEK, BEFORE, PeriodLimits())
     assert [(i.series.partition("{")[2][:1], i.word) for i in found.series] == [
         ("e", Comparison.REGRESSION),  # from nothing
         ("a", Comparison.REGRESSION),
@@ -97,7 +101,7 @@ def test_what_stayed_at_zero_is_not_telling(store):
         return [Metric("lag_messages", 5 * is_rare, "a"), Metric("lag_messages", 7, "b")]
 
     live_through(store, Span(BEFORE.start, WEEK.end), metrics, check="consumer_lag")
-    assert one(compare(store, WEEK, BEFORE, Limits()), "lag_messages{a}").size == 0
+    assert one(compare(store, WEEK, BEFORE, PeriodLimits()), "lag_messages{a}").size == 0
 
 
 def test_a_counter_is_compared_by_its_rate_however_often_it_was_read(store):
@@ -106,18 +110,70 @@ def test_a_counter_is_compared_by_its_rate_however_often_it_was_read(store):
 
     live_through(store, BEFORE, metrics, 4 * HOUR, "breakers")
     live_through(store, WEEK, metrics, HOUR, "breakers")
-    item = one(compare(store, WEEK, BEFORE, Limits()), "breaker_not_permitted_calls{ingest}")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "breaker_not_permitted_calls{ingest}")
     assert item.now.per_hour == pytest.approx(60, rel=0.03)
     assert item.before.per_hour == pytest.approx(60, rel=0.03)
     assert item.word is Comparison.SAME
     assert item.before.summary.count < item.now.summary.count / 3.5
 
 
+def test_one_bad_day_makes_no_bad_week(store):
+    def slow_on(days):
+        def metrics(moment):
+            is_slow = (moment - WEEK.start) // DAY in days
+            return [Metric("response_ms", 3000 if is_slow else 1000, "ingest")]
+
+        return metrics
+
+    live_through(store, BEFORE, slow_on(()), HOUR, "services")
+    live_through(store, WEEK, slow_on((2,)), HOUR, "services")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "response_ms{ingest}")
+    assert item.p95_change == pytest.approx(2, rel=0.02)
+    assert item.word is Comparison.SAME
+
+
+def test_what_the_live_rule_holds_for_worse_as_the_period_ends_is_a_regression(store):
+    live_through(
+        store, Span(BEFORE.start, WEEK.end), lambda _: [Metric("response_ms", 9, "x")], HOUR, "a"
+    )
+    told = Alert(
+        *("a", "regression", "response_ms{x}", Phase.FIRING, Status.WARN, NOW - DAY, NOW),
+        fired_at=NOW - DAY,
+    )
+    with store.write() as tx:
+        save_alerts(tx, [told])
+    found = compare(store, WEEK, BEFORE, PeriodLimits())
+    assert one(found, "response_ms{x}").word is Comparison.REGRESSION
+    earlier = Span(WEEK.start, NOW - 2 * DAY), Span(BEFORE.start, BEFORE.end - 2 * DAY)
+    found = compare(store, *earlier, PeriodLimits())
+    assert one(found, "response_ms{x}").word is Comparison.SAME
+
+
+@pytest.mark.parametrize(("length", "step"), [(HOUR, MINUTE), (DAY, 10 * MINUTE), (7 * DAY, HOUR)])
+def test_a_period_of_any_length_is_compared_part_by_part(store, length, step):
+    now, before = Span(NOW - length, NOW), Span(NOW - length - 7 * DAY, NOW - 7 * DAY)
+    for span, value in ((before, 1000), (now, 1500)):
+        live_through(store, span, lambda _, v=value: [Metric("request_ms", v, "p95")], step)
+    item = one(compare(store, now, before, PeriodLimits()), "request_ms{p95}")
+    assert item.word is Comparison.REGRESSION
+
+
+def test_the_days_of_two_weeks_meet_across_a_change_of_clocks(store):
+    now = Span(at("2026-10-26 00:00", BERLIN), at("2026-11-02 00:00", BERLIN))
+    before = shifted(now, "week", BERLIN)
+    for span in (before, now):
+        live_through(store, span, lambda m: [Metric("breaks", m.timestamp() // 86_400)], HOUR)
+    with store.read() as tx:
+        cut = [parts(tx, span.start, span.end)["outbox_age", "breaks"] for span in (now, before)]
+    assert [sorted(each) for each in cut] == [[*range(6)], [*range(6)]]
+    assert {round(cut[0][n].mean - cut[1][n].mean) for n in range(6)} == {7}
+
+
 def test_only_the_metrics_that_were_asked_for_are_compared(store):
     live_through(
         store, WEEK, lambda _: [Metric("response_ms", 1, "x"), Metric("brokers", 3)], 12 * HOUR
     )
-    found = compare(store, WEEK, BEFORE, Limits(), ("brokers",))
+    found = compare(store, WEEK, BEFORE, PeriodLimits(), ("brokers",))
     assert [item.series for item in found.series] == ["brokers"]
 
 
@@ -125,7 +181,7 @@ def test_coverage_counts_missed_passes_and_the_time_before_the_first(store):
     half = Span(BEFORE.start + 3.5 * DAY, BEFORE.end)
     live_through(store, half, lambda _: [Metric("brokers", 3)], check="kafka_cluster")
     live_through(store, WEEK, lambda _: [Metric("brokers", 3)], check="kafka_cluster", missed=1)
-    item = one(compare(store, WEEK, BEFORE, Limits()), "brokers")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "brokers")
     assert item.now.coverage.seen == pytest.approx(0.5, abs=0.01)
     assert item.before.coverage.seen == pytest.approx(0.5, abs=0.01)
 
@@ -133,7 +189,7 @@ def test_coverage_counts_missed_passes_and_the_time_before_the_first(store):
 def test_a_monitor_that_stopped_covers_only_what_it_saw(store):
     ran = Span(WEEK.start + HOUR, WEEK.start + 3.5 * DAY)
     live_through(store, ran, lambda _: [Metric("brokers", 3)], check="kafka_cluster")
-    item = one(compare(store, WEEK, BEFORE, Limits()), "brokers")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "brokers")
     assert item.now.coverage.seen == pytest.approx(0.5, abs=0.01)
     assert (item.before.coverage.seen, item.before.coverage.passes) == (0.0, 0)
 
@@ -141,7 +197,7 @@ def test_a_monitor_that_stopped_covers_only_what_it_saw(store):
 def test_a_check_that_was_not_due_in_a_period_has_no_coverage_to_speak_of(store):
     record(store, BEFORE.start + DAY, Metric("load_test_p95_ms", 80, "short"), check="load_test")
     record(store, NOW - MINUTE, check="services")
-    item = one(compare(store, WEEK, BEFORE, Limits()), "load_test_p95_ms{short}")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "load_test_p95_ms{short}")
     assert (item.now.coverage.seen, item.now.coverage.passes) == (None, 0)
     assert item.before.coverage.passes == 1
 
@@ -149,14 +205,14 @@ def test_a_check_that_was_not_due_in_a_period_has_no_coverage_to_speak_of(store)
 def test_passes_that_could_not_look_are_counted_apart(store):
     record(store, NOW - 2 * HOUR, Metric("brokers", 3), check="kafka_cluster")
     record(store, NOW - HOUR, check="kafka_cluster", status=Status.UNKNOWN)
-    item = one(compare(store, WEEK, BEFORE, Limits()), "brokers")
+    item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "brokers")
     assert (item.now.coverage.passes, item.now.coverage.unknown) == (2, 1)
 
 
 def test_the_events_of_both_periods_stand_beside_them(store):
     for days in (1, 8, 20):
         add_note(store, Note(NOW - days * DAY, "deployment", f"release {days}"))
-    found = compare(store, WEEK, BEFORE, Limits())
+    found = compare(store, WEEK, BEFORE, PeriodLimits())
     assert [n.text for n in found.events_now.notes] == ["release 1"]
     assert [n.text for n in found.events_before.notes] == ["release 8"]
     assert LoadTestRun not in map(type, found.events_now.load_tests)

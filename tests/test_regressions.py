@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.domain.baseline import Comparison, Limits, Summary, compare
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.detection_past import Hour, LiveLimits
-from monitor.domain.metrics import METRICS
 from monitor.regressions import Baselines
 from monitor.store.reads_past import Unusual
 
@@ -223,14 +221,6 @@ def test_a_metric_that_nobody_watches_is_not_looked_at():
     judge = baselines(Past(lambda hour: 100.0))
     assert passes(judge, FRIDAY, [1e9] * 9, series="redis_keys") == []
     assert judge._series == {}
-
-
-def test_a_percentage_has_no_relative_floor():
-    spec = METRICS["settlement_success_percent"]
-    before, now = (Summary(100, 100 * m, m, m) for m in (99.0, 95.0))
-    assert compare(now, before, spec, Limits()).word is Comparison.REGRESSION
-    slight = Summary(100, 9750.0, 97.5, 97.5)
-    assert compare(slight, before, spec, Limits()).word is Comparison.SAME
 
 
 @pytest.mark.parametrize(

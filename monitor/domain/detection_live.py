@@ -11,6 +11,7 @@ from statistics import median_high
 
 from monitor.domain.detection import Shape
 from monitor.domain.detection_past import Frame, LiveLimits
+from monitor.domain.metrics import MetricSpec
 from monitor.domain.tails import Band
 
 Reading = tuple[datetime, float]
@@ -51,6 +52,11 @@ class Effect:
 
     smallest: float = 0.0
     is_relative: bool = True
+
+    @classmethod
+    def of(cls, spec: MetricSpec, share: float = 1.0) -> Effect:
+        """What matters of a metric, or a share of it; a share of 98 % is none to wait for."""
+        return cls(share * spec.effect_min, is_relative=spec.unit != "%")
 
     def floor(self, usual: float, share: float) -> float:
         """The smallest change that matters of something that is usually so large."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from monitor.domain.baseline import Comparison
+from monitor.domain.baseline import STRENGTH, Comparison
 from monitor.domain.detection import Ruling, Shape, relative
 from monitor.domain.detection_series import Course, SeriesLimits, advance, shape_of
 from monitor.domain.metrics import Worse
@@ -186,13 +186,5 @@ def _reason(course: Course, shape: Shape | None, moved_along: bool) -> str:
     return "worse_than_baseline" if course.side > 0 else "better_than_baseline"
 
 
-_STRENGTH = (
-    Comparison.NOT_ENOUGH_HISTORY,
-    Comparison.SAME,
-    Comparison.IMPROVEMENT,
-    Comparison.REGRESSION,
-)
-
-
 def _stronger(one: Ruling | None, other: Ruling) -> Ruling:
-    return other if one is None else max(one, other, key=lambda r: _STRENGTH.index(r.word))
+    return other if one is None else max(one, other, key=lambda ruling: STRENGTH.index(ruling.word))

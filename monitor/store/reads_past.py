@@ -36,6 +36,10 @@ _REGRESSIONS = (
     "SELECT subject, since, ended_at FROM alerts WHERE \"check\" = ? AND code = 'regression'"
     " AND fired_at IS NOT NULL AND (ended_at IS NULL OR ended_at > ?) ORDER BY since"
 )
+_STANDING = (
+    "SELECT \"check\", subject FROM alerts WHERE code = 'regression' AND fired_at < ?"
+    " AND (ended_at IS NULL OR ended_at >= ?)"
+)
 _INCIDENTS = (
     "SELECT opened_at, ended_at FROM incidents WHERE status = 'crit'"
     " AND opened_at < ? AND (ended_at IS NULL OR ended_at > ?)"
@@ -148,6 +152,12 @@ def regressions_since(
     for name, begun, ended in tx.exec_driver_sql(_REGRESSIONS, (check, to_micros(since))):
         found.setdefault(name, []).append((from_micros(begun), time_of(ended)))
     return found
+
+
+def standing_regressions(tx: Connection, at: datetime) -> set[tuple[str, str]]:
+    """Check and name of the series that were told as worse, and still were so at that moment."""
+    moment = to_micros(at)
+    return {(c, name) for c, name in tx.exec_driver_sql(_STANDING, (moment, moment))}
 
 
 def unusual_spans(tx: Connection, start: datetime, end: datetime) -> list[Unusual]:

@@ -6,7 +6,7 @@ What is read depends on the length of the stretch, never on how much is stored.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -67,8 +67,23 @@ def summaries(tx: Connection, start: datetime, end: datetime) -> dict[tuple[str,
             _add_histograms(heaps, tx.exec_driver_sql(_HISTOGRAMS, bounds).all())
     for stretch in parts.values:
         _add_values(heaps, tx.exec_driver_sql(_VALUES, stretch).all())
-    names = {i: (check, name) for i, check, name in tx.exec_driver_sql(_NAMES)}
+    names = series_keys(tx)
     return {names[i]: _summary(heap) for i, heap in heaps.items()}
+
+
+def series_keys(tx: Connection) -> dict[int, tuple[str, str]]:
+    """Check and name of every series, by its number."""
+    return {i: (check, name) for i, check, name in tx.exec_driver_sql(_NAMES)}
+
+
+def summary_of_packed(count: int, total: float, packed: bytes) -> Summary:
+    """The figures of one stored histogram."""
+    return _summary(_Heap(count, total, [packed]))
+
+
+def summary_of_values(values: Sequence[float]) -> Summary:
+    """The figures of some readings, with quantiles as the histograms have them."""
+    return _summary(_Heap(len(values), sum(values), [], Counter(map(bucket, values))))
 
 
 def _snapped(edge: int, oldest: int | None) -> int:
