@@ -93,6 +93,7 @@ def causes_of() -> dict[str, set[str]]:
     return {effect: {k for k in KEYS if explains(rules, k, effect)} for effect in KEYS}
 
 
+@pytest.mark.slow
 def test_nothing_follows_from_itself_however_indirectly(causes_of):
     done: set[str] = set()
 

@@ -12,6 +12,8 @@ from kill_case import WAIT_SECONDS, ready, repeats, site, stop, until
 
 from monitor.lock import LockedError, lock_path, only_scheduler
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_second_run_is_refused_and_reading_commands_work_beside_the_first(
     tmp_path: Path,

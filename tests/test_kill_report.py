@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from kill_case import await_killed, ready, repeats, site, stop
 
 from monitor.store.database import migrate, open_store
 from monitor.store.job_runs import JobRun, record_run
+
+pytestmark = pytest.mark.slow
 
 DAY = timedelta(days=1)
 

@@ -13,6 +13,8 @@ from kill_case import Site, await_killed, ready, repeats, site, stop, until
 
 from demo.platform import StandIn
 
+pytestmark = pytest.mark.slow
+
 # Step -> what the database holds of the message when the process is dead ("held": under a
 # lease), and whether Slack has taken it.
 PASS_STEPS = {

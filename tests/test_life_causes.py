@@ -11,6 +11,8 @@ from simulated import world
 from checks.causes import every_cause
 from monitor.domain.cause import explains
 
+pytestmark = pytest.mark.slow
+
 BROKER = "service_down:kafka"
 
 

@@ -10,6 +10,8 @@ from simulated import world
 from checks.causes import every_cause
 from monitor.domain.cause import explains
 
+pytestmark = pytest.mark.slow
+
 DAY_MINUTES = 25 * 60
 COARSE_SECONDS = 1800
 QUIET_MINUTES_MAX = 20
@@ -176,7 +178,6 @@ def hidden_among(names):
     return {name for name in names if HIDDEN_BY.get(name, {}).keys() & set(names)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("names", TOGETHER, ids="+".join)
 def test_faults_together_are_told_by_their_causes_and_nothing_else(healthy, names):
     hidden = hidden_among(names)

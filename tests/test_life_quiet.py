@@ -3,6 +3,8 @@
 import pytest
 from simulated import world
 
+pytestmark = pytest.mark.slow
+
 TWO_DAYS_MINUTES = 2 * 24 * 60
 
 
@@ -10,8 +12,8 @@ TWO_DAYS_MINUTES = 2 * 24 * 60
     ("seed", "every_seconds", "payments_per_minute"),
     [
         (1, 900, 0.5),
-        pytest.param(2, 1800, 1, marks=pytest.mark.slow),
-        pytest.param(3, 3600, 2, marks=pytest.mark.slow),
+        (2, 1800, 1),
+        (3, 3600, 2),
     ],
 )
 def test_two_quiet_days_and_then_minutes_raise_nothing_at_all(

@@ -7,6 +7,8 @@ from simulated import world
 
 from monitor.cli_demo_life import InProcess
 
+pytestmark = pytest.mark.slow
+
 PLATFORM_CHECKS = {
     *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),

@@ -27,7 +27,10 @@ from monitor.load_watch import Health
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store
 
-pytestmark = pytest.mark.skipif(k6.find_binary() is None, reason="no k6 (Linux x86-64 only)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(k6.find_binary() is None, reason="no k6 (Linux x86-64 only)"),
+]
 WELL = Health({"services": Status.OK}, {})
 CRITICAL = Health({"services": Status.CRIT}, {"services": ["Kafka is down"]})
 

@@ -237,6 +237,7 @@ def free_port():
         return closed.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_the_running_monitor_answers_over_http_and_ends_with_its_scheduler(tmp_path):
     port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
@@ -251,6 +252,7 @@ def test_the_running_monitor_answers_over_http_and_ends_with_its_scheduler(tmp_p
     assert not answers_at(url)
 
 
+@pytest.mark.slow
 def test_a_way_in_that_cannot_open_does_not_stop_the_monitoring(tmp_path):
     def passes():
         with (
@@ -270,6 +272,7 @@ def test_a_way_in_that_cannot_open_does_not_stop_the_monitoring(tmp_path):
     assert "cannot listen" in errors and "the monitor goes on without it" in errors
 
 
+@pytest.mark.slow
 def test_a_way_in_that_is_not_safe_stops_the_start(tmp_path):
     with running(tmp_path, 0, PAYPULSE_MCP_READ_TOKEN="short") as process:
         _, errors = process.communicate(timeout=40)
@@ -300,6 +303,7 @@ def over_bridge(params, call, mode, answers=None, between=lambda: None):
     return anyio.run(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_bridge_passes_calls_and_questions_in_both_eras(app, tmp_path, mode):
     with listening(app) as server:
@@ -309,6 +313,7 @@ def test_the_bridge_passes_calls_and_questions_in_both_eras(app, tmp_path, mode)
     assert not done.is_error and len(rows(app.store, "SELECT * FROM notes")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_bridge_outlives_a_restart_of_the_monitor(app, tmp_path, mode):
     with contextlib.ExitStack() as stack:
@@ -324,6 +329,7 @@ def test_the_bridge_outlives_a_restart_of_the_monitor(app, tmp_path, mode):
     assert not result.is_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["wrong-token-0123456789", ""])
 def test_the_bridge_says_what_is_wrong_with_the_token(app, tmp_path, token):
     with listening(app) as server:
@@ -331,6 +337,7 @@ def test_the_bridge_says_what_is_wrong_with_the_token(app, tmp_path, token):
     assert "wants a token" in said and "--token-env" in said
 
 
+@pytest.mark.slow
 def test_the_bridge_says_that_nobody_answers(tmp_path):
     params = bridge(f"http://127.0.0.1:{free_port()}/mcp", tmp_path)
     assert "cannot be reached" in told(lambda: over_bridge(params, NOTE, "legacy"))

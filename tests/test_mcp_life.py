@@ -14,6 +14,8 @@ from simulated import START, World, world
 
 from monitor.domain.check import series_name
 
+pytestmark = pytest.mark.slow
+
 WEEK = timedelta(days=7)
 _ASKED = ("services", "outbox_age", "traffic")
 _RAW = (

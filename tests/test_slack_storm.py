@@ -25,6 +25,8 @@ from monitor.render import renderer
 from monitor.store import notifications
 from monitor.store.notifications import Message
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul
 MINUTE = timedelta(minutes=1)
 CHECKS = ("services", "breakers", "dead_letters", "reconciliation")
