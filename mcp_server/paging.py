@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -56,6 +57,15 @@ def offset_page(rows: str, question: str, offset: int, shown: int, total: int) -
     return Page(rows, question, positions, offset + shown < total)
 
 
+def timed_page(
+    rows: str, question: str, offset: int, shown: int, total: int, moment: datetime
+) -> Page:
+    """The same of a list that looks back from now: its next page looks back from that moment."""
+    at = round(moment.timestamp() * 1e6)
+    positions = [(offset + i + 1, at) for i in range(shown)]
+    return Page(rows, question, positions, offset + shown < total)
+
+
 def encode(question: str, position: Position) -> str:
     """A position as opaque text that only the same question takes back."""
     plain = json.dumps(position, ensure_ascii=False, separators=(",", ":")).encode()
@@ -88,6 +98,17 @@ def offset(question: str, cursor: str | None) -> int:
     if len(found) != 1 or not isinstance(found[0], int) or found[0] < 0:
         raise ToolError(_WRONG)
     return found[0]
+
+
+def timed_offset(question: str, cursor: str | None, now: datetime) -> tuple[int, datetime]:
+    """Where such a list goes on, and the moment from which it looks back."""
+    found = position(question, cursor)
+    if found is None:
+        return 0, now
+    match found:
+        case (int(place), int(at)) if place >= 0 and 0 <= at <= now.timestamp() * 1e6:
+            return place, datetime.fromtimestamp(at / 1e6, UTC)
+    raise ToolError(_WRONG)
 
 
 def _base64(plain: bytes) -> str:

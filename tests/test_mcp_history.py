@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from mcp_case import NOW, answer, app_with, found
+from mcp_case import NOW, answer, app_with, found, refused
 from store_case import DAY, HOUR, MINUTE, record
 
 from monitor.domain.alert import Alert, Phase
@@ -104,14 +104,29 @@ def test_the_incidents_and_notes_of_both_periods_are_told(app):
     assert evidence["events_before"]["notes"][0]["note_text"] == "ingest 1.4.2"
 
 
-def test_the_rest_of_the_series_comes_with_the_next_offset(app):
+def test_the_rest_of_the_series_comes_with_the_cursor(app, monkeypatch):
     for n in range(12):
         readings(app, NOW - DAY, NOW, n, subject=f"part{n}", step=6 * HOUR + n * MINUTE)
     first = answer(app, "compare_periods", limit=8)
-    second = answer(app, "compare_periods", limit=8, offset=8)
+    monkeypatch.setattr(app, "clock", lambda: NOW + HOUR)  # the span stays that of the first page
+    second = answer(app, "compare_periods", limit=8, cursor=first["cursor"])
     names = [row["subject_text"] for p in (first, second) for row in p["evidence"]["series"]]
     assert len(set(names)) == 12
-    assert first["truncated"] and "offset=8" in first["rest"] and not second["truncated"]
+    assert first["truncated"] and not second["truncated"] and "cursor" not in second
+    assert first["evidence"]["now"] == second["evidence"]["now"]
+    said = refused(app, "compare_periods", period="last_hour", cursor=first["cursor"])
+    assert "belongs to other arguments" in said
+
+
+def test_the_rest_of_the_incidents_comes_with_the_cursor(app, monkeypatch):
+    for n in range(12):
+        incident(app, NOW - (n + 2) * HOUR, NOW - (n + 1) * HOUR, f"part{n}")
+    first = answer(app, "list_alerts", state="recent")
+    incident(app, NOW + MINUTE, subject="fresh")
+    monkeypatch.setattr(app, "clock", lambda: NOW + HOUR)
+    second = answer(app, "list_alerts", state="recent", cursor=first["cursor"])
+    seen = [row["title_text"] for page in (first, second) for row in page["evidence"]["incidents"]]
+    assert len(set(seen)) == len(seen) == 12 and "cursor" not in second
 
 
 def test_a_worst_case_comparison_stays_within_the_budget(app):
@@ -124,7 +139,7 @@ def test_a_worst_case_comparison_stays_within_the_budget(app):
         add_note(app.store, Note(NOW - n * 8 * HOUR, "deployment", LONG * 20))
     usual = answer(app, "compare_periods")
     assert tokens(usual) < 2_000, f"{tokens(usual):.0f} tokens"
-    assert usual["truncated"] and usual["left_out"]
+    assert usual["truncated"] and usual["cursor"]
     roomy = answer(app, "compare_periods", limit=100)
     assert 2_000 < tokens(roomy) < 8_000, f"{tokens(roomy):.0f} tokens"
     alerts = answer(app, "list_alerts", state="recent", hours=24 * 20)

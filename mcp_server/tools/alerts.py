@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.desk import Desk
+from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.told import finding_row, incident_row, root_of
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
@@ -28,23 +29,26 @@ def list_alerts(
         float, Field(gt=0, le=43_920, description="how far back recent and all look")
     ] = 24,
     limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
-    offset: Annotated[int, Field(ge=0, le=10_000)] = 0,
+    cursor: Cursor = None,
 ) -> CallToolResult:
     """The alerts from history, one row per incident: cause, consequences, since when, how long,
     who acknowledged it. open: what goes on now; recent: also what ended within the last hours;
     all: also what was seen but has not fired yet. For causes live, use diagnose_issues."""
     desk = ctx.request_context.lifespan_context
+    question = question_of("list_alerts", {"state": state, "hours": hours})
+    first, moment = timed_offset(question, cursor, desk.now)
     back = timedelta() if state == "open" else timedelta(hours=hours)
     with desk.read() as tx:
         stories = incidents_between(
-            tx, desk.now - back, desk.now + timedelta(seconds=1), _INCIDENTS_MAX
+            tx, moment - back, moment + timedelta(seconds=1), _INCIDENTS_MAX
         )
         alerts = all_live_alerts(tx).values() if state == "all" else ()
+    shown = stories[first : first + limit]
     pending = [a for a in alerts if a.phase is Phase.PENDING]
     recorded_at = desk.recorded_at()
     evidence = {
         "found": len(stories),
-        "incidents": [incident_row(desk, s) for s in stories[offset : offset + limit]],
+        "incidents": [incident_row(desk, s) for s in shown],
         "pending": [_pending(desk, a) for a in pending[:_PENDING_MAX]],
     }
     answer = Answer(
@@ -54,9 +58,9 @@ def list_alerts(
         measured_at=recorded_at,
         evidence=evidence,
         next=("diagnose_issues",) if _open(stories) else ("get_system_overview",),
-        rest=f"offset={offset + limit} goes on, a larger limit or fewer hours",
+        rest="cursor goes on; or a larger limit, or fewer hours",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
-        truncated=len(stories) > offset + limit,
+        page=timed_page("incidents", question, first, len(shown), len(stories), moment),
     )
     return result(answer, desk.now)
 

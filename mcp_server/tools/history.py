@@ -1,7 +1,8 @@
 """The stored past: one period against another, and the course of a metric."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -10,10 +11,11 @@ from pydantic import Field
 
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, short, stamp
 from mcp_server.desk import Desk
+from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.series import compared_row, span_row
 from mcp_server.spans import choose, known_metrics, span
 from mcp_server.told import incident_row, run_row
-from monitor.compare import Events, PeriodComparison, compare
+from monitor.compare import Compared, Events, PeriodComparison, compare
 from monitor.domain.baseline import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.check import Status
 from monitor.domain.metrics import METRICS, Kind
@@ -50,42 +52,47 @@ def compare_periods(
     ] = "week",
     metrics: Annotated[list[str] | None, Field(max_length=20)] = None,
     limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
-    offset: Annotated[int, Field(ge=0, le=10_000)] = 0,
+    cursor: Cursor = None,
 ) -> CallToolResult:
     """Compare a period with the same weekdays and hours before it ("compare to last week"), from
     history: every metric with readings, coverage, median, p95, change and verdict, the most
     telling first, and the incidents, load tests and notes of both. start (and end) replace
     period. For one metric's course use metric_history."""
     desk = ctx.request_context.lifespan_context
-    now = _period(desk, period, start, end)
-    before = shifted(now, against, desk.app.config.zone)
     wanted = known_metrics(metrics or ())
+    question = question_of(
+        "compare_periods",
+        {"period": period, "start": start, "end": end}
+        | {"against": against, "metrics": sorted(wanted)},
+    )
+    first, moment = timed_offset(question, cursor, desk.now)
+    now = _period(desk, moment, period, start, end)
+    before = shifted(now, against, desk.app.config.zone)
     limits = desk.app.config.baseline.limits()
     found = compare(desk.app.store, now, before, limits, wanted)
-    evidence = _compared(desk, found, offset, limit)
+    shown = found.series[first : first + limit]
     answer = Answer(
         verdict=_verdict(found),
         summary=_told(desk, found),
         origin="stored",
         measured_at=desk.recorded_at(),
-        evidence=evidence,
+        evidence=_compared(desk, found, shown),
         next=("metric_history", "list_alerts"),
-        rest=f"offset={offset + limit} goes on; metrics=[...] and a larger limit show more",
+        rest="cursor goes on; metrics=[...] and a larger limit show more",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
-        truncated=len(found.series) > offset + limit,
+        page=timed_page("series", question, first, len(shown), len(found.series), moment),
     )
     return result(answer, desk.now)
 
 
-def _period(desk: Desk, name: str, start: str | None, end: str | None) -> Span:
+def _period(desk: Desk, moment: datetime, name: str, start: str | None, end: str | None) -> Span:
     if start is None and end is None:
-        return period(name, desk.now, desk.app.config.zone)
+        return period(name, moment, desk.app.config.zone)
     return span(desk, start, end, timedelta(days=7), _LONGEST)
 
 
-def _compared(desk: Desk, found: PeriodComparison, offset: int, limit: int) -> dict[str, Any]:
+def _compared(desk: Desk, found: PeriodComparison, shown: Sequence[Compared]) -> dict[str, Any]:
     words = Counter(item.word.value for item in found.series)
-    shown = found.series[offset : offset + limit]
     return {
         "now": span_row(found.now),
         "before": span_row(found.before),
