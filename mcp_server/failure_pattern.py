@@ -28,6 +28,7 @@ _STEP_MIN, _STEP_MAX = timedelta(seconds=1), timedelta(seconds=15)
 _SERIES_MAX = 8
 _COUNTS = ("breaker_failed_calls", "breaker_not_permitted_calls", "breaker_failure_percent")
 _EVENTS_MAX = 6
+_SEEN_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,24 @@ class Pattern:
 
     @property
     def cause(self) -> IncidentStory | None:
-        """The incident in which a breaker's alert was folded: its root is the cause."""
+        """The incident in which a breaker's alert was folded: its root is the cause.
+
+        Of several, that of the first opening, which is the one that is told.
+        """
         members = {alert.id for alert in self.alerts}
-        stories = self.meanwhile.incidents
-        return next((s for s in stories if members & {a.id for a in s.alerts}), None)
+        stories = [s for s in self.meanwhile.incidents if members & {a.id for a in s.alerts}]
+        if not self.openings:
+            return stories[0] if stories else None
+        opened_at = self.openings[0][0]
+        return next((s for s in reversed(stories) if _may_have_caused(s, opened_at)), None)
+
+
+def _may_have_caused(story: IncidentStory, opened_at: datetime) -> bool:
+    """Whether it went on when the breaker opened; its first sighting may come a little later."""
+    root = root_of(story)
+    ended_at = story.incident.ended_at
+    began_by_then = root is not None and root.since <= opened_at + _SEEN_WITHIN
+    return began_by_then and (ended_at is None or ended_at >= opened_at)
 
 
 def pattern(desk: Desk, span: Span) -> Pattern:

@@ -16,8 +16,12 @@ from store_case import record
 
 from checks.sources.facts import Breaker, Unseen, Why, blind
 from checks.sources.prometheus_facts import Turn
+from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test import LoadTestRun
+from monitor.store.alerts import save_alerts
+from monitor.store.incidents import save_incidents
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
 from monitor.words import Words
@@ -186,6 +190,44 @@ def test_transitions_of_prometheus_are_counted_and_a_retry_is_no_opening(tmp_pat
     assert plain["measured_at"] is not None
     quiet = answer(seeing(tmp_path / "b", scraped=scraped(())), "analyze_failure_pattern")
     assert quiet["verdict"] == "ok"
+
+
+def outage(app, part: str, since: datetime, minutes: float) -> None:
+    """An incident that is over: a part that was down, and the breaker that followed from it."""
+    ended_at = since + timedelta(minutes=minutes)
+    times = {"fired_at": since, "ended_at": ended_at}
+    root = Alert(
+        *("services", "service_down", part, Phase.RESOLVED, Status.CRIT, since, since),
+        params={"part": part, "detail": ""},
+        **times,
+    )
+    finding = opened()
+    breaker = Alert(
+        *("breakers", "breaker_open", finding.subject, Phase.RESOLVED, Status.CRIT, since, since),
+        params=dict(finding.params),
+        **times,
+    )
+    with app.store.write() as tx:
+        members = tuple(a.id for a in save_alerts(tx, [root, breaker]))
+        what = (f"service_down:{part}", since, Status.CRIT, members)
+        told = Incident(*what, told=Status.CRIT, ended_at=ended_at, closed=True)
+        save_incidents(tx, [Change(told)], since)
+
+
+def test_of_two_openings_the_first_is_told_with_its_own_cause(tmp_path):
+    turns = (turn(40, "CLOSED", "OPEN"), turn(20, "CLOSED", "OPEN"))
+    app = seeing(tmp_path, scraped=scraped(turns))
+    outage(app, "kafka", NOW - timedelta(minutes=39), 5)
+    outage(app, "redis", NOW - timedelta(minutes=21), 5)
+    plain = answer(app, "analyze_failure_pattern")
+    assert "Kafka" in plain["evidence"]["likely_cause_text"]
+    assert "Kafka" in plain["summary"] and "Redis" not in plain["summary"]
+
+
+def test_what_went_wrong_only_later_is_no_cause(tmp_path):
+    app = seeing(tmp_path, scraped=scraped((turn(40, "CLOSED", "OPEN"),)))
+    outage(app, "redis", NOW - timedelta(minutes=21), 5)
+    assert answer(app, "analyze_failure_pattern")["evidence"]["likely_cause_text"] is None
 
 
 def test_a_prometheus_that_is_down_leaves_the_history(tmp_path):
