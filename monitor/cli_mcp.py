@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli_common import ConfigOption, fail, load
+from monitor.cli_mcp_audit import audit
 from monitor.cli_mcp_install import install
 from monitor.config import Config, ConfigError
 
@@ -26,6 +27,7 @@ TOKEN_ENV = "PAYPULSE_MCP_TOKEN"  # noqa: S105  (a name)
 ToolsetOption = Annotated[
     list[str] | None, typer.Option("--toolset", help="Only the tools of this set; repeatable.")
 ]
+commands.command()(audit)
 commands.command()(install)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Finding
 from monitor.render_filters import clean
 from monitor.run_check import Observed
+from monitor.store.audit import AuditEntry
 from monitor.store.notes import SilenceEntry
 from monitor.store.notifications import Message
 from monitor.store.reads_alerts import IncidentStory
@@ -124,4 +126,23 @@ def delivery_lines(owed: Sequence[Message], words: Words) -> list[str]:
             error=clean(message.error),
         )
         for message in owed
+    ]
+
+
+def audit_lines(entries: Sequence[AuditEntry], words: Words, since: datetime) -> list[str]:
+    """Every act that was asked for over MCP, newest first."""
+    if not entries:
+        return [words.say("show.audit_none", since=since)]
+    return [
+        words.say(
+            "show.audit",
+            at=entry.at,
+            tool=clean(entry.tool),
+            caller=clean(entry.caller),
+            outcome=entry.outcome,
+            arguments=clean(json.dumps(dict(entry.arguments), ensure_ascii=False)),
+            confirmed_by=entry.confirmed_by,
+            said=clean(entry.said),
+        )
+        for entry in entries
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.incident import Change, Incident
 from monitor.store.alerts import save_alerts
+from monitor.store.audit import AuditEntry, begin_audit
 from monitor.store.database import migrate, open_store
 from monitor.store.incidents import open_incidents, save_incidents
 from monitor.store.notifications import Message, add_notifications, mark_dead, waiting_and_dead
@@ -138,6 +140,20 @@ def test_a_dead_message_is_visible_and_can_be_sent_again(file, store):
     call("alerts", "retry", 1, "-c", file)
     with store.read() as tx:
         assert [m.state for m in waiting_and_dead(tx)] == ["waiting"]
+
+
+def test_what_was_done_over_mcp_is_shown_newest_first(file, store):
+    assert "Nothing was asked for" in call("mcp", "audit", "-c", file)
+    now = datetime.now(UTC)
+    entry = AuditEntry(now, "clear_rate_limit", "kim", {"merchant_id": "M-1\x1b[31m"})
+    for outcome, by, ended_at in (("refused", "", now), ("started", "token", None)):
+        begin_audit(
+            store, replace(entry, outcome=outcome, confirmed_by=by, ended_at=ended_at, said="no\n")
+        )
+    first, second = call("mcp", "audit", "-c", file).splitlines()
+    assert 'clear_rate_limit({"merchant_id": "M-1' in first and "\x1b" not in first
+    assert "for kim: begun, its end was not recorded, confirmed by token; no" in first
+    assert "for kim: refused; no" in second
 
 
 @pytest.mark.parametrize("form", ["text", "html", "slack"])
