@@ -23,7 +23,7 @@ from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
 BREAKS_MAX = 100_000  # of one invariant in one look: more are told as "at least"
 IDS_MAX = 100_000
 _CONTROL, _APPEND_ONLY = "L11", "L12"
-_TOGETHER = ("S1", "S3", "S4", "L13", "X1", "X2")
+_TOGETHER = ("S1", "S3", "S4", "L13", "X1", "X2", "X3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from checks.reconciliation_known import (
     open_breaks,
     summed,
 )
-from checks.reconciliation_streams import Streams, lost, unexplained
+from checks.reconciliation_streams import Streams, lost, repeated, unexplained
 from checks.reconciliation_told import across_name, metrics_of, old, told, untold
 from checks.sources.database_books import Examination, LastLook, Window
 from checks.sources.database_tables import Scope
@@ -85,7 +85,7 @@ def window_of(options: Options, memory: Memory) -> Window:
         examinations=_examinations(options.only, options.ignore, options.grace_seconds),
         overlap=timedelta(minutes=options.overlap_minutes),
         breaks_max=options.breaks_max,
-        published_since=datetime.fromisoformat(since) + _STAMPED if since else None,
+        published_since=datetime.fromisoformat(since) if since else None,
         known_merchants=merchants(shards.get(across_name(), {})),
         sweep_rows=options.sweep_rows,
     )
@@ -96,9 +96,6 @@ def window_of(options: Options, memory: Memory) -> Window:
     }
     ranges = {shard: summed(known) for shard, known in shards.items()}
     return replace(window, last_looks=looks, summed=ranges)
-
-
-_STAMPED = timedelta(seconds=60)  # an event is marked as published no later than this after it
 
 
 @lru_cache(maxsize=8)
@@ -153,7 +150,12 @@ def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact
     together = next((b for b in books if b.shard == across_name()), None)
     together = together or Books(across_name(), (), (), 0, 0)
     known = look.memory.get("streams", {})
-    for one in (lost(facts.streams, mine, known), unexplained(facts.streams, mine, look.now)):
+    streams = facts.streams
+    for one in (
+        lost(streams, mine, known),
+        repeated(streams, mine, known),
+        unexplained(streams, mine, look.now),
+    ):
         together = one.added_to(together, names)
     return (*mine, together)
 

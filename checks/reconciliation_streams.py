@@ -1,6 +1,7 @@
 """The streams beside the books: was everything published that the outbox says, and who gave up?
 
-X1: a topic that only the relay writes grows by at least the events marked as published.
+X1: a topic that only the relay writes grows by at least the events marked as published; X3: and
+hardly by more.
 X2: a missing entry has its dead letter, and a dead letter its missing entry.
 """
 
@@ -23,6 +24,7 @@ TOPICS = {
 }
 _DLQ = "payment.dlq"
 _DLQ_READ = 200
+_REPEATED_SHARE, _REPEATED_MIN = 0.1, 100  # a batch of the relay may be out but not yet marked
 _BASE_LASTS = timedelta(minutes=10)
 _GRACE, _FORGOTTEN = timedelta(minutes=5), timedelta(days=1)
 
@@ -76,7 +78,7 @@ def look_at_streams(kafka: Any, names: set[str]) -> Streams:
         return Streams()
     ends = {topic: _end(kafka.topic_ends(topic), topic) for topic in TOPICS.values()}
     return Streams(
-        ends=ends if "X1" in names else {},
+        ends=ends if names & {"X1", "X3"} else {},
         dead_letters=kafka.dead_letters(_DLQ, _DLQ_READ) if "X2" in names else None,
     )
 
@@ -100,6 +102,21 @@ def lost(streams: Streams, books: Sequence[Books], before: Mapping[str, Any]) ->
             params = {"topic": topic, "published": published, "arrived": arrived}
             breaks.append(Break("X1", ACROSS, f"topic {topic}", None, params))
     return Found("X1", True, tuple(breaks))
+
+
+def repeated(streams: Streams, books: Sequence[Books], before: Mapping[str, Any]) -> Found:
+    """X3: many more messages than events that may have been published since."""
+    ends = {topic: end for topic, end in streams.ends.items() if isinstance(end, int)}
+    if not before or len(ends) < len(TOPICS):
+        return Found("X3")
+    breaks = []
+    for event_type, topic in TOPICS.items():
+        published = sum(each.published_at_most.get(event_type, 0) for each in books)
+        arrived = ends[topic] - before["ends"].get(topic, 0)
+        if arrived - published > max(_REPEATED_SHARE * published, _REPEATED_MIN):
+            params = {"topic": topic, "published_at_most": published, "arrived": arrived}
+            breaks.append(Break("X3", ACROSS, f"topic {topic}", None, params))
+    return Found("X3", True, tuple(breaks))
 
 
 def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Found:
@@ -132,7 +149,3 @@ def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Foun
         if one.payment_id in given_up - lacking and _GRACE < now - one.at < _FORGOTTEN
     ]
     return Found("X2", True, tuple(breaks))
-
-
-def _place(letter: DeadLetter) -> str:
-    return f"letter {letter.partition}/{letter.offset}"

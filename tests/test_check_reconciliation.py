@@ -489,6 +489,35 @@ def test_an_event_published_about_when_the_count_began_may_have_arrived_before(s
     assert statuses(passes(after(minutes=5))) == {}
 
 
+@pytest.mark.parametrize(("arrived", "is_told"), [(1, False), (101, False), (102, True)])
+def test_a_topic_that_grows_by_far_more_than_was_published_is_told(shards, arrived, is_told):
+    kafka = Kafka()
+    passes = Passes(shards, kafka, only=("X1", "X3"))
+    passes()
+    publish(shards["shard1"], after(minutes=3))
+    kafka.ends["payment.refund-requested"] += arrived
+    verdict = passes(after(minutes=5))
+    assert statuses(verdict) == ({"books_broken:shards/X3": Status.WARN} if is_told else {})
+    if is_told:
+        assert verdict.findings[0].evidence[0]["arrived"] == 102
+    kafka.is_down = True  # what was found stays so while nobody can look
+    unseen = {"blind:kafka": Status.UNKNOWN}
+    assert statuses(passes(after(minutes=8))) == {**statuses(verdict), **unseen}
+    kafka.is_down = False
+    passes(after(minutes=16))
+    assert statuses(passes(after(minutes=27))) == {}
+
+
+def test_an_event_that_was_marked_late_is_not_held_for_sent_twice(shards):
+    kafka = Kafka()
+    passes = Passes(shards, kafka, only=("X3",))
+    passes()
+    for _ in range(150):
+        publish(shards["shard1"], after(seconds=20))  # too early to be surely new, but it may be
+    kafka.ends["payment.refund-requested"] += 150
+    assert statuses(passes(after(minutes=5))) == {}
+
+
 def test_streams_that_cannot_be_seen_are_unknown_and_keep_what_was_known(shards):
     kafka = Kafka()
     passes = Passes(shards, kafka, only=("X1",))

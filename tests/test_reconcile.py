@@ -30,7 +30,7 @@ from monitor.store.database import open_store
 NOW = books.NOW
 LATER = NOW + timedelta(minutes=30)  # past every grace; what waits has waited too long
 WAITING = ("P2", "P3")
-OPTIONS = Options(ignore=("S4", "T9", "R6", "X1", "X2", *WAITING))
+OPTIONS = Options(ignore=("S4", "T9", "R6", "X1", "X2", "X3", *WAITING))
 
 
 @pytest.fixture(scope="module")

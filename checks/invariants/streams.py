@@ -7,5 +7,6 @@ from monitor.domain.check import Status
 
 INVARIANTS = (
     Invariant("X1", Status.CRIT, None, sightings=2),
+    Invariant("X3", Status.WARN, None, sightings=2),
     Invariant("X2", Status.WARN, None, sightings=2),
 )

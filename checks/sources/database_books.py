@@ -106,6 +106,7 @@ class Aim:
     ids: tuple[int, ...] = ()
 
 
+_STAMPED = timedelta(seconds=60)  # an event is marked as published no later than this after it
 Answer: TypeAlias = Unseen | list[Row[Any]]
 
 
@@ -131,7 +132,8 @@ def examine(
         payments_seen=size.payments + len(ids),
         entry_last=size.entry_last or 0,
         unfinished=tuple(row.payment_id for row in unfinished),
-        published=_published(snapshot, now, window, params),
+        published=_published(snapshot, now, window, params, _STAMPED),
+        published_at_most=_published(snapshot, now, window, params, -_STAMPED),
         overflow=len(older) > len(ids),
     )
 
@@ -211,11 +213,17 @@ def _older(
 
 
 def _published(
-    snapshot: Snapshot, now: datetime, window: Window, params: Mapping[str, Any]
+    snapshot: Snapshot,
+    now: datetime,
+    window: Window,
+    params: Mapping[str, Any],
+    margin: timedelta,
 ) -> dict[str, int]:
+    """How many events of each type were published from so long after the beginning on."""
     if window.published_since is None or snapshot.lacks(PUBLISHED):
         return {}
-    span: dict[str, Any] = {"from": naive_utc(window.published_since), "until": naive_utc(now)}
+    start = window.published_since + margin
+    span: dict[str, Any] = {"from": naive_utc(start), "until": naive_utc(now)}
     rows = snapshot.rows(PUBLISHED, {**params, **span})
     return {row.event_type: row.count_ for row in rows}
 

@@ -60,7 +60,8 @@ class Books:
     `low` is the first payment_id of the window; `truncated` are invariants with more breaks than
     are listed, `unseen` those that could not be examined, each with its why. `entry_last` is the
     newest ledger entry, `unfinished` are older payments that wait for their capture or refund,
-    `published` counts events by type that went out since the window's `published_since`.
+    `published` counts events by type that surely went out since the window's `published_since`,
+    and `published_at_most` those that may have.
     `overflow`: more older payments were touched than could be looked at.
     """
 
@@ -75,6 +76,7 @@ class Books:
     reach: Reach = Reach({})
     unfinished: tuple[int, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
+    published_at_most: Mapping[str, int] = field(default_factory=dict)
     overflow: bool = False
 
 
