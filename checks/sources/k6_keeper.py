@@ -2,7 +2,8 @@
 
 Started as a program of its own: `python k6_keeper.py FOLDER COMMAND…`. Its standard input is a
 pipe that only its parent holds: the end of that pipe, also after a SIGKILL, means stop. It
-ends the command, softly first, and removes FOLDER if nobody is left to do so.
+ends the command, softly first, and removes FOLDER if nobody is left to do so: a parent that asks
+for the end writes a byte first, a killed one cannot.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return UNSTARTABLE
-    threading.Thread(target=_watch, args=(child,), daemon=True).start()
+    deserted = threading.Event()
+    threading.Thread(target=_watch, args=(child, deserted), daemon=True).start()
     code = child.wait()
-    if os.getppid() != parent:
+    # Pipes are closed before children get another parent, so either may be seen first.
+    if deserted.is_set() or os.getppid() != parent:
         shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
 
@@ -44,9 +47,9 @@ def _die_with_us() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _watch(child: subprocess.Popen[bytes]) -> None:
-    while os.read(0, 1024):
-        pass
+def _watch(child: subprocess.Popen[bytes], deserted: threading.Event) -> None:
+    if not os.read(0, 1):
+        deserted.set()
     child.terminate()
     try:
         child.wait(STOP_SECONDS)

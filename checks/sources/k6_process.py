@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +166,8 @@ def _follow(process: subprocess.Popen[bytes], log: Log, until: float, control: C
                 return stopped
             if not stopped and (left <= 0 or control.stopped):
                 stopped = control.stopped or "time_limit"
+                with suppress(OSError):  # the keeper may be gone
+                    os.write(process.stdin.fileno(), b".")
                 process.stdin.close()
                 until = time.monotonic() + GRACE_SECONDS
             elif selector.select(min(left, _SLICE_SECONDS)):
