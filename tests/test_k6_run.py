@@ -334,7 +334,7 @@ def test_k6_dies_with_a_parent_that_is_killed_and_leaves_nothing_behind(api, tmp
 
 
 def test_no_other_run_starts_while_the_k6_of_a_killed_parent_lives(api, tmp_path, own_folder):
-    stubborn = program(tmp_path, f"trap '' TERM; touch '{tmp_path}/up'; exec sleep 30")
+    stubborn = program(tmp_path, f"trap '' TERM; : > '{tmp_path}/up'; exec sleep 30")
     running = parent(own_folder, plan(api, k6_binary=stubborn))
     wait_until((tmp_path / "up").exists, "k6 did not start")
     keeper, last = descendants(running.pid)
