@@ -108,6 +108,7 @@ def test_nothing_follows_from_itself_however_indirectly(causes_of):
         visit(key, ())
 
 
+@pytest.mark.slow
 def test_every_rule_applies_to_something(causes_of):
     pairs = [(cause, effect) for effect, causes in causes_of.items() for cause in causes]
     idle = [r for r in every_cause() if not any(explains([r], *pair) for pair in pairs)]

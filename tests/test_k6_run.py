@@ -22,6 +22,7 @@ from checks.sources.facts import Unseen, Why
 from monitor.domain.load_test import LoadTestRun
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+pytestmark = pytest.mark.slow
 needs_k6 = pytest.mark.skipif(
     k6.find_binary() is None, reason="no k6 on PATH and no package k6 (Linux x86-64 only)"
 )

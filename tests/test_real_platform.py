@@ -131,6 +131,7 @@ def test_a_payment_is_captured_and_refunded_with_its_entries_on_its_own_shard(st
         assert not standin.parts.broker.temporary_groups
 
 
+@pytest.mark.slow
 def test_what_is_killed_is_seen_and_what_was_under_way_arrives_after_it(own, standin):
     parts = standin.parts
     paid = [(m, authorize(standin, m)) for m in MERCHANTS.values() for _ in range(5)]
