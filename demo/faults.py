@@ -63,6 +63,11 @@ class Faults:
         for fault in self._faults.values():
             fault.effect.step(span)
 
+    @property
+    def act(self) -> bool:
+        """Whether any is on."""
+        return bool(self._on)
+
     def states(self) -> Iterator[tuple[Fault, bool]]:
         """Each fault and whether it is on."""
         return ((fault, fault.name in self._on) for fault in self._faults.values())

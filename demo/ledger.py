@@ -25,10 +25,11 @@ class _Posting:
     occurred_at: str
 
 
-def run(parts: Parts, span: Span) -> None:
-    """Book what has arrived in this tick."""
-    if parts.broker.up and not parts.conditions.consumer_stuck:
-        consume(parts, LEDGER_GROUP, _book, span, (0.03, 0.25))
+def run(parts: Parts, span: Span) -> bool:
+    """Book what has arrived in this tick; whether there was anything."""
+    if not parts.broker.up or parts.conditions.consumer_stuck:
+        return True
+    return consume(parts, LEDGER_GROUP, _book, span, (0.03, 0.25))
 
 
 def _book(parts: Parts, record: Record, done: datetime) -> None:

@@ -46,6 +46,7 @@ class StandIn:
         self.as_original = as_original
         self.now = start
         self.lock = threading.RLock()
+        self._may_rest = make_parts is None  # records of a real broker are on their way unseen
         if make_parts is None:
             self.parts = Parts(make_shards(folder), settings, chance)
         else:
@@ -59,8 +60,10 @@ class StandIn:
             step = _FINE if to - self.now <= _FINE_UNTIL else _COARSE
             while self.now < to:
                 until = min(self.now + step, to)
-                self._live(Span(self.now, until))
+                works = self._live(Span(self.now, until))
                 self.now = until
+                if self._may_rest and not works:
+                    self.now += self._idle(step, to)
             with suppress(PartDownError):
                 self.parts.finish()
 
@@ -80,16 +83,27 @@ class StandIn:
         with self.lock:
             self.parts.close()
 
-    def _live(self, span: Span) -> None:
-        """One tick; a part that goes in the middle of a step leaves the other steps alone."""
+    def _live(self, span: Span) -> bool:
+        """One tick, and whether anything is under way; a part that goes leaves the others alone."""
+        works = False
         for step in (self._prepare, self._trade, relay.run, workers.run, ledger.run):
-            with suppress(PartDownError):
-                step(self.parts, span)
+            try:
+                works |= step(self.parts, span)
+            except PartDownError:
+                works = True
+        return works
 
-    def _prepare(self, parts: Parts, span: Span) -> None:
+    def _idle(self, step: timedelta, to: datetime) -> timedelta:
+        """The whole ticks until the one in which the next customer comes, or until the last one."""
+        ahead = min(self.traffic.next_at, to) - self.now
+        return max(-(-ahead // step) - 1, 0) * step
+
+    def _prepare(self, parts: Parts, span: Span) -> bool:
         parts.cache.purge(span.start)
         self.faults.step(span)
+        return self.faults.act or bool(parts.marked or parts.held)
 
-    def _trade(self, parts: Parts, span: Span) -> None:
+    def _trade(self, parts: Parts, span: Span) -> bool:
         self.traffic.run(parts, span)
         relay.probe(parts.pg, not parts.conditions.pg_refusing, span)
+        return not parts.pg.calm

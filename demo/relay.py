@@ -19,13 +19,14 @@ _RETRY_AFTER = timedelta(seconds=1)
 _PROBES_MAX = 12
 
 
-def run(parts: Parts, span: Span) -> None:
-    """Publish what waits; a failed sending changes no row, only the breaker."""
+def run(parts: Parts, span: Span) -> bool:
+    """Publish what waits, and say whether anything did; a failed sending changes no row."""
     if parts.conditions.relay_stalled:
-        return
+        return True
     probe(parts.publisher, parts.broker.up, span)
-    if parts.broker.up and parts.publisher.state != "OPEN":
-        _publish(parts, span)
+    if not parts.broker.up or parts.publisher.state == "OPEN":
+        return True
+    return _publish(parts, span) or not parts.publisher.calm
 
 
 def probe(breaker: Breaker, healthy: bool, span: Span) -> None:
@@ -39,7 +40,7 @@ def probe(breaker: Breaker, healthy: bool, span: Span) -> None:
             breaker.record(healthy, at)
 
 
-def _publish(parts: Parts, span: Span) -> None:
+def _publish(parts: Parts, span: Span) -> bool:
     waiting = [
         (row, shard) for shard in parts.shards.reachable() for row in _rows(parts, shard, span)
     ]
@@ -48,12 +49,13 @@ def _publish(parts: Parts, span: Span) -> None:
     for row, shard in waiting:
         at = _sent_at(parts, row, at)
         if at > span.until:
-            return
+            break
         _send(parts, row, at)
         shard.execute(
             "UPDATE outbox_event SET published = 1, published_at = ? WHERE event_id = ?",
             (row_text(at), row["event_id"]),
         )
+    return bool(waiting)
 
 
 def _rows(parts: Parts, shard: Shard, span: Span) -> list[Row]:

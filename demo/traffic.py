@@ -52,13 +52,19 @@ class Traffic:
         self._number = 0
         self._plan(start + self._pause(start), None)
 
+    @property
+    def next_at(self) -> datetime:
+        """When somebody comes next."""
+        return self._agenda[0][0]
+
     def run(self, parts: Parts, span: Span) -> None:
         """Let the customers of this tick come, in order."""
         while self._agenda[0][0] <= span.until:
             at, _, what = heapq.heappop(self._agenda)
             if what is None:
                 self._plan(at + self._pause(at), None)
-                self._come(parts, _Attempt(self._wish()), at)
+                if self.payments_per_minute > 0:
+                    self._come(parts, _Attempt(self._wish()), at)
             elif isinstance(what, _Attempt):
                 self._come(parts, what, at)
             else:

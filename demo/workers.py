@@ -21,28 +21,31 @@ _PREFIXES = {"capture": "STL", "refund": "RFD"}
 _BETWEEN = timedelta(milliseconds=20)  # fifty a second
 
 
-def run(parts: Parts, span: Span) -> None:
-    """Settle and refund what is due in this tick."""
+def run(parts: Parts, span: Span) -> bool:
+    """Settle and refund what is due in this tick; whether there was anything."""
     if not parts.broker.up:
-        return
-    consume(parts, topics.SETTLEMENT_GROUP, settle, span, (0.3, 1.4))
-    consume(parts, topics.REFUND_GROUP, give_back, span, (0.3, 1.4))
+        return True
+    settled = consume(parts, topics.SETTLEMENT_GROUP, settle, span, (0.3, 1.4))
+    return consume(parts, topics.REFUND_GROUP, give_back, span, (0.3, 1.4)) or settled
 
 
-def consume(parts: Parts, group: str, work: Work, span: Span, seconds: tuple[float, float]) -> None:
+def consume(parts: Parts, group: str, work: Work, span: Span, seconds: tuple[float, float]) -> bool:
     """Let a group work off its records in order, each taking between so many seconds.
 
-    A record whose shard is down is held until the shard is back; the others go on.
+    A record whose shard is down is held until the shard is back; the others go on. Says whether
+    there was any record.
     """
     _retry_held(parts, group, work, span)
     free = span.start
-    for record in parts.broker.unread(group, span.until):
+    unread = parts.broker.unread(group, span.until)
+    for record in unread:
         done = max(record.at + timedelta(seconds=parts.chance.uniform(*seconds)), free)
         if done > span.until:
-            return
+            break
         free = done + _BETWEEN
         _do(parts, group, work, record, done)
         parts.broker.commit(group, record)
+    return bool(unread)
 
 
 def settle(parts: Parts, record: Record, done: datetime) -> None:
