@@ -12,6 +12,10 @@ import typer
 
 from monitor.cli_common import ConfigOption, build, fail, load
 
+# A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
+_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
+_UsageError.exit_code = 3  # type: ignore[attr-defined]
+
 main = typer.Typer(
     name="paypulse",
     no_args_is_help=True,
@@ -146,7 +150,7 @@ def version(
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-        raise typer.Exit(2)
+        raise typer.Exit(3)
 
 
 def _groups() -> None:

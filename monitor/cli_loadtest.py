@@ -206,7 +206,7 @@ def trend(
 ) -> None:
     """A value over the last runs, with what is said of it each time."""
     from monitor.load_verdicts import judged_runs
-    from monitor.show_load_diff import trend_lines, usual_statistic
+    from monitor.show_load_diff import trend_lines, trend_values, usual_statistic
     from monitor.show_load_json import trend_json
     from monitor.words import Words
 
@@ -218,6 +218,8 @@ def trend(
         typer.echo(json.dumps(trend_json(runs, metric, wanted), ensure_ascii=False))
     else:
         typer.echo("\n".join(trend_lines(runs, metric, wanted, words)))
+    if not trend_values(runs, metric, wanted):
+        raise typer.Exit(3)
 
 
 @commands.command()

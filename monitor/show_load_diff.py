@@ -112,10 +112,15 @@ def usual_statistic(runs: Sequence[Judged], metric: str) -> str:
     return next((s for s in (*_DIFFED, "count") if s in told), "p(95)")
 
 
+def trend_values(runs: Sequence[Judged], metric: str, statistic: str) -> list[tuple[Judged, float]]:
+    """The valid runs that have a value, each with it."""
+    values = [(each, values_of(each.run.result).get(metric, {})) for each in runs]
+    return [(e, v[statistic]) for e, v in values if statistic in v and e.run.is_valid]
+
+
 def trend_lines(runs: Sequence[Judged], metric: str, statistic: str, words: Words) -> list[str]:
     """A value over the runs that have it, oldest first, with a bar each."""
-    values = [(each, values_of(each.run.result).get(metric, {})) for each in runs]
-    told = [(e, v[statistic]) for e, v in values if statistic in v and e.run.is_valid]
+    told = trend_values(runs, metric, statistic)
     if not told:
         known = sorted({name for each in runs for name in values_of(each.run.result)})
         params = {"metric": clean(metric), "statistic": clean(statistic)}

@@ -208,3 +208,8 @@ def test_a_run_never_prints_the_password_of_a_url(file, monkeypatch):
     assert "on http://127.0.0.1:9" in told
     assert "watcher" not in told
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("words", [["check", "--nope"], ["payment", "abc"], ["nonsense"], []])
+def test_a_wrong_command_line_is_unknown_and_no_crit(words):
+    call(*words, code=3)

@@ -194,7 +194,8 @@ def test_a_trend_has_a_line_for_each_run(ask, history):
     assert lines[-3].endswith("the same")
     assert lines[-2].endswith("stands apart")
     assert lines[-1].endswith("worse")
-    assert "http_req_duration" in ask("loadtest", "trend", "nothing").stdout
+    nothing = ask("loadtest", "trend", "nothing")
+    assert "http_req_duration" in nothing.stdout and nothing.exit_code == 3
     told = json.loads(ask("loadtest", "trend", "http_reqs", "-s", "rate", "--json").stdout)
     assert [row["value"] for row in told] == [20.0] * 10
 
