@@ -128,7 +128,8 @@ class Wire:
         if isinstance(error, httpx.TimeoutException):
             return self._unseen(Why.WAY, "connect_timeout", path, f"{self._timeout_seconds:g} s")
         if isinstance(error, httpx.ConnectError):
-            return self._unseen(Why.WAY, _connect_reason(error), path, type(error).__name__)
+            said = cut(re.sub(r"^\[Errno -?\d+\] ", "", str(error))) or type(error).__name__
+            return self._unseen(Why.WAY, _connect_reason(error), path, said)
         if isinstance(error, httpx.RemoteProtocolError):
             return self._unseen(Why.GARBLED, "not_http", path, cut(str(error)))
         return self._unseen(Why.WAY, "connection_lost", path, type(error).__name__)
