@@ -228,6 +228,7 @@ def _sentence(desk: Desk, judged: Judged, compare_with: str) -> str:
         p95_ms=run.figures.get("p95_ms"),
         failed_percent=run.figures.get("failed_percent"),
         compared=desk.say(f"load_against.{compare_with}"),
+        word=judged.word,
         verdict=desk.words.say(f"loadtest.verdict.{judged.word}"),
     )
 
