@@ -16,7 +16,7 @@ from monitor.render_filters import clean
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
 from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
-from monitor.store.reads_history import Snapshot, pass_counts, snapshots, status_changes
+from monitor.store.reads_history import Snapshot, counts_between, snapshots, status_changes
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
@@ -80,20 +80,16 @@ def course(desk: Desk, tx: Any, span: Span) -> Course:
         chain.from_iterable(_run(desk, run) for run in runs),
     )
     within = sorted((h for h in found if span.start <= h.at < span.end), key=lambda h: h.at)
-    counts = list(pass_counts(tx, _hour(span.start), span.end).values())
+    counts = counts_between(tx, span.start, span.end)
     return Course(
         span,
         tuple(within),
-        sum(one.passes for one in counts),
-        sum(one.unknown for one in counts),
-        sum(one.missed for one in counts),
+        counts.passes,
+        counts.unknown,
+        counts.missed,
         any(len(rows) >= _EACH_MAX for rows in (stories, alerts, changes, said, runs)),
         tuple(stories),
     )
-
-
-def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _roots(stories: list[IncidentStory]) -> set[int | None]:

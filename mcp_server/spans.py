@@ -30,10 +30,16 @@ def at(desk: Desk, name: str, text: str | None, default: datetime) -> datetime:
 
 
 def span(
-    desk: Desk, start: str | None, end: str | None, length: timedelta, longest: timedelta
+    desk: Desk,
+    start: str | None,
+    end: str | None,
+    length: timedelta,
+    longest: timedelta,
+    now: datetime | None = None,
 ) -> Span:
     """From start to end; where one is left out, so long before now or before the end."""
-    end_at = min(at(desk, "end", end, desk.now), desk.now)
+    now = now or desk.now
+    end_at = min(at(desk, "end", end, now), now)
     start_at = at(desk, "start", start, end_at - length)
     if start_at >= end_at:
         raise ToolError("start must be before end, and before now")

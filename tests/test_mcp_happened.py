@@ -87,6 +87,31 @@ def test_a_time_in_which_nobody_looked_is_unknown(tmp_path):
     assert plain["verdict"] == "unknown" and "nobody looked" in plain["summary"]
 
 
+def test_looks_of_the_same_hour_are_no_looks_of_the_stretch(tmp_path):
+    app = app_with(tmp_path, {"services": found()})
+    for minute in range(10):
+        record(app.store, NOW - HOUR + minute * MINUTE, check="services")
+    start, end = (f"{NOW - HOUR + minutes * MINUTE:%Y-%m-%dT%H:%MZ}" for minutes in (10, 29))
+    plain = answer(app, "what_happened", start=start, end=end)
+    assert plain["verdict"] == "unknown" and plain["evidence"]["passes"]["ran"] == 0
+    start = f"{NOW - HOUR + 7 * MINUTE:%Y-%m-%dT%H:%MZ}"
+    plain = answer(app, "what_happened", start=start, end=end)
+    assert plain["verdict"] == "ok" and plain["evidence"]["passes"]["ran"] == 3
+
+
+def test_pages_of_the_last_hour_are_all_of_it_once_although_time_goes_on(tmp_path, monkeypatch):
+    app = app_with(tmp_path, {"services": found()})
+    for n in range(50):
+        add_note(app.store, Note(NOW - (50 - n) * MINUTE, "other", f"n{n}"))
+    seen, cursor = [], None
+    for page in range(3):
+        monkeypatch.setattr(app, "clock", lambda page=page: NOW + 3 * page * MINUTE)
+        plain = answer(app, "what_happened", limit=20, cursor=cursor)
+        seen += [row[3] for row in events(plain)]
+        cursor = plain.get("cursor")
+    assert seen == [f"n{n}" for n in range(50)] and cursor is None
+
+
 def test_a_quiet_time_that_was_looked_at_is_ok(tmp_path):
     app = app_with(tmp_path, {"services": found()})
     for minutes in range(60):

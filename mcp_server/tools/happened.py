@@ -11,7 +11,7 @@ from pydantic import Field
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.happened import Course, Happened, course
-from mcp_server.paging import Cursor, offset, offset_page, question_of
+from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.sentence.times import Calendar, moment
 from mcp_server.spans import at, span
 from mcp_server.told import root_of
@@ -39,11 +39,11 @@ def what_happened(
     order: incidents with their consequences, changes of the checks' states, load tests, and notes
     such as deployments. Answers "why did it break at 2 p.m.?". The present: diagnose_issues."""
     desk = ctx.request_context.lifespan_context
-    asked = _span(desk, around, minutes, start, end)
     question = question_of(
         "what_happened", {"around": around, "minutes": minutes, "start": start, "end": end}
     )
-    first = offset(question, cursor)
+    first, moment = timed_offset(question, cursor, desk.now)
+    asked = _span(desk, moment, around, minutes, start, end)
     with desk.read() as tx:
         found = course(desk, tx, asked)
     shown = found.happened[first : first + limit]
@@ -64,28 +64,28 @@ def what_happened(
         rest="ask for a shorter time",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         truncated=found.is_cut,
-        page=offset_page("data_rows", question, first, len(shown), len(found.happened)),
+        page=timed_page("data_rows", question, first, len(shown), len(found.happened), moment),
     )
     return result(answer, desk.now)
 
 
-def _span(desk: Desk, around: str, minutes: int, start: str, end: str) -> Span:
+def _span(desk: Desk, now: datetime, around: str, minutes: int, start: str, end: str) -> Span:
     if around and (start or end):
         raise ToolError("around or start and end, not both")
     if not around:
-        return span(desk, start or None, end or None, timedelta(hours=1), _LONGEST)
-    middle, half = _moment(desk, around), timedelta(minutes=minutes)
-    if middle - half >= desk.now:
+        return span(desk, start or None, end or None, timedelta(hours=1), _LONGEST, now)
+    middle, half = _moment(desk, now, around), timedelta(minutes=minutes)
+    if middle - half >= now:
         raise ToolError("around lies ahead of now")
-    return Span(middle - half, min(middle + half, desk.now))
+    return Span(middle - half, min(middle + half, now))
 
 
-def _moment(desk: Desk, text: str) -> datetime:
+def _moment(desk: Desk, now: datetime, text: str) -> datetime:
     """A clock or a day with a clock as people say it, or an ISO time."""
     try:
-        return moment(text, Calendar(desk.now, desk.app.config.zone))
+        return moment(text, Calendar(now, desk.app.config.zone))
     except (ValueError, OverflowError):
-        return at(desk, "around", text, desk.now)
+        return at(desk, "around", text, now)
 
 
 def _verdict(found: Course) -> Status:

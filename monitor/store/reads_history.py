@@ -104,6 +104,8 @@ _LAST_SLOTS = (
     'SELECT slot_at FROM snapshots WHERE "check" = ? AND at <= ? ORDER BY at DESC, id DESC LIMIT ?'
 )
 _LATER = 'SELECT 1 FROM snapshots WHERE "check" = ? AND at > ? LIMIT 1'
+_SEEN = "SELECT status, count(*) FROM snapshots WHERE at >= ? AND at < ? GROUP BY status"
+_HOUR_LONG, _MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 _SLOTS_LEARNED = 9
 _KEPT = (
     "SELECT (SELECT coalesce(sum(ok + warn + crit + unknown), 0) FROM pass_counts"
@@ -154,6 +156,21 @@ def pass_counts(tx: Connection, start: datetime, end: datetime) -> dict[str, Pas
     """By check, the passes whose slot lies in the whole hours that begin in a span."""
     hours = (_next_hour(start), _next_hour(end))
     return {check: PassCounts(*counts) for check, *counts in tx.exec_driver_sql(_COUNTS, hours)}
+
+
+def counts_between(tx: Connection, start: datetime, end: datetime) -> PassCounts:
+    """The passes of all checks in a span, to the second while every pass has its snapshot.
+
+    What is older is only known by the hour: then those of its whole hours. Missed slots always are.
+    """
+    whole = pass_counts(tx, start, end - _HOUR_LONG + _MOMENT).values()
+    missed = sum(each.missed for each in whole)
+    if is_kept_whole(tx, start, end):
+        rows = tx.exec_driver_sql(_SEEN, (to_micros(start), to_micros(end))).all()
+        seen = {str(status): int(count) for status, count in rows}
+    else:
+        seen = {s.value: sum(getattr(one, s.value) for one in whole) for s in Status}
+    return PassCounts(**{s.value: seen.get(s.value, 0) for s in Status}, missed=missed)
 
 
 def rhythms(tx: Connection, at: datetime) -> dict[str, Rhythm]:
