@@ -95,6 +95,26 @@ def test_a_person_is_asked_in_their_language_and_a_yes_does_it_once(tmp_path, mo
     assert entry.caller.startswith("stdio:") and entry.ended_at == NOW
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("tool", "arguments", "shown"),
+    [
+        ("note", {"text": 298 * "x" + "!", "at": "2025-01-01T09:00"}, ["x!", "2025-01-01 09:00"]),
+        ("note", {"text": "now"}, ["now"]),
+        (
+            "silence",
+            {"pattern": 197 * "p" + "/*", "minutes": 90, "comment": 119 * "c" + "!"},
+            ["p/*", "c!", "30"],
+        ),
+    ],
+)
+def test_a_question_shows_all_that_will_be_written(tmp_path, language, tool, arguments, shown):
+    app = writing_app(tmp_path, tool, language=language)
+    (asked,) = talk(app, (tool, arguments))
+    would = asked.structured_content["evidence"]["would_text"]
+    assert all(text in would for text in shown), would
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("answer", ANSWERS, ids=["unticked", "decline", "cancel"])
 def test_anything_but_a_yes_does_nothing(tmp_path, mode, answer):

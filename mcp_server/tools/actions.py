@@ -22,8 +22,7 @@ from monitor.store.incidents import acknowledge
 from monitor.store.notes import Note, add_note, add_silence
 from monitor.store.reads_alerts import incident as incident_by_id
 
-TEXT_MAX = 500
-PATTERN_MAX = 200
+TEXT_MAX, COMMENT_MAX, PATTERN_MAX = 300, 120, 200  # a question shows all that will be written
 SILENCE_MINUTES_MAX = 7 * 24 * 60
 _MATCHES_MAX = 5
 
@@ -68,7 +67,12 @@ def _asks_silence(desk: Desk, pattern: str, minutes: int, comment: str) -> str:
             "pattern is check/code:subject with * for any text, such as 'redis_health/*' or "
             "'services/service_down:kafka'; list_alerts names check, code and subject"
         )
-    return desk.say("write.silence", pattern=clean(pattern), seconds=60 * minutes)
+    return desk.say(
+        "write.silence",
+        pattern=clean(pattern),
+        seconds=60 * minutes,
+        comment=clean(comment, COMMENT_MAX),
+    )
 
 
 @writing(asks=_asks_silence, destructive=True)
@@ -78,7 +82,7 @@ def silence(
         str, Field(max_length=PATTERN_MAX, description="check/code:subject, with * for any text")
     ],
     minutes: Annotated[int, Field(ge=1, le=SILENCE_MINUTES_MAX)] = 60,
-    comment: Annotated[str, Field(max_length=TEXT_MAX)] = "",
+    comment: Annotated[str, Field(max_length=COMMENT_MAX)] = "",
 ) -> CallToolResult:
     """Tell nobody about matching alerts for a while ("redis_health/*"); what changed meanwhile is
     told afterwards. Asks for confirmation."""
@@ -86,7 +90,7 @@ def silence(
     now = desk.now
     until = now + timedelta(minutes=minutes)
     number = add_silence(
-        desk.app.store, pattern, until, now, called_by(ctx), clean(comment, TEXT_MAX)
+        desk.app.store, pattern, until, now, called_by(ctx), clean(comment, COMMENT_MAX)
     )
     hidden = _matching(desk, Silence(pattern, until, number))
     row = {
@@ -108,8 +112,10 @@ def _matching(desk: Desk, made: Silence) -> list[str]:
 
 
 def _asks_note(desk: Desk, text: str, kind: str, at: str | None) -> str:
-    at_of(desk, "at", at, desk.now)
-    return desk.say("write.note", kind=desk.say(f"write.kind.{kind}"), text=clean(text))
+    when = None if at is None else at_of(desk, "at", at, desk.now)
+    said = clean(text, TEXT_MAX)
+    kind_said = desk.say(f"write.kind.{kind}")
+    return desk.say("write.note", _now=None, kind=kind_said, at=when, text=said)
 
 
 @writing(asks=_asks_note, destructive=False)

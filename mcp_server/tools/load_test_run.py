@@ -32,7 +32,8 @@ def _asks(
     """The question; a scenario that is none of ours is refused, above all the path of a script."""
     _known(desk, scenario)
     rules: Any = desk.app.loads.rules
-    return desk.say("load_write", scenario=scenario, target=rules.target)
+    given = {"capture": enable_capture, "refund": enable_refund}
+    return desk.say("load_write", scenario=scenario, target=rules.target, **given)
 
 
 @writing(asks=_asks, destructive=True)
