@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli_common import ConfigOption, fail, load
-from monitor.csv_file import ENCODING, CsvError, check_target, inert
+from monitor.csv_file import CsvError, Rows, check_target, replacing
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
@@ -60,13 +58,16 @@ def match(
     settings = load(config)
     words = Words(settings.language, settings.zone)
     task = _Task(settings, _options(settings), words, file, shard, _day(day), out)
-    found, written = _look(task, is_quiet=as_json)
+    try:
+        found, written = _look(task, is_quiet=as_json)
+    except CsvError as error:
+        fail(f"--csv {error}")
     result = Result(file.name, found, task.options, shard)
     if as_json:
         typer.echo(json.dumps(as_data(result, words), ensure_ascii=False, indent=2))
     else:
         show(result, words)
-        if out is not None:
+        if out is not None and written:
             typer.echo(words.say("match.written", rows=written, path=out))
     raise typer.Exit(result.verdict.status.exit_code)
 
@@ -107,6 +108,7 @@ def _day(text: str) -> date | None:
 def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     """The look itself, with a progress bar; and how many rows were written."""
     from checks.pg_look import Request, Told, look
+    from checks.sources.facts import Unseen
     from monitor.app import platform_of
     from monitor.cli_progress import progress_bar
     from monitor.config import ConfigError
@@ -119,11 +121,14 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     day = task.day or _named_day(task)
     request = Request(task.file, task.options, task.options, day, *_around(task, day), shards)
     with ExitStack() as stack:
-        rows = stack.enter_context(_written(task.out)) if task.out else _Rows(None)
+        rows = stack.enter_context(replacing(task.out, _COLUMNS)) if task.out else None
         bar = None if is_quiet else progress_bar(task.words.say("match.reading"), 1)
         pace = stack.enter_context(bar) if bar else _ignore
-        found = look(request, platform.database, Told(rows.match, rows.bad, pace))
-    return found, rows.count
+        outcomes = _Outcomes(rows)
+        found = look(request, platform.database, Told(outcomes.match, outcomes.bad, pace))
+        if rows is not None and isinstance(found, Unseen):
+            rows.is_kept = False
+    return found, rows.count if rows and rows.is_kept else 0
 
 
 def _ignore(share: float) -> None:
@@ -161,38 +166,21 @@ def _around(task: _Task, day: date | None) -> tuple[Path | None, Path | None]:
     return beside(-1), beside(1)
 
 
-class _Rows:
-    """Writes every outcome as a row of a CSV, if one is wanted."""
+class _Outcomes:
+    """Puts every outcome as a row into a CSV, if one is wanted."""
 
-    def __init__(self, writer: Callable[[Mapping[str, Any]], Any] | None) -> None:
-        self._write = writer
-        self.count = 0
+    def __init__(self, rows: Rows | None) -> None:
+        self._rows = rows
 
     def match(self, each: Any) -> None:
         """One outcome."""
         from checks.pg_run import row_of
 
-        if self._write is not None:
-            self._add(row_of(each))
+        if self._rows is not None:
+            self._rows.add(row_of(each))
 
     def bad(self, line: Any) -> None:
         """One line that cannot be read."""
-        row = {"outcome": "bad_line", "why": f"{line.reason} {line.column}".strip()}
-        self._add({**row, "line": line.number, "transaction_id": line.text})
-
-    def _add(self, row: Mapping[str, Any]) -> None:
-        if self._write is not None:
-            self._write({key: inert(value) for key, value in row.items()})
-            self.count += 1
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[_Rows]:
-    try:
-        opened = path.open("w", encoding=ENCODING, newline="")
-    except OSError as error:
-        fail(f"--csv {path}: {error.strerror}")
-    with opened:
-        writer = csv.DictWriter(opened, _COLUMNS)
-        writer.writeheader()
-        yield _Rows(writer.writerow)
+        if self._rows is not None:
+            row = {"outcome": "bad_line", "why": f"{line.reason} {line.column}".strip()}
+            self._rows.add({**row, "line": line.number, "transaction_id": line.text})

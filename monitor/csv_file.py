@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,32 +39,52 @@ def _is_ours(path: Path, columns: Sequence[str]) -> bool:
         return False
 
 
-def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write the rows beside the file and put them in its place; how many there were."""
+class Rows:
+    """The rows of one file, as they are written."""
+
+    def __init__(self, writer: csv.DictWriter[str]) -> None:
+        self._writer = writer
+        self.count = 0
+        self.is_kept = True  # False: the file stays as it was
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more row."""
+        self._writer.writerow({name: inert(value) for name, value in row.items()})
+        self.count += 1
+
+
+@contextmanager
+def replacing(path: Path, columns: Sequence[str]) -> Iterator[Rows]:
+    """Rows that are written beside the file, and put in its place at the end: CsvError."""
     check_target(path, columns)
     target = path.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".part"
+        )
+    except OSError as error:
+        raise CsvError(f"{path}: {error.strerror}") from None
     try:
         os.fchmod(handle, target.stat().st_mode & 0o777 if target.exists() else 0o644)
         with os.fdopen(handle, "w", encoding=ENCODING, newline="") as opened:
-            count = _written(csv.DictWriter(opened, columns), rows)
-        Path(name).replace(target)
+            writer = csv.DictWriter(opened, columns)
+            writer.writeheader()
+            rows = Rows(writer)
+            yield rows
+        if rows.is_kept:
+            Path(name).replace(target)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise CsvError(f"{path}: {error.strerror}") from None
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    return count
 
 
-def _written(writer: csv.DictWriter[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    writer.writeheader()
-    count = 0
-    for row in rows:
-        writer.writerow({name: inert(value) for name, value in row.items()})
-        count += 1
-    return count
+def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write the rows; how many there were."""
+    with replacing(path, columns) as written:
+        for row in rows:
+            written.add(row)
+    return written.count
 
 
 def inert(value: Any) -> Any:

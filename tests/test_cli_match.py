@@ -115,6 +115,15 @@ def test_every_line_and_row_is_written_with_what_became_of_it(home, tmp_path):
     assert rows[0]["why"].startswith("no_amount")
 
 
+def test_what_was_written_before_stays_where_nothing_could_be_seen(home, tmp_path):
+    out = tmp_path / "out.csv"
+    call("match", home / f"settlement-{DAY}.csv", "--csv", out, "-c", home / "paypulse.toml")
+    before = out.read_bytes()
+    call("match", tmp_path / "none.csv", "--csv", out, "-c", home / "paypulse.toml", code=3)
+    assert out.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
 def test_texts_of_the_pg_become_no_formulas(home, tmp_path):
     file, out = tmp_path / f"x-{DAY}.csv", tmp_path / "out.csv"
     head = (home / f"settlement-{DAY}.csv").read_text().splitlines()[0]
