@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -84,10 +85,17 @@ class BridgeWire(httpx2.AsyncBaseTransport):
         return response
 
     def _told(self, request: httpx2.Request, status: int, why: str) -> httpx2.Response:
-        log.warning("%s: %s", self._url, why)
-        error: dict[str, Any] = {"code": _FAILED, "message": f"paypulse at {self._url}: {why}"}
+        shown = shown_url(self._url)
+        log.warning("%s: %s", shown, why)
+        error: dict[str, Any] = {"code": _FAILED, "message": f"paypulse at {shown}: {why}"}
         plain = {"jsonrpc": "2.0", "id": None, "error": error}
         return httpx2.Response(status, json=plain, request=request)
+
+
+def shown_url(url: str) -> str:
+    """The address without what may be secret: user, password, query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _why(error: Exception) -> str:

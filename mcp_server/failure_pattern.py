@@ -60,8 +60,16 @@ class Pattern:
             opened = [t for t in self.turns if t.after in ("OPEN", "FORCED_OPEN")]
             if opened:
                 return [(t.at, f"{t.instance}/{t.name}") for t in opened if t.before != "HALF_OPEN"]
-        found = [(a.since, a.subject) for a in self.alerts if a.code in OPEN_CODES]
-        return sorted(found)
+        return sorted(opened for opened in self._alerted if opened[0] >= self.span.start)
+
+    @property
+    def open_before(self) -> tuple[datetime, str] | None:
+        """Which breaker was open already as the span began, and since when."""
+        return min((o for o in self._alerted if o[0] < self.span.start), default=None)
+
+    @property
+    def _alerted(self) -> list[tuple[datetime, str]]:
+        return [(a.since, a.subject) for a in self.alerts if a.code in OPEN_CODES]
 
     @property
     def is_open(self) -> bool:
@@ -145,6 +153,13 @@ def pattern_rows(desk: Desk, found: Pattern) -> dict[str, Any]:
         "counts": [_count_row(count) for count in found.counts[:_SERIES_MAX]],
         "meanwhile": _meanwhile(desk, found.meanwhile),
     }
+
+
+def cuts(found: Pattern) -> bool:
+    """Whether there is more of anything than the evidence shows."""
+    meanwhile = found.meanwhile
+    kinds = (meanwhile.incidents, meanwhile.notes, meanwhile.load_tests)
+    return len(found.counts) > _SERIES_MAX or any(len(kind) > _EVENTS_MAX for kind in kinds)
 
 
 def _turn_row(turn: Turn) -> dict[str, Any]:

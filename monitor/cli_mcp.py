@@ -13,7 +13,7 @@ import typer
 
 from monitor.cli_common import ConfigOption, fail, load
 from monitor.cli_mcp_audit import audit
-from monitor.cli_mcp_install import install
+from monitor.cli_mcp_install import install, require_address
 from monitor.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -81,14 +81,11 @@ def _prepare(env_file: Path | None, directory: Path | None) -> None:
 
 
 def _connect(url: str, toolset: list[str] | None, token_env: str) -> None:
-    from urllib.parse import urlsplit
-
     from mcp_server.bridge import serve_connected
 
     if toolset:
         fail("--toolset goes with the monitor's own tools, not with --connect")
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        fail("--connect: an http(s) URL is expected, such as http://monitor.example.com:8750/mcp")
+    require_address(url)
     serve_connected(url, os.environ.get(token_env, "").strip())
 
 

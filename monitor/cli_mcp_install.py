@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
@@ -70,11 +71,29 @@ def install(
     _say_more(client, start, env_file, connect)
 
 
+def require_address(url: str) -> None:
+    """Refuse what is no address of a monitor, or holds a secret that others would see."""
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_right = is_right and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        fail("--connect: an http(s) URL is expected, such as http://monitor.example.com:8750/mcp")
+    if parts.username or parts.password or parts.query:
+        fail(
+            "--connect: no user, password or query in the URL, for others see it; "
+            "the token goes into the variable named by --token-env"
+        )
+
+
 def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
     more = ("--env-file", str(env_file.resolve())) if env_file else ()
     if connect:
         from monitor.cli_mcp import TOKEN_ENV
 
+        require_address(connect)
         return Start(("--connect", connect, *more), () if env_file else (TOKEN_ENV,))
     named = config or Path(os.environ.get("PAYPULSE_CONFIG") or DEFAULT_FILE)
     if not named.is_file():

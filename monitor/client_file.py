@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import re
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 
 SERVERS = "mcpServers"
 _PRIVATE = 0o600
+_TRANSPORT = frozenset({"type", "url", "serverUrl", "headers"})  # of an entry for a remote server
 
 
 class ClientFileError(Exception):
@@ -44,11 +46,16 @@ def read_client_file(path: Path) -> ClientFile:
     except (OSError, UnicodeDecodeError) as error:
         raise ClientFileError(f"{path} cannot be read: {error}") from None
     try:
-        plain = json.loads(text, object_pairs_hook=_once) if text.strip() else {}
+        plain = json.loads(text, **_STRICT) if text.strip() else {}
+        json.dumps(plain, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ClientFileError(
             f"{path}, line {error.lineno}, column {error.colno}: {error.msg}; the file was left "
             f"as it is{_comment_hint(text, error.lineno)}"
+        ) from None
+    except UnicodeEncodeError:
+        raise ClientFileError(
+            f"{path} holds half a character (\\ud800 to \\udfff); the file was left as it is"
         ) from None
     except ValueError as error:
         raise ClientFileError(f"{path}: {error}; the file was left as it is") from None
@@ -64,6 +71,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice is not None:
         raise ValueError(f"the name {twice!r} stands twice in one object")
     return dict(pairs)
+
+
+def _finite(text: str) -> float:
+    """JSON's own numbers only: others would be written back as words that are no JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+_STRICT: Mapping[str, Any] = {
+    "object_pairs_hook": _once,
+    "parse_float": _finite,
+    "parse_constant": _finite,
+}
 
 
 def _comment_hint(text: str, line: int) -> str:
@@ -85,10 +107,23 @@ def with_servers(
 
 
 def _merged(old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody added to our entry stays, but for another way to reach a server.
+
+    So does a variable, unless it only names the one of the environment: where ours is not asked
+    for any more, an empty one would hide that of an env file.
+    """
     if not isinstance(old, dict):
         return dict(new)
-    env = {**(old.get("env") or {}), **new.get("env", {})}
-    return {**old, **new, **({"env": env} if env else {})}
+    kept = {key: value for key, value in old.items() if key in new or key not in _TRANSPORT}
+    known = old["env"] if isinstance(old.get("env"), dict) else {}
+    env = {name: value for name, value in known.items() if value not in _references(name)}
+    env |= new.get("env", {})
+    merged = {**kept, **new, "env": env}
+    return merged if env else {key: value for key, value in merged.items() if key != "env"}
+
+
+def _references(name: str) -> tuple[str, ...]:
+    return f"${{{name}}}", f"${{env:{name}}}"
 
 
 def difference(file: ClientFile, text: str) -> str:

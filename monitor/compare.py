@@ -17,7 +17,7 @@ from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.periods import Span
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
-from monitor.store.notes import Note, notes
+from monitor.store.notes import Note, newest_notes
 from monitor.store.parts import Parts, parts
 from monitor.store.reads_alerts import IncidentStory, incidents_between
 from monitor.store.reads_history import PassCounts, pass_counts
@@ -29,7 +29,7 @@ from monitor.store.summaries import summaries
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-EVENTS_MAX = 100
+EVENTS_MAX = 1000
 _HOUR = timedelta(hours=1)
 _NOTHING = Summary(0, 0.0, None, None)
 
@@ -94,6 +94,11 @@ class Events:
     load_tests: tuple[LoadTestRun, ...]
     notes: tuple[Note, ...]
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was more of one kind than is read."""
+        return max(map(len, (self.incidents, self.load_tests, self.notes))) >= EVENTS_MAX
+
 
 @dataclass(frozen=True, slots=True)
 class PeriodComparison:
@@ -136,7 +141,7 @@ def events(tx: Connection, span: Span) -> Events:
     return Events(
         incidents=tuple(incidents_between(tx, span.start, span.end, EVENTS_MAX)),
         load_tests=tuple(load_tests(tx, span.start, span.end, limit=EVENTS_MAX)),
-        notes=tuple(reversed(notes(tx, span.start, span.end, EVENTS_MAX))),
+        notes=tuple(newest_notes(tx, span.start, span.end, EVENTS_MAX)),
     )
 
 

@@ -233,3 +233,59 @@ def test_without_a_configuration_it_says_how_to_get_one(folder):
     (folder / "paypulse.toml").unlink()
     result = installed("--yes")
     assert result.exit_code == 3 and "paypulse config example" in result.output
+
+
+def given(folder, entry):
+    path = folder / ".mcp.json"
+    path.write_text(json.dumps({"mcpServers": {"paypulse": entry}}))
+    return path
+
+
+def test_an_entry_for_a_remote_server_becomes_one_that_is_started(folder):
+    remote = {"type": "http", "url": "http://old/mcp", "headers": {"Authorization": "x"}}
+    path = given(folder, {**remote, "timeout": 9})
+    assert installed("--yes").exit_code == 0
+    entry = servers(path)["paypulse"]
+    assert entry["type"] == "stdio" and entry["timeout"] == 9
+    assert not {"url", "headers"} & entry.keys()
+
+
+def test_a_variable_that_is_not_asked_for_any_more_hides_none_of_an_env_file(folder):
+    path = given(folder, {"env": {"REDIS_PASSWORD": "${REDIS_PASSWORD}", "MINE": "${OTHER}"}})
+    (folder / "secrets").write_text("REDIS_PASSWORD=x\n")
+    assert installed("--yes", "--env-file", str(folder / "secrets")).exit_code == 0
+    assert servers(path)["paypulse"]["env"] == {"MINE": "${OTHER}"}
+
+
+@pytest.mark.parametrize("env", [["x"], "x", None, 7])
+def test_an_env_that_is_none_is_replaced(folder, env):
+    path = given(folder, {"env": env})
+    assert installed("--yes").exit_code == 0
+    assert servers(path)["paypulse"]["env"] == {"REDIS_PASSWORD": "${REDIS_PASSWORD}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": 1e400}', "too large"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": "\\ud800"}', "half a character"),
+    ],
+)
+def test_json_that_would_be_written_back_as_none_is_left(folder, text, words):
+    path = folder / ".mcp.json"
+    path.write_text(text)
+    result = installed("--yes")
+    assert result.exit_code == 3 and words in result.output
+    assert path.read_text() == text and not list(folder.glob(".mcp.json.*"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[bad", "ftp://x/mcp", "monitor:8750", "http://kim:pw@h/mcp", "http://h/mcp?token=abc"],
+)
+@pytest.mark.parametrize("command", [("mcp",), ("mcp", "install", "--print")])
+def test_an_address_that_is_none_or_holds_a_secret_is_refused(folder, command, url):
+    result = CliRunner().invoke(main, [*command, "--connect", url])
+    assert result.exit_code == 3 and "--connect" in result.output
+    assert "pw" not in result.output and "abc" not in result.output

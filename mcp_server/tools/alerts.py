@@ -60,6 +60,7 @@ def list_alerts(
         next=("diagnose_issues",) if _open(stories) else ("get_system_overview",),
         rest="cursor goes on; or a larger limit, or fewer hours",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
+        truncated=len(stories) >= _INCIDENTS_MAX,
         page=timed_page("incidents", question, first, len(shown), len(stories), moment),
     )
     return result(answer, desk.now)

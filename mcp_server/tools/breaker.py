@@ -21,6 +21,7 @@ from mcp_server.failure_pattern import (
     Pattern,
     alert_row,
     cause_told,
+    cuts,
     pattern,
     pattern_rows,
     unseen_of,
@@ -176,7 +177,7 @@ def analyze_failure_pattern(
         },
         next=("what_happened", "list_alerts", "diagnose_circuit_breaker"),
         rest="ask for a shorter time_range",
-        truncated=max(turns, len(found.alerts)) > ROWS_MAX,
+        truncated=max(turns, len(found.alerts)) > ROWS_MAX or cuts(found),
     )
     return result(answer, desk.now)
 
@@ -191,7 +192,7 @@ def _pattern_verdict(found: Pattern) -> Status:
 
 def _pattern_told(desk: Desk, found: Pattern) -> str:
     cause, since = cause_told(desk, found)
-    openings = found.openings
+    openings, before = found.openings, found.open_before
     failed = [c for c in found.counts if c.metric == "breaker_failed_calls"]
     return desk.say(
         "breaker.pattern",
@@ -201,6 +202,8 @@ def _pattern_told(desk: Desk, found: Pattern) -> str:
         openings=len(openings),
         first_at=openings[0][0] if openings else None,
         breaker=shown(openings[0][1]) if openings else "",
+        before=shown(before[1]) if before else "",
+        before_at=before[0] if before else None,
         cause=cause,
         since=since,
         watched=found.was_watched,

@@ -80,6 +80,7 @@ def compare_periods(
         next=("metric_history", "list_alerts"),
         rest="cursor goes on; metrics=[...] and a larger limit show more",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
+        truncated=found.events_now.is_cut or found.events_before.is_cut,
         page=timed_page("series", question, first, len(shown), len(found.series), moment),
     )
     return result(answer, desk.now)

@@ -45,9 +45,9 @@ _SILENCES = (
     " WHERE until > ? ORDER BY until, id"
 )
 _NOTE = "INSERT INTO notes (at, kind, text, author) VALUES (?, ?, ?, ?)"
-_NOTES = (
-    "SELECT at, kind, text, author, id FROM notes WHERE at >= ? AND at < ? ORDER BY at, id LIMIT ?"
-)
+_NOTES_OF = "SELECT at, kind, text, author, id FROM notes WHERE at >= ? AND at < ?"
+_NOTES = f"{_NOTES_OF} ORDER BY at, id LIMIT ?"
+_NEWEST_NOTES = f"{_NOTES_OF} ORDER BY at DESC, id DESC LIMIT ?"
 
 
 def add_silence(
@@ -81,6 +81,12 @@ def add_note(store: Store, note: Note) -> int:
     with store.write() as tx:
         row = (to_micros(note.at), note.kind, note.text, note.author)
         return int(tx.exec_driver_sql(_NOTE, row).lastrowid)
+
+
+def newest_notes(tx: Connection, start: datetime, end: datetime, limit: int = 1000) -> list[Note]:
+    """The notes of a span, newest first."""
+    rows = tx.exec_driver_sql(_NEWEST_NOTES, (to_micros(start), to_micros(end), limit))
+    return [Note(from_micros(at), *rest) for at, *rest in rows]
 
 
 def notes(tx: Connection, start: datetime, end: datetime, limit: int = 1000) -> list[Note]:
