@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import logging
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -136,6 +137,9 @@ def run_main() -> None:
         sys.exit(0)
     except (OSError, OverflowError) as error:
         typer.echo(f"paypulse: {error}", err=True)
+        sys.exit(3)
+    except Exception:  # a bug: whoever runs a check must not take it for a warning (1)
+        traceback.print_exc()
         sys.exit(3)
 
 

@@ -216,7 +216,10 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
     source = named or DEFAULT_FILE
     if named is not None and not source.is_file():
         raise ConfigError(f"no configuration file {source}; `paypulse config example` prints one")
-    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    try:
+        text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source} cannot be read: {error}") from None
     return parse(text, env, str(source))
 
 
@@ -227,8 +230,9 @@ def parse(text: str, env: Mapping[str, str], name: str = "configuration") -> Con
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name} is not TOML: {error}") from None
     data = _fill(data, env, name)
-    if env.get("API_BASE_URL"):
-        data.setdefault("platform", {})["base_url"] = env["API_BASE_URL"]
+    section = data.setdefault("platform", {})
+    if env.get("API_BASE_URL") and isinstance(section, dict):
+        section["base_url"] = env["API_BASE_URL"]
     try:
         return Config.model_validate(data)
     except ValidationError as error:

@@ -11,6 +11,14 @@ from pydantic import Field, field_validator, model_validator
 from monitor.config_section import Seconds, Section, Url
 
 
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.scheme) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
 class DatabaseSection(Section):
     """How the shards are reached: through the gateway, or directly by URL."""
 
@@ -23,6 +31,10 @@ class DatabaseSection(Section):
             raise ValueError(
                 'via = "direct" needs urls, such as { shard1 = "sqlite:///shard1.db" }'
             )
+        for name, url in self.urls.items():
+            if not _is_url(url):
+                example = "mysql://monitor:…@host:3306/payments or sqlite:///shard1.db"
+                raise ValueError(f"urls.{name} is no URL, such as {example}")
         if self.via == "gateway" and self.urls:
             raise ValueError('urls are used only with via = "direct"')
         return self

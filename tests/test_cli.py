@@ -213,3 +213,22 @@ def test_a_run_never_prints_the_password_of_a_url(file, monkeypatch):
 @pytest.mark.parametrize("words", [["check", "--nope"], ["payment", "abc"], ["nonsense"], []])
 def test_a_wrong_command_line_is_unknown_and_no_crit(words):
     call(*words, code=3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe", "cannot be read"),
+        (b'platform = "x"\n', "platform"),
+        (
+            b'[platform.database]\nvia = "direct"\nurls = { a = "mysql://root:SEKRET@[h/db" }\n',
+            "urls.a is no URL",
+        ),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_said_so(tmp_path, monkeypatch, content, said):
+    monkeypatch.setenv("API_BASE_URL", "http://127.0.0.1:9")
+    file = tmp_path / "bad.toml"
+    file.write_bytes(content)
+    told = call("check", "-c", file, code=3)
+    assert said in told and "SEKRET" not in told and "Traceback" not in told

@@ -98,6 +98,7 @@ def test_a_filter_that_is_half_understood_returns_nothing(app):
         ({"start": "2026-03-02", "end": "2026-03-01"}, "before it begins"),
         ({"start": "soon"}, "start is no time"),
         ({"cursor": "abc"}, "cursor is altered"),
+        ({"filter": "top 5 payments today", "limit": 7}, "limit"),
     ],
 )
 def test_arguments_that_contradict_or_do_not_exist_are_refused(app, arguments, words):

@@ -157,6 +157,8 @@ def test_promql_is_passed_through_and_hours_make_a_course(tmp_path):
     assert plain["evidence"]["question"] is None
     assert plain["evidence"]["promql_text"] == "sum(rate(x[5m]))"
     assert plain["evidence"]["series"][0]["points"]
+    said = refused(app, "prometheus_query", query="error rate yesterday", hours=3)
+    assert "not both" in said
 
 
 @pytest.mark.parametrize(

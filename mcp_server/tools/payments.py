@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -32,7 +33,7 @@ Whole = Annotated[int, Field(ge=0, le=10**15)]
 def query_payments(
     ctx: Context[Desk],
     filter: Annotated[str, Field(max_length=300)] = "",
-    limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
+    limit: Annotated[int | None, Field(ge=1, le=100, description="else 10")] = None,
     status: Short = "",
     merchant_id: Short = "",
     payment_id: Whole = 0,
@@ -56,7 +57,9 @@ def query_payments(
     said = ctx_arguments(filter, given)
     question = question_of("query_payments", said)
     where = paging.position(question, cursor)
-    return _answered(desk, wanted, wanted.limit or limit, question, where)
+    if wanted.limit and limit not in (None, wanted.limit):
+        raise ToolError(desk.say("filter.contradicts", argument="limit"))
+    return _answered(desk, wanted, wanted.limit or limit or LIMIT, question, where)
 
 
 def ctx_arguments(sentence: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mcp_server.failure_pattern import no_prometheus
 from mcp_server.looks import nothing_seen, platform, shown
 from mcp_server.paging import Cursor, offset, offset_page, question_of
 from mcp_server.promql import NotUnderstoodError, Question, is_promql, known, read
-from mcp_server.sentence.times import Calendar
+from mcp_server.sentence.times import Calendar, Stretch
 from mcp_server.unseen import reason, unseen_rows
 from monitor.domain.check import Status
 from monitor.render_filters import clean
@@ -104,6 +104,8 @@ def _asked(desk: Desk, query: str) -> Question:
 
 def _span(desk: Desk, asked: Question, hours: float | None) -> tuple[datetime, datetime] | None:
     """The stretch of a course; None: a moment is asked for."""
+    if hours is not None and asked.stretch != Stretch():
+        raise ToolError("a time in the query or hours, not both")
     if hours is not None:
         return desk.now - timedelta(hours=hours), desk.now
     if not asked.is_course:

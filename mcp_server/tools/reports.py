@@ -49,6 +49,9 @@ def last_report(ctx: Context[Desk], kind: Literal["daily", "weekly"] = "daily") 
         },
         next=("compare_periods", "list_alerts", "what_happened"),
         rest="paypulse report shows it whole",
+        truncated=any(
+            len(part.lines) > _LINES_MAX or len(part.figures) > _ROWS_MAX for part in view.parts
+        ),
     )
     return result(answer, desk.now)
 
