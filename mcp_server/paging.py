@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-CURSOR_MAX = 1000
+CURSOR_MAX = 4000
 Position = tuple[int | str | None, ...]
 Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX, description="from the answer before")]
 

@@ -12,7 +12,7 @@ from checks.sources.facts import Unseen
 from checks.sources.facts_payments import KeyFindings, SharedKey, WrongAnswer
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.desk import Desk
-from mcp_server.paging import Cursor, offset, offset_page, question_of
+from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.unseen import parts_text, unseen_rows
 from monitor.domain.check import Status, worst
 from monitor.render_filters import clean
@@ -35,10 +35,8 @@ def find_duplicate_idempotency(
     merchants share (allowed, and a sign of weak keys). For one key use idempotency_lookup."""
     desk = ctx.request_context.lifespan_context
     question = question_of("find_duplicate_idempotency", {"hours": hours})
-    start = offset(question, cursor)
-    found = desk.app.runner.platform.database.shared_keys(
-        desk.now - timedelta(hours=hours), desk.now
-    )
+    start, until = timed_offset(question, cursor, desk.now)
+    found = desk.app.runner.platform.database.shared_keys(until - timedelta(hours=hours), until)
     if isinstance(found, Unseen):
         return result(_unseen(desk, found), desk.now)
     rows = _rows(found)
@@ -58,7 +56,7 @@ def find_duplicate_idempotency(
         },
         next=("investigate_payment", "idempotency_lookup", "reconciliation_check"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
-        page=offset_page("data_keys", question, start, len(shown), len(rows)),
+        page=timed_page("data_keys", question, start, len(shown), len(rows), until),
         truncated=bool(found.cut_at),
         rest="ask for fewer hours",
     )
