@@ -18,7 +18,7 @@ from checks.reconciliation_known import (
     open_breaks,
     summed,
 )
-from checks.reconciliation_streams import Streams, lost, repeated, unexplained
+from checks.reconciliation_streams import Streams, growths, lost, repeated, unexplained
 from checks.reconciliation_told import across_name, metrics_of, old, told, untold
 from checks.sources.database_books import Examination, LastLook, Window
 from checks.sources.database_tables import Scope
@@ -150,12 +150,8 @@ def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact
     together = next((b for b in books if b.shard == across_name()), None)
     together = together or Books(across_name(), (), (), 0, 0)
     known = look.memory.get("streams", {})
-    streams = facts.streams
-    for one in (
-        lost(streams, mine, known),
-        repeated(streams, mine, known),
-        unexplained(streams, mine, look.now),
-    ):
+    grown = growths(facts.streams, mine, known)
+    for one in (lost(grown), repeated(grown), unexplained(facts.streams, mine, look.now)):
         together = one.added_to(together, names)
     return (*mine, together)
 

@@ -7,7 +7,7 @@ X2: a missing entry has its dead letter, and a dead letter its missing entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,34 +89,69 @@ def _end(found: Fact[tuple[TopicEnds, ...]], topic: str) -> Fact[int]:
     return sum(ends.end_offset_total for ends in found if ends.topic == topic)
 
 
-def lost(streams: Streams, books: Sequence[Books], before: Mapping[str, Any]) -> Found:
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What came into a topic since a moment, and how many events were published since then.
+
+    `published` surely, `at_most` perhaps: when an event is marked, it was sent a little before.
+    """
+
+    topic: str
+    arrived: int
+    published: int
+    at_most: int
+
+
+def growths(
+    streams: Streams, books: Sequence[Books], before: Mapping[str, Any]
+) -> list[Growth] | None:
+    """Every topic of the relay since it was last counted; None if it cannot be said."""
+    ends = {topic: end for topic, end in streams.ends.items() if isinstance(end, int)}
+    if not before or len(ends) < len(TOPICS):
+        return None
+    return [
+        Growth(
+            topic,
+            ends[topic] - before["ends"].get(topic, 0),
+            sum(each.published.get(event_type, 0) for each in books),
+            sum(each.published_at_most.get(event_type, 0) for each in books),
+        )
+        for event_type, topic in TOPICS.items()
+    ]
+
+
+def lost(grown: Sequence[Growth] | None) -> Found:
     """X1: events that are marked as published and did not arrive."""
-    ends = {topic: end for topic, end in streams.ends.items() if isinstance(end, int)}
-    if not before or len(ends) < len(TOPICS):
-        return Found("X1")
-    breaks = []
-    for event_type, topic in TOPICS.items():
-        published = sum(each.published.get(event_type, 0) for each in books)
-        arrived = ends[topic] - before["ends"].get(topic, 0)
-        if 0 <= arrived < published:
-            params = {"topic": topic, "published": published, "arrived": arrived}
-            breaks.append(Break("X1", ACROSS, f"topic {topic}", None, params))
-    return Found("X1", True, tuple(breaks))
+    return _told(
+        "X1",
+        grown,
+        lambda g: 0 <= g.arrived < g.published,
+        lambda g: {"topic": g.topic, "published": g.published, "arrived": g.arrived},
+    )
 
 
-def repeated(streams: Streams, books: Sequence[Books], before: Mapping[str, Any]) -> Found:
+def repeated(grown: Sequence[Growth] | None) -> Found:
     """X3: many more messages than events that may have been published since."""
-    ends = {topic: end for topic, end in streams.ends.items() if isinstance(end, int)}
-    if not before or len(ends) < len(TOPICS):
-        return Found("X3")
-    breaks = []
-    for event_type, topic in TOPICS.items():
-        published = sum(each.published_at_most.get(event_type, 0) for each in books)
-        arrived = ends[topic] - before["ends"].get(topic, 0)
-        if arrived - published > max(_REPEATED_SHARE * published, _REPEATED_MIN):
-            params = {"topic": topic, "published_at_most": published, "arrived": arrived}
-            breaks.append(Break("X3", ACROSS, f"topic {topic}", None, params))
-    return Found("X3", True, tuple(breaks))
+    return _told(
+        "X3",
+        grown,
+        lambda g: g.arrived - g.at_most > max(_REPEATED_SHARE * g.at_most, _REPEATED_MIN),
+        lambda g: {"topic": g.topic, "published_at_most": g.at_most, "arrived": g.arrived},
+    )
+
+
+def _told(
+    invariant: str,
+    grown: Sequence[Growth] | None,
+    is_broken: Callable[[Growth], bool],
+    params: Callable[[Growth], dict[str, Any]],
+) -> Found:
+    if grown is None:
+        return Found(invariant)
+    breaks = (
+        Break(invariant, ACROSS, f"topic {g.topic}", None, params(g)) for g in grown if is_broken(g)
+    )
+    return Found(invariant, True, tuple(breaks))
 
 
 def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Found:
