@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.cause import Cause, root_of
 from monitor.domain.check import Status
@@ -13,6 +15,7 @@ CAUSES = (
     Cause("breaker_open:*", "service_down:kafka"),
     Cause("outbox_old:*", "breaker_open:*"),
     Cause("blind:{part}", "service_down:{part}"),
+    Cause("regression:response_ms{{part}}", "service_down:{part}"),
 )
 POLICY = Policy(
     wait=timedelta(seconds=30), wait_max=timedelta(seconds=90), update_every=timedelta(minutes=5)
@@ -215,6 +218,18 @@ def test_later_consequences_are_told_together_and_not_one_by_one():
     world.step(300)
     world.step(301)
     assert world.kinds == [("firing", KAFKA), ("update", KAFKA)]
+
+
+@pytest.mark.parametrize("consequence", ["blind:kafka", "regression:response_ms{kafka}"])
+def test_what_follows_from_a_cause_as_a_matter_of_course_is_no_news(consequence):
+    world = World()
+    world.set(KAFKA)
+    world.step(0)
+    world.set(consequence, status=Status.WARN)
+    for second in (20, 300, 3600):
+        world.step(second)
+    assert world.incidents[1].members == (1, 2)
+    assert world.kinds == [("firing", KAFKA)]
 
 
 def test_nothing_changes_while_nothing_happens():
