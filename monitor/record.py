@@ -46,6 +46,7 @@ class Recorder:
 
     def record(self, planned: Planned, seen: Observed, slot_at: datetime, missed: int) -> None:
         """All that one pass changes, or none of it."""
+        self._memories.pop(seen.name, None)  # after a failed commit the stored one holds
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
             snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from store_case import T0, fresh_store
 
 from monitor.domain.alert import Rule
@@ -98,6 +99,40 @@ def test_long_text_of_the_platform_is_cut(runner):
     [finding] = runner.run(planned(lambda: Verdict.of([long])), T0, T0).verdict.findings
     lengths = [len(finding.subject), len(finding.params["detail"]), len(finding.evidence[0]["z"])]
     assert max(lengths) <= TEXT_MAX
+
+
+def counting(kept_in: str) -> Planned:
+    """A check that counts its passes, in a new memory or in the one that it was handed."""
+
+    def evaluate(facts, look):
+        after = {"new": lambda: dict(look.memory), "same": lambda: look.memory}[kept_in]()
+        after["passes"] = after.get("passes", 0) + 1
+        return Verdict.of([]), after
+
+    check = Check("services", Nothing, lambda look: None, evaluate)
+    return Planned(check, Nothing(), MINUTE, "", MINUTE, Rule(), Policy())
+
+
+BROKEN_COMMIT = """
+CREATE TABLE parents (id INTEGER PRIMARY KEY);
+CREATE TABLE orphans (parent REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER broken AFTER INSERT ON snapshots BEGIN INSERT INTO orphans VALUES (1); END
+"""  # a deferred foreign key is checked, and fails, when the transaction is committed
+
+
+@pytest.mark.parametrize("memory", ["new", "same"])
+def test_a_commit_that_fails_leaves_the_memory_of_the_check_as_it_was(runner, memory):
+    check, store = counting(memory), runner.recorder.store
+    runner.run(check, T0, T0)
+    with store.write() as tx:
+        for statement in BROKEN_COMMIT.split(";\n"):
+            tx.exec_driver_sql(statement)
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        runner.run(check, T0 + MINUTE, T0 + MINUTE)
+    with store.write() as tx:
+        tx.exec_driver_sql("DROP TRIGGER broken")
+    assert runner.recorder.memory("services") == {"passes": 1}
+    assert runner.run(check, T0 + 2 * MINUTE, T0 + 2 * MINUTE).memory == {"passes": 2}
 
 
 def test_alerts_of_a_check_that_is_no_longer_run_end(runner):
