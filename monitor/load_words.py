@@ -9,12 +9,8 @@ from monitor.domain.baseline import Comparison
 from monitor.domain.detection import Ruling
 from monitor.domain.load_progress import Progress
 from monitor.domain.load_test import Doubt
-from monitor.domain.metrics import Worse
 from monitor.render_filters import clean, number, percent
 from monitor.words import Words
-
-NOTICED = 0.03  # a smaller change of one value is told as none,
-NOTICED_MS = 0.5  # and so is one of less than this
 
 
 def amount(value: float | None, unit: str, words: Words) -> str:
@@ -68,15 +64,3 @@ def progress_line(far: Progress, words: Words) -> str:
         failed=amount(failed, "share", words),
         dropped=live.dropped if live else 0,
     )
-
-
-def word_of(difference: float, change: float | None, worse: Worse, unit: str = "") -> str:
-    """better, worse or unchanged, of two values alone."""
-    is_small = (change is not None and abs(change) < NOTICED) or (
-        unit == "ms" and abs(difference) < NOTICED_MS
-    )
-    if not difference or is_small:
-        return "like_before"
-    if worse is Worse.NEITHER:
-        return ""
-    return "worse" if (difference > 0) == (worse is Worse.HIGHER) else "better"

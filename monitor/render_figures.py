@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.domain.metrics import METRICS, Worse
+from monitor.domain.detection import relative
+from monitor.domain.metrics import METRICS
 from monitor.domain.report import Figure, LoadTest
 from monitor.render_filters import capital, metric_value, percent
 from monitor.words import Words
@@ -130,7 +131,7 @@ def load_test_lines(run: LoadTest, now: datetime, words: Words) -> list[tuple[st
 def _test_figure(name: str, run: LoadTest, words: Words) -> tuple[str, str]:
     spec = METRICS[_TEST_FIGURES[name]]
     now, before = run.figures[name], run.before.get(name)
-    change = (now - before) / abs(before) if before else None
+    change = relative(now, before)
     said = words.say(
         "report.load_test_figure",
         label=capital(words.series(spec.name)),
@@ -138,6 +139,4 @@ def _test_figure(name: str, run: LoadTest, words: Words) -> tuple[str, str]:
         before="" if before is None else metric_value(before, spec.unit, words.language),
         change=change_text(change, words),
     )
-    grew = change is not None and abs(change) > 0.1
-    worse = grew and ((change or 0) > 0) == (spec.worse is Worse.HIGHER)
-    return said, "warn" if worse else ""
+    return said, TONES.get(run.verdicts.get(name, ""), "")

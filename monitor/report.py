@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
 from monitor.domain.detection_periods import PeriodLimits
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
+from monitor.load_verdicts import judged_against
 from monitor.report_figures import Spans, drifts, figures, midnight
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
@@ -181,11 +182,12 @@ def _coverage(
 
 
 def _load_test(tx: Connection, as_of: datetime) -> LoadTest | None:
-    runs = [run for run in load_tests(tx, _LONG_AGO, as_of, limit=50) if run.state != "running"]
+    runs = [run for run in load_tests(tx, _LONG_AGO, as_of, limit=50) if run.state != RUNNING]
     if not runs:
         return None
     last = runs[0]
-    before = next((run for run in runs[1:] if _is_comparable(run, last)), None)
+    judged = judged_against(tx, last)
+    before = judged.earlier[-1] if judged.earlier else None
     return LoadTest(
         scenario=last.scenario,
         target=last.target,
@@ -195,9 +197,5 @@ def _load_test(tx: Connection, as_of: datetime) -> LoadTest | None:
         figures=dict(last.figures),
         before_at=before.started_at if before else None,
         before=dict(before.figures) if before else {},
+        verdicts=judged.figure_verdicts,
     )
-
-
-def _is_comparable(run: LoadTestRun, last: LoadTestRun) -> bool:
-    same = (run.scenario, run.target) == (last.scenario, last.target)
-    return same and run.state in ("passed", "failed")

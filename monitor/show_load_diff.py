@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monitor.domain.detection import relative
-from monitor.domain.load_history import Judged, unit_of, values_of, worse_of
+from monitor.domain.load_history import Judged, unit_of, values_of, word_of, worse_of
 from monitor.domain.load_result import LoadResult, Measure
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.load_validity import differences
@@ -17,7 +17,6 @@ from monitor.load_words import (
     difference_text,
     doubt_text,
     verdict_text,
-    word_of,
 )
 from monitor.render_filters import clean
 from monitor.show_columns import columns, wrapped

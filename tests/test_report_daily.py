@@ -22,6 +22,7 @@ from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
 from monitor.render import MessageRenderer, Words
+from monitor.render_figures import load_test_lines
 from monitor.report import build
 from monitor.report_figures import midnight
 from monitor.report_job import await_passes, report_messages
@@ -346,14 +347,57 @@ def test_the_last_load_test_stands_beside_the_one_before(tmp_path: Path) -> None
     store = fresh_store(tmp_path)
     for days, scenario, p95 in ((9, "full", 100.0), (5, "other", 1.0), (2, "full", 150.0)):
         at = NOW - timedelta(days=days)
-        run = LoadTestRun(scenario, "http://x", at, at, "passed", figures={"p95_ms": p95})
-        with store.write() as tx:
-            save_run(tx, run)
+        load_run(store, at, p95, scenario)
     report = daily(store)
     assert report.load_test is not None
     assert report.load_test.figures == {"p95_ms": 150.0}
     assert report.load_test.before == {"p95_ms": 100.0}
     assert "150 ms, before 100 ms (+50 %)" in text(report)
+
+
+def test_a_load_test_at_another_rate_is_not_held_against_the_one_before(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    load_run(store, NOW - timedelta(days=9), 100.0, options={"rate": 30})
+    load_run(store, NOW - timedelta(days=2), 400.0, options={"rate": 300})
+    report = daily(store)
+    assert report.load_test is not None
+    assert (report.load_test.before_at, report.load_test.before) == (None, {})
+    assert "300 %" not in text(report)
+    assert load_tones(report) == ["ok", ""]
+
+
+@pytest.mark.parametrize(
+    ("last", "word", "tone"),
+    [
+        pytest.param((120.0, 156.0), "same", "", id="one slow run decides nothing"),
+        pytest.param((156.0, 157.0), "regression", "warn", id="the second one does"),
+        pytest.param((80.0, 81.0), "improvement", "ok", id="so do two fast ones"),
+    ],
+)
+def test_the_report_calls_a_load_test_what_its_judge_calls_it(
+    tmp_path: Path, last: tuple[float, ...], word: str, tone: str
+) -> None:
+    store = fresh_store(tmp_path)
+    times = (120.0, 121.0, 119.0, 120.0, 122.0, 118.0, 120.0, *last)
+    for days, p95 in enumerate(reversed(times), start=1):
+        load_run(store, NOW - timedelta(days=days), p95)
+    report = daily(store)
+    assert report.load_test is not None
+    assert report.load_test.verdicts == {"p95_ms": word}
+    assert load_tones(report) == ["ok", tone]
+
+
+def load_run(
+    store: Store, at: datetime, p95: float, scenario: str = "full", **changes: Any
+) -> None:
+    run = LoadTestRun(scenario, "http://x", at, at, "passed", figures={"p95_ms": p95}, **changes)
+    with store.write() as tx:
+        save_run(tx, run)
+
+
+def load_tones(report: Report) -> list[str]:
+    assert report.load_test is not None
+    return [tone for _, tone in load_test_lines(report.load_test, NOW, Words("en", SEOUL))]
 
 
 def test_the_week_covers_seven_local_days(tmp_path: Path) -> None:

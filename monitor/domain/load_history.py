@@ -25,7 +25,16 @@ _WORSE = {
     "payment_errors": Worse.HIGHER,
     "pg_refused": Worse.HIGHER,
 }
+NOTICED = 0.03  # a smaller change of one value alone is told as none,
+NOTICED_MS = 0.5  # and so is one of less than this
 _TIMES = ("_duration", "_waiting", "_time", "_ms", "_blocked", "_connecting", "_receiving")
+
+_OF_FIGURES = {  # figure of a run -> the metric and the statistic that it is
+    "p95_ms": MAIN,
+    "median_ms": ("http_req_duration", "med"),
+    "requests_per_second": ("http_reqs", "rate"),
+    "failed_percent": ("http_req_failed", "rate"),
+}
 
 _DECIDING = ("http_req_duration", "http_req_failed", "checks")
 
@@ -69,6 +78,15 @@ class Judged:
         }
         order = ("regression", "improvement", "same")
         return next((word for word in order if word in said), "not_enough_history")
+
+    @property
+    def figure_verdicts(self) -> dict[str, str]:
+        """Of each figure that has a verdict its word."""
+        rulings = {
+            figure: self.rulings.get(metric, {}).get(statistic)
+            for figure, (metric, statistic) in _OF_FIGURES.items()
+        }
+        return {figure: ruling.word.value for figure, ruling in rulings.items() if ruling}
 
     def change(self, name: str, metric: str, statistic: str) -> float | None:
         """How a value changed against the last, the recent or the best run, relatively."""
@@ -178,6 +196,18 @@ def worse_of(measure: Measure) -> Worse:
     if measure.base in _WORSE:
         return _WORSE[measure.base]
     return Worse.HIGHER if unit_of(measure, "avg") == "ms" else Worse.NEITHER
+
+
+def word_of(difference: float, change: float | None, worse: Worse, unit: str = "") -> str:
+    """better, worse or like_before, of two values alone."""
+    is_small = (change is not None and abs(change) < NOTICED) or (
+        unit == "ms" and abs(difference) < NOTICED_MS
+    )
+    if not difference or is_small:
+        return "like_before"
+    if worse is Worse.NEITHER:
+        return ""
+    return "worse" if (difference > 0) == (worse is Worse.HIGHER) else "better"
 
 
 def unit_of(measure: Measure, statistic: str) -> str:

@@ -79,7 +79,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class LoadTest:
-    """The last load test, and the figures of the one before it with the same scenario."""
+    """The last load test, and the figures of the run before it, if the two can be compared."""
 
     scenario: str
     target: str
@@ -89,6 +89,7 @@ class LoadTest:
     figures: dict[str, float] = field(default_factory=dict)
     before_at: datetime | None = None
     before: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)  # figure -> word of comparison
 
 
 @dataclass(frozen=True, slots=True)
