@@ -1,5 +1,6 @@
 """The alert's state machine, pass by pass."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -142,6 +143,30 @@ def test_a_pass_that_saw_nothing_does_not_end_a_blindness():
 def test_blindness_that_comes_and_goes_is_none():
     kinds, _ = live([[BLIND], [], []] * 20, Rule(blind_after=timedelta(minutes=10)))
     assert "fired" not in [k for kind in kinds for k in kind]
+
+
+def blindness(passes, rule):
+    """The phase of a part's blindness after each pass, told from the whole history at once."""
+    since, gone, is_firing = None, 0, False
+    for minute, findings in enumerate(passes):
+        if BLIND in findings:
+            since, gone = minute if since is None else since, 0
+            is_firing = is_firing or timedelta(minutes=minute - since) >= rule.blind_after
+        elif WAY not in findings and CHECK_HUNG not in findings:
+            gone += 1
+            is_firing = is_firing and gone < rule.resolve
+            since = since if is_firing else None
+        yield None if since is None else Phase.FIRING if is_firing else Phase.PENDING
+
+
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_after_any_few_passes_blindness_stands_as_the_history_says(minutes):
+    rule = Rule(blind_after=timedelta(minutes=minutes))
+    kinds = [[], [BLIND], [BLIND_SHARD2], [WAY], [BLIND, CHECK_HUNG]]
+    for passes in (p for n in range(1, 6) for p in itertools.product(kinds, repeat=n)):
+        found = live(passes, rule)[1].get(BLIND.key)
+        *_, expected = blindness(passes, rule)
+        assert (found and found.phase) == expected, passes
 
 
 def test_a_regression_holds_while_its_series_lacks_history():

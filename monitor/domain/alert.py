@@ -127,8 +127,7 @@ def _fire(
 
 def _is_due(alert: Alert, finding: Finding, rule: Rule, now: datetime) -> tuple[bool, str]:
     if finding.status is Status.UNKNOWN:
-        lasted = now - alert.since >= rule.blind_after and alert.passes.endswith("11")
-        return lasted, f"could not look for {rule.blind_after}"
+        return now - alert.since >= rule.blind_after, f"could not look for {rule.blind_after}"
     needed = rule.fire if finding.sightings is None else finding.sightings
     window = max(rule.within, needed)
     seen = alert.passes[-window:].count("1")
@@ -179,7 +178,7 @@ def advance_all(
     steps += [
         miss(alert, rule, now)
         for key, alert in alerts.items()
-        if key not in findings and not is_hidden(alert, unseen, measured)
+        if key not in findings and not _is_hidden(alert, unseen, measured)
     ]
     changed = [replace(after, check=check) for after, _ in steps]
     transitions = [
@@ -190,14 +189,14 @@ def advance_all(
     return changed, transitions
 
 
-def is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str]) -> bool:
-    """Whether a pass that could not see these says nothing about this alert.
+def _is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str]) -> bool:
+    """Whether a pass without its finding, that could not see these, says nothing about it.
 
     "Could not look" itself is hidden only when the way to everything or the whole pass failed,
     and a regression whenever its series was not measured.
     """
     if alert.code == "blind":
-        return any(_nothing_seen(f) and f.key != alert.key for f in unseen)
+        return any(_nothing_seen(f) for f in unseen)
     if alert.code == "regression":
         return alert.subject not in measured
     return any(under(alert.subject, f.hides) for f in unseen)
