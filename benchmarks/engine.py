@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo.platform import StandIn
 from monitor import app as application
 from monitor.app import App
+from monitor.check_pass import Planned
 from monitor.cli_demo_config import history_toml
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
 from monitor.config import parse
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
 from monitor.domain.incident import Policy
-from monitor.run_check import Planned
 from monitor.store.database import open_store
 
 PASSES = 1000

@@ -13,7 +13,7 @@ from mcp_server.desk import Desk
 from mcp_server.looks import shown
 
 if TYPE_CHECKING:
-    from monitor.run_check import Observed
+    from monitor.check_pass import Observed
 
 PUBLISHER = "kafka-publisher"
 

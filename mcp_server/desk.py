@@ -15,7 +15,7 @@ from monitor.store.reads_history import Snapshot, latest_snapshots, snapshots
 
 if TYPE_CHECKING:
     from monitor.app import App
-    from monitor.run_check import Observed
+    from monitor.check_pass import Observed
     from monitor.words import Words
 
 STALE_MIN = timedelta(minutes=10)

@@ -12,7 +12,7 @@ from mcp_server.unseen import reason
 from monitor.domain.check import Finding, Status
 
 if TYPE_CHECKING:
-    from monitor.run_check import Observed
+    from monitor.check_pass import Observed
 
 AT_WORK = "STABLE"
 WITHOUT_MEMBERS = ("EMPTY", "DEAD", "ABSENT")

@@ -19,7 +19,7 @@ from monitor.domain.check import Finding, Status, worst
 from monitor.render_filters import clean
 
 if TYPE_CHECKING:
-    from monitor.run_check import Observed
+    from monitor.check_pass import Observed
 
 T = TypeVar("T")
 

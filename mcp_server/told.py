@@ -18,7 +18,7 @@ from monitor.render_filters import clean
 from monitor.words import FindingLike
 
 if TYPE_CHECKING:
-    from monitor.run_check import Observed
+    from monitor.check_pass import Observed
     from monitor.store.reads_alerts import IncidentStory
 
 _WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)

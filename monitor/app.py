@@ -20,6 +20,7 @@ from checks.story.probe import moments, spans
 from checks.story.probe import probe as probe_payment
 from checks.story.tell import tell
 from monitor import outbox
+from monitor.check_pass import Observed, Planned
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
@@ -34,7 +35,7 @@ from monitor.receivers import receivers
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 from monitor.report_job import await_passes, owe_report
-from monitor.run_check import Observed, Planned, Runner
+from monitor.run_check import Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
 from monitor.store import reads_history, writes
 from monitor.store.database import Store, migrate, open_store

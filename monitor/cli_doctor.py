@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from checks.sources.facts import Platform, Unseen
 from checks.sources.k6 import find_binary
 from monitor.app import platform_of
+from monitor.check_pass import Planned
 from monitor.config import Config, ConfigError
 from monitor.lock import holder
 from monitor.plan import plan
 from monitor.receivers import receivers
-from monitor.run_check import Planned
 from monitor.show import SYMBOLS
 from monitor.store.database import StoreError, open_store
 from monitor.words import Words

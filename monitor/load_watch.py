@@ -17,7 +17,8 @@ from monitor.store.incidents import open_incidents
 from monitor.words import Words
 
 if TYPE_CHECKING:
-    from monitor.run_check import Observed, Planned, Runner
+    from monitor.check_pass import Observed, Planned
+    from monitor.run_check import Runner
     from monitor.store.database import Store
 
 log = logging.getLogger(__name__)

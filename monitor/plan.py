@@ -11,10 +11,10 @@ from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
+from monitor.check_pass import Planned
 from monitor.config import CheckSection, Config, ConfigError
 from monitor.config_words import explain
 from monitor.domain.check import Check
-from monitor.run_check import Planned
 
 
 def plan(config: Config) -> dict[str, Planned]:

@@ -24,7 +24,7 @@ from monitor.store.notifications import Message, add_notifications
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from monitor.run_check import Observed, Planned
+    from monitor.check_pass import Observed, Planned
 
 
 @dataclass(slots=True)

@@ -6,14 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 
 from monitor.bounded import Lane, Overran, Raised
-from monitor.domain.alert import Rule
+from monitor.check_pass import Observed, Planned
 from monitor.domain.check import Check, Finding, Look, Memory, Params, Sighting, Status, Verdict
-from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 
@@ -22,32 +21,6 @@ log = logging.getLogger(__name__)
 FINDINGS_MAX = 50
 EVIDENCE_MAX = 10
 TEXT_MAX = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A check as it is configured."""
-
-    check: Check
-    options: Any
-    every: timedelta
-    cron: str
-    timeout: timedelta
-    rule: Rule
-    policy: Policy
-    jitter_seconds: float = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What a pass came to before it is recorded."""
-
-    name: str
-    at: datetime
-    took_ms: float
-    verdict: Verdict
-    memory: Memory
-    unjudged: frozenset[str] = frozenset()  # watched series that lack the history to be judged
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from ops_case import (
 from checks.consumer_lag import Options
 from checks.sources.facts import Breaker, GroupLag, Partition, Unseen, Why, blind
 from mcp_server.lags import stand
+from monitor.check_pass import Observed
 from monitor.domain.check import Finding, Status, Verdict
-from monitor.run_check import Observed
 
 USUAL = ("payment.authorized", "payment.captured", "payment.refunded", "payment.dlq")
 TOPICS: Mapping[str, tuple[int, ...]] = dict.fromkeys(USUAL[:3], (20, 25)) | {"payment.dlq": (0, 0)}

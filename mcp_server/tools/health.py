@@ -11,8 +11,8 @@ from mcp_server.causes import cause_rows, told
 from mcp_server.desk import Desk
 from mcp_server.overview import figures_beside_last_week, incidents_open, today, told_today
 from mcp_server.told import check_rows, count_by_status, finding_row, findings_of, metric_rows
+from monitor.check_pass import Observed
 from monitor.domain.check import Status, worst
-from monitor.run_check import Observed
 
 SERVICE_CHECKS = ("services", "breakers", "kafka_cluster", "redis_health", "reconciliation")
 _FINDINGS_MAX = 10
