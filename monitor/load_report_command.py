@@ -9,8 +9,9 @@ from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
 from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.load_report import key_of, load_messages
-from monitor.render import render, renderer
+from monitor.render import renderer
 from monitor.render_chart import HEIGHT, WIDTH, chart, png
+from monitor.render_layout import render
 from monitor.store.load_tests import load_test, load_tests
 from monitor.store.notifications import Message, add_notifications
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-from monitor import resources
 from monitor.domain.delivery import Message, Picture, SlackContent
+from monitor.render_chart import png
 from monitor.render_incident import incident_view
+from monitor.render_layout import render
 from monitor.render_load import load_view
 from monitor.render_report import report_view
 from monitor.render_slack import blocks, quiet
 from monitor.words import Words
 
-__all__ = ["MessageRenderer", "Words", "render", "renderer"]
+__all__ = ["MessageRenderer", "Words", "renderer"]
 
 
 def renderer(language: str, timezone: str) -> MessageRenderer:
@@ -44,8 +42,6 @@ class MessageRenderer:
         """The chart of a load test's report."""
         if message.kind != "load_chart":
             return None
-        from monitor.render_chart import png  # noqa: PLC0415  (only where a picture is sent)
-
         view = self._view(message)
         name = f"{message.key.replace(':', '-')}.png"
         return Picture(name, view.chart_title, view.chart_line, png(message.payload, self.words))
@@ -64,19 +60,3 @@ _VIEWS = {
     "load_test": load_view,
     "load_chart": load_view,
 }
-
-
-def render(template: str, **values: Any) -> str:
-    """A layout of templates/ filled with values; escaped if it makes HTML."""
-    return _environment().get_template(template).render(values)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(resources.folder("templates")),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(("html.j2", "svg.j2")),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

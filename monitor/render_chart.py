@@ -10,6 +10,7 @@ from typing import Any
 from monitor import resources
 from monitor.domain.load_report import LoadReport, TrendPoint
 from monitor.render_filters import clean, day_text, metric_value
+from monitor.render_layout import render
 from monitor.words import Words
 
 WIDTH, HEIGHT = 920, 440
@@ -82,8 +83,6 @@ def chart(payload: Mapping[str, Any], words: Words) -> Chart:
 def png(payload: Mapping[str, Any], words: Words) -> bytes:
     """The chart as a picture, drawn with the font that comes along: it has Hangul."""
     import resvg_py  # noqa: PLC0415  (only where a picture is sent)
-
-    from monitor.render import render  # noqa: PLC0415  (which knows this module's views)
 
     svg = render("svg/load_trend.svg.j2", chart=chart(payload, words), size=(WIDTH, HEIGHT))
     font = resources.folder("templates") / "fonts" / "NotoSansKR-subset.otf"
