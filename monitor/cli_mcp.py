@@ -14,6 +14,7 @@ import typer
 from monitor.cli_common import ConfigOption, fail, load
 from monitor.cli_mcp_audit import audit
 from monitor.cli_mcp_install import install, require_address
+from monitor.client_entry import TOKEN_ENV
 from monitor.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from monitor.store.database import Store
 
 commands = typer.Typer(help="Answer Claude and other models over MCP.")
-TOKEN_ENV = "PAYPULSE_MCP_TOKEN"  # noqa: S105  (a name)
 
 ToolsetOption = Annotated[
     list[str] | None, typer.Option("--toolset", help="Only the tools of this set; repeatable.")

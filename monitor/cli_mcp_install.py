@@ -16,6 +16,7 @@ import typer
 from monitor.cli_common import ConfigOption, fail, load
 from monitor.client_entry import (
     CLIENTS,
+    TOKEN_ENV,
     Start,
     client_path,
     command_line,
@@ -91,8 +92,6 @@ def require_address(url: str) -> None:
 def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
     more = ("--env-file", str(env_file.resolve())) if env_file else ()
     if connect:
-        from monitor.cli_mcp import TOKEN_ENV
-
         require_address(connect)
         return Start(("--connect", connect, *more), () if env_file else (TOKEN_ENV,))
     named = config or Path(os.environ.get("PAYPULSE_CONFIG") or DEFAULT_FILE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+TOKEN_ENV = "PAYPULSE_MCP_TOKEN"  # noqa: S105  (a name)
 CLIENTS = ("claude-desktop", "claude-code", "cursor")
 # How a client's file names a variable of the environment; Claude Desktop's cannot.
 _REFERENCE = {"claude-code": "${%s}", "cursor": "${env:%s}"}
