@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from checks.sources.database_shard import Schema
+from checks.sources.database_schema import Schema
 from checks.sources.facts import Why
 
 _CONNECT_SECONDS = 5

@@ -14,20 +14,12 @@ from sqlalchemy import Column, Connection, Engine, Executable, Row, SelectBase, 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 
+from checks.sources.database_schema import Schema
 from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.facts_instances import Connections
 from monitor.domain.check import Params
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What a shard has: the columns of its tables, the first columns of indexes, its views."""
-
-    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    indexed: frozenset[tuple[str, str]] = frozenset()
-    views: frozenset[str] = frozenset()
 
 
 class Server(Protocol):

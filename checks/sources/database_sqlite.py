@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from checks.sources.database_functions import teach
-from checks.sources.database_shard import Schema
+from checks.sources.database_schema import Schema
 from checks.sources.facts import Why
 
 # SQLite's result codes -> (why, reason); anything else is a refusal.
