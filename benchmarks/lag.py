@@ -24,7 +24,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from checks.sources import kafka_wire
-from checks.sources.facts import GroupLag, Unseen
+from checks.sources.facts import GroupLag
+from checks.sources.facts_unseen import Unseen
 from checks.sources.kafka import Kafka
 
 SECONDS_MAX = 30.0

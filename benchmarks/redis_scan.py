@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import redis
 
-from checks.sources.facts import Unseen
+from checks.sources.facts_unseen import Unseen
 from checks.sources.redis import Redis
 from checks.sources.redis_sweep import Bounds
 

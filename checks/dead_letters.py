@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import DeadLetter, Fact, TopicEnds, Unseen, blinds
+from checks.sources.facts import DeadLetter, TopicEnds
+from checks.sources.facts_unseen import Fact, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _KINDS_MAX = 5

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from checks.sources import k6
-from checks.sources.facts import Fact, Unseen, blind
+from checks.sources.facts_unseen import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 from monitor.domain.load_preflight import Refusal, hours_of
 from monitor.domain.load_test import LoadTestRun

@@ -11,8 +11,8 @@ from typing import Any
 
 from checks.pg_match import Match, Rules, unless_accepted
 from checks.pg_run import Tally, run
-from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.facts_pg import BadLine, Line
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.pg_bench import Bench
 from checks.sources.pg_layout import Layout
 from checks.sources.pg_settlement_file import PART, FileRead, read

@@ -22,8 +22,8 @@ from checks.reconciliation_streams import Streams, growths, lost, repeated, unex
 from checks.reconciliation_told import across_name, metrics_of, old, told, untold
 from checks.sources.database_books import Examination, LastLook, Window
 from checks.sources.database_tables import Scope
-from checks.sources.facts import Fact, Unseen, blind
 from checks.sources.facts_books import Books, Swept
+from checks.sources.facts_unseen import Fact, Unseen, blind
 from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
 
 

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.database_across import ACROSS
-from checks.sources.facts import DeadLetter, Fact, TopicEnds, Unseen, blind
+from checks.sources.facts import DeadLetter, TopicEnds
 from checks.sources.facts_books import Books, Break
+from checks.sources.facts_unseen import Fact, Unseen, blind
 from monitor.domain.check import Finding
 
 TOPICS = {

@@ -10,8 +10,9 @@ from datetime import datetime
 from itertools import count
 
 from checks.sources.database_books import Window
-from checks.sources.facts import DatabaseSource, Fact, Unseen, Why
+from checks.sources.facts import DatabaseSource
 from checks.sources.facts_books import Size, Swept
+from checks.sources.facts_unseen import Fact, Unseen, Why
 
 Progress = Callable[[int, int], None]  # rows gone through so far, of so many
 

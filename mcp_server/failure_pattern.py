@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.prometheus_facts import Turn
 from mcp_server.answer import short, stamp
 from mcp_server.desk import Desk

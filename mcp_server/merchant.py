@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from checks.sources.facts import RateUse, Unseen
+from checks.sources.facts import RateUse
 from checks.sources.facts_payments import Count, MerchantShard, Stretches
+from checks.sources.facts_unseen import Unseen
 from monitor.domain.check import Status
 from monitor.periods import days_before
 

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.sources.facts import Platform, Unseen
+from checks.sources.facts import Platform
+from checks.sources.facts_unseen import Unseen
 from checks.sources.k6 import find_binary
 from monitor.app import platform_of
 from monitor.check_pass import Planned

@@ -14,8 +14,8 @@ from checks.sources.facts import (
     KafkaSource,
     RedisSource,
     ServicesSource,
-    Unseen,
 )
+from checks.sources.facts_unseen import Unseen
 
 PROTOCOLS: dict[str, type] = {
     "services": ServicesSource,

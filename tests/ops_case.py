@@ -24,9 +24,8 @@ from checks.sources.facts import (
     RedisMemory,
     RedisStats,
     TopicEnds,
-    Unseen,
-    Why,
 )
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.app import App
 
 DOWN = Unseen("kafka", Why.REFUSED, "kafka_refused", {"got": "kafka:9092"})

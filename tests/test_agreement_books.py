@@ -12,14 +12,15 @@ import pytest
 from agreement import differences, fields_of, methods
 
 from checks.sources.database import Database
-from checks.sources.facts import OutboxState, Unseen, Why
 from checks.sources.facts_payments import (
     EntryFilter,
     EntryPage,
     MerchantShard,
+    OutboxState,
     PaymentFilter,
     PaymentPage,
 )
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from demo.platform import StandIn

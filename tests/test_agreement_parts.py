@@ -18,7 +18,7 @@ from agreement import differences, fields_of, methods
 from services import own_set
 
 from checks.sources.database import Database
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from checks.sources.kafka import Kafka

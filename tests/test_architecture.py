@@ -19,7 +19,7 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 320
 LISTS = {
-    "checks.sources.facts": 440,
+    "checks.sources.facts": 340,
     "monitor.store.tables": 420,
 }  # declarations one under the other, read as a list
 
@@ -41,6 +41,7 @@ OURS = {
         "mcp_server",
         "monitor",
         "checks.sources.facts",
+        "checks.sources.facts_unseen",
         "checks.sources.prometheus_facts",
         "checks.sources.facts_payments",
         "-monitor.store.tables",

@@ -17,15 +17,13 @@ from checks.sources.facts import (
     DeadLetter,
     Group,
     GroupLag,
-    OutboxState,
     PartitionLag,
-    PaymentStatistics,
     RequestCount,
     TopicEnds,
-    Unseen,
-    Why,
     WorkStats,
 )
+from checks.sources.facts_payments import OutboxState, PaymentStatistics
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 0, 0, tzinfo=UTC)

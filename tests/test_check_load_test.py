@@ -13,7 +13,7 @@ import pytest
 from checks import load_test
 from checks.load_test import CHECK, Options
 from checks.sources import k6
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
 from monitor.domain.load_result import LoadResult, Measure, Threshold

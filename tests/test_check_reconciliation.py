@@ -18,8 +18,9 @@ from checks.reconciliation import CHECK, Facts, Options, selected
 from checks.reconciliation_streams import TOPICS
 from checks.sources.database import Database
 from checks.sources.dead_letter import dead_letter
-from checks.sources.facts import DeadLetter, TopicEnds, Unseen, Why
+from checks.sources.facts import DeadLetter, TopicEnds
 from checks.sources.facts_books import Books, Break, EntriesSum, Reach, Swept
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain.breaks import ageing
 from monitor.domain.check import Look, Status
 from monitor.words import Words

@@ -18,9 +18,8 @@ from checks.sources.facts import (
     RateUse,
     RedisMemory,
     RedisStats,
-    Unseen,
-    Why,
 )
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from checks.sources.database import Database, range_start
 from checks.sources.database_books import Window
 from checks.sources.database_shard import Shard
 from checks.sources.database_window import low_key
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from checks.sources.facts import (
     Cluster,
     Group,
     KeyLife,
-    OutboxState,
     Partition,
     RateUse,
     TopicEnds,
-    Unseen,
-    Why,
 )
+from checks.sources.facts_payments import OutboxState
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from checks.sources.actuator import Actuator
-from checks.sources.facts import Health, RequestCount, Unseen, Why
+from checks.sources.facts import Health, RequestCount
 from checks.sources.facts_instances import Pool
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from checks.sources.services import Services

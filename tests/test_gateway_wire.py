@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.http import Answer, Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

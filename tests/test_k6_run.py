@@ -18,7 +18,7 @@ import pytest
 from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
 from checks.sources import k6, k6_process
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain.load_test import LoadTestRun
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

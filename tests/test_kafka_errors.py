@@ -13,7 +13,7 @@ from own_server import free_port, silent
 
 from checks import services
 from checks.sources.connect import Address, connect
-from checks.sources.facts import Why
+from checks.sources.facts_unseen import Why
 from checks.sources.kafka import Kafka
 from checks.sources.kafka_lag import assignment
 from checks.sources.kafka_wire import KafkaWire, OfflineError, addresses

@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 from services import service
 
-from checks.sources.facts import GroupLag, Why
+from checks.sources.facts import GroupLag
+from checks.sources.facts_unseen import Why
 from checks.sources.kafka import Kafka
 
 QUIET = {"log_level": 0}

@@ -13,8 +13,8 @@ from test_payment_story import codes, told
 from test_reconcile import FULL, SINCE, found, looked
 
 from checks.sources import database_story_rows as bounds
-from checks.sources.facts import Unseen
 from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_unseen import Unseen
 
 SPAN = timedelta(hours=40)
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED

@@ -15,8 +15,8 @@ from sqlalchemy import make_url
 
 from checks.pg_look import Matched, Request, look
 from checks.sources.database import Database
-from checks.sources.facts import Unseen, Why
 from checks.sources.facts_pg import Record
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.pg_layout import Layout
 
 DAY = date(2026, 3, 9)

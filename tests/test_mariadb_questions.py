@@ -16,8 +16,8 @@ from services import services
 from sqlalchemy import event
 
 from checks.sources.database import Database
-from checks.sources.facts import Unseen
 from checks.sources.facts_payments import EntryFilter, PaymentFilter, position
+from checks.sources.facts_unseen import Unseen
 
 PAYMENTS = 400
 HOUR = timedelta(hours=1)

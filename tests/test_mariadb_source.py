@@ -19,8 +19,8 @@ from sqlalchemy import create_engine, make_url, text
 from checks.sources.database import Database
 from checks.sources.database_books import Window
 from checks.sources.database_shard import Shard
-from checks.sources.facts import Unseen, Why
 from checks.sources.facts_books import Books
+from checks.sources.facts_unseen import Unseen, Why
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from ops_case import EVIL, TOKENS_USUAL, Breakers, assert_only_data, seeing, tok
 from simulated import World, world
 from store_case import record
 
-from checks.sources.facts import Breaker, Unseen, Why, blind
+from checks.sources.facts import Breaker
+from checks.sources.facts_unseen import Unseen, Why, blind
 from checks.sources.prometheus_facts import Turn
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status

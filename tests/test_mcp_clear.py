@@ -10,8 +10,9 @@ from mcp.types import ElicitResult
 from mcp_case import NOW, app_with, found, talk
 from own_server import program, running
 
-from checks.sources.facts import RateUse, Unseen, Why
+from checks.sources.facts import RateUse
 from checks.sources.facts_reset import Cleared
+from checks.sources.facts_unseen import Unseen, Why
 from demo.platform import StandIn
 from demo.server import serve
 from mcp_server.tools.clear import _outcome

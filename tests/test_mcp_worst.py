@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from test_mcp_payments import HOSTILE, without_data
 
 from checks.sources.database_tables import METADATA
-from checks.sources.facts import OutboxState, PaymentStatistics, RateUse, StatusCount, Unseen, Why
+from checks.sources.facts import RateUse
 from checks.sources.facts_payments import (
     Count,
     Entry,
@@ -21,13 +21,17 @@ from checks.sources.facts_payments import (
     KeyFindings,
     KeyUse,
     MerchantShard,
+    OutboxState,
     Payment,
     PaymentPage,
+    PaymentStatistics,
     ReplayState,
     SharedKey,
+    StatusCount,
     WaitingGroup,
     WrongAnswer,
 )
+from checks.sources.facts_unseen import Unseen, Why
 
 LONG = (HOSTILE + "A" * 500)[:200]
 SHARDS = ("shard1", "shard2")

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from checks.sources import database_story_rows as bounds
 from checks.sources.database import Database
-from checks.sources.facts import Cluster, DeadLetter, GroupLag, Platform, Unseen, Why
+from checks.sources.facts import Cluster, DeadLetter, GroupLag, Platform
 from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
 from checks.story import probe as probing

@@ -10,14 +10,8 @@ import books
 import pytest
 
 from checks.sources.database import Database
-from checks.sources.facts import (
-    Breaker,
-    DeadLetter,
-    GroupLag,
-    PartitionLag,
-    Unseen,
-    Why,
-)
+from checks.sources.facts import Breaker, DeadLetter, GroupLag, PartitionLag
+from checks.sources.facts_unseen import Unseen, Why
 from checks.story.probe import Facts, spans
 from checks.story.tell import tell
 from monitor.domain.alert import Alert, Phase

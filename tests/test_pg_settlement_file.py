@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checks.sources.facts import Unseen, Why
 from checks.sources.facts_pg import BadLine, Kind, Line
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.pg_layout import FieldError, Layout, money
 from checks.sources.pg_settlement_file import LINE_MAX, FileRead, read
 

@@ -15,8 +15,9 @@ import pytest
 from own_server import free_port, program, running
 
 from checks.sources.connect import Address, connect
-from checks.sources.facts import Breaker, Unseen, Why
+from checks.sources.facts import Breaker
 from checks.sources.facts_instances import Pool
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.prometheus import SERIES_MAX, Prometheus
 from checks.sources.prometheus_breakers import PrometheusBreakers
 from checks.sources.prometheus_facts import happened, turns

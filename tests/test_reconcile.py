@@ -18,7 +18,7 @@ from checks.reconciliation import Options
 from checks.reconciliation_by_hand import Wish, reconcile
 from checks.sources.connect import Address, connect
 from checks.sources.database import Database
-from checks.sources.facts import Unseen, Why
+from checks.sources.facts_unseen import Unseen, Why
 from monitor.cli import main
 from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status

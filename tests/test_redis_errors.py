@@ -7,7 +7,7 @@ import ssl
 import pytest
 from redis import exceptions
 
-from checks.sources.facts import Why
+from checks.sources.facts_unseen import Why
 from checks.sources.redis_wire import RedisWire
 
 

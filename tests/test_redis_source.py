@@ -10,7 +10,8 @@ import pytest
 import redis
 from own_server import Server, free_port, program, running, silent
 
-from checks.sources.facts import CachedKey, KeyLife, RateUse, RedisStats, Unseen, Why
+from checks.sources.facts import CachedKey, KeyLife, RateUse, RedisStats
+from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.redis import Redis
 from checks.sources.redis_sweep import Bounds
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 import httpx
 
 from checks.sources.actuator_metrics import breakers_from, pools_from, requests_from
-from checks.sources.facts import Breaker, Fact, Health, RequestCount, Unseen, Why, cut
+from checks.sources.facts import Breaker, Health, RequestCount
 from checks.sources.facts_instances import Pool
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.http import Answer, Wire
 
 T = TypeVar("T")

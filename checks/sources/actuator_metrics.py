@@ -8,8 +8,9 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from checks.sources.facts import Breaker, RequestCount, cut
+from checks.sources.facts import Breaker, RequestCount
 from checks.sources.facts_instances import Pool
+from checks.sources.facts_unseen import cut
 
 _REQUESTS = "http_server_requests_seconds_"
 BREAKERS = "resilience4j_circuitbreaker_"

@@ -11,15 +11,9 @@ from typing import Any
 import httpx
 
 from checks.sources.actuator import Actuator
-from checks.sources.facts import (
-    DatabaseSource,
-    Fact,
-    Health,
-    KafkaSource,
-    Platform,
-    RedisSource,
-)
+from checks.sources.facts import DatabaseSource, Health, KafkaSource, Platform, RedisSource
 from checks.sources.facts_reset import RateLimitReset
+from checks.sources.facts_unseen import Fact
 from checks.sources.gateway import Gateway
 from checks.sources.gateway_ask import Ask
 from checks.sources.http import Wire

@@ -18,20 +18,13 @@ from checks.sources.database_shard import Shard, Snapshot
 from checks.sources.database_size import size_of
 from checks.sources.database_story import Limits, payment_records
 from checks.sources.database_sweep import sweep
-from checks.sources.facts import (
-    BookCounts,
-    Fact,
-    Health,
-    OutboxState,
-    PaymentStatistics,
-    Unseen,
-    Why,
-    WorkStats,
-)
+from checks.sources.facts import BookCounts, Health, WorkStats
 from checks.sources.facts_books import Books, Size, Swept
 from checks.sources.facts_instances import Connections
+from checks.sources.facts_payments import OutboxState, PaymentStatistics
 from checks.sources.facts_pg import Record
 from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_unseen import Fact, Unseen, Why
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2

@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, func, select
 
 from checks.sources.database_shard import Shard, Snapshot
 from checks.sources.database_tables import CAPTURED_FAMILY, LEDGER, PAYMENT, ROWS
-from checks.sources.facts import Fact, Unseen, cut
 from checks.sources.facts_books import Books, Break, Reach
+from checks.sources.facts_unseen import Fact, Unseen, cut
 from monitor.domain.check import Params
 
 ACROSS = "shards"  # the name under which breaks of all shards together are told

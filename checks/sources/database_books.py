@@ -22,8 +22,8 @@ from checks.sources.database_touched import (
     UNFINISHED,
 )
 from checks.sources.database_window import low_key, low_statement
-from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.facts_books import Books, Break, Reach
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from monitor.domain.breaks import TOTAL
 
 KEY_MAX = 2**62

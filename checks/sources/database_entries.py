@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import LEDGER, PAYMENT, ROWS, aware_utc, naive_utc
-from checks.sources.facts import Fact, cut
 from checks.sources.facts_payments import Count, Entry, EntryFilter, EntryPage, kind_of
+from checks.sources.facts_unseen import Fact, cut
 
 _L, _P = LEDGER.c, PAYMENT.c
 _JOINED = LEDGER.join(PAYMENT, _P.payment_id == _L.payment_id)

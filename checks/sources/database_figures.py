@@ -22,14 +22,9 @@ from checks.sources.database_tables import (
     naive_utc,
 )
 from checks.sources.database_window import low_key, low_statement, row_count
-from checks.sources.facts import (
-    BookCounts,
-    Fact,
-    OutboxState,
-    PaymentStatistics,
-    StatusCount,
-    WorkStats,
-)
+from checks.sources.facts import BookCounts, WorkStats
+from checks.sources.facts_payments import OutboxState, PaymentStatistics, StatusCount
+from checks.sources.facts_unseen import Fact
 from monitor.domain.check import Params
 
 _O, _P = OUTBOX.c, PAYMENT.c

@@ -14,8 +14,8 @@ from checks.sources.database_functions import json_number
 from checks.sources.database_shard import Shard, Snapshot
 from checks.sources.database_tables import IDEMPOTENCY, PAYMENT, ROWS, aware_utc, naive_utc
 from checks.sources.database_window import low_key
-from checks.sources.facts import Fact, Unseen, cut
 from checks.sources.facts_payments import KeyFindings, KeyUse, SharedKey, WrongAnswer
+from checks.sources.facts_unseen import Fact, Unseen, cut
 
 PAYMENTS_MAX = 50_000
 _WRONG_MAX = 200

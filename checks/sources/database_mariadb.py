@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from checks.sources.database_schema import Schema
-from checks.sources.facts import Why
+from checks.sources.facts_unseen import Why
 
 _CONNECT_SECONDS = 5
 _IDENTITY_SECONDS = 60.0

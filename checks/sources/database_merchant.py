@@ -9,8 +9,8 @@ from sqlalchemy import DateTime, Row, String, bindparam, func, select
 from checks.sources.database_functions import parity_of
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import PAYMENT, aware_utc, naive_utc
-from checks.sources.facts import Fact, cut
 from checks.sources.facts_payments import Count, MerchantShard, Stretches
+from checks.sources.facts_unseen import Fact, cut
 
 _P = PAYMENT.c
 _MINE = _P.merchant_id == bindparam("merchant", type_=String())

@@ -29,8 +29,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import PAYMENT, ROWS, aware_utc, naive_utc
 from checks.sources.database_window import low_key
-from checks.sources.facts import Fact, cut
 from checks.sources.facts_payments import Count, Payment, PaymentFilter, PaymentPage
+from checks.sources.facts_unseen import Fact, cut
 
 _P = PAYMENT.c
 _COLUMNS = (

@@ -23,8 +23,8 @@ from checks.sources.database_tables import (
     naive_utc,
 )
 from checks.sources.database_window import low_key, low_statement
-from checks.sources.facts import Fact
 from checks.sources.facts_pg import Kind, Record
+from checks.sources.facts_unseen import Fact
 
 _SLACK = timedelta(days=2)
 _BATCH = 10_000

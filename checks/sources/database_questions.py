@@ -14,17 +14,19 @@ from checks.sources.database_merchant import merchant
 from checks.sources.database_payments import payments
 from checks.sources.database_replay import replay
 from checks.sources.database_shard import Shard, Snapshot
-from checks.sources.facts import Fact, OutboxState, PaymentStatistics
 from checks.sources.facts_payments import (
     EntryFilter,
     EntryPage,
     KeyFindings,
     MerchantShard,
+    OutboxState,
     PaymentFilter,
     PaymentPage,
+    PaymentStatistics,
     ReplayState,
     Stretches,
 )
+from checks.sources.facts_unseen import Fact
 
 T = TypeVar("T")
 

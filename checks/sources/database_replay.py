@@ -10,8 +10,8 @@ from sqlalchemy import Row, String, and_, func, literal_column, select
 
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import LEDGER, OUTBOX, PAYMENT, ROWS, aware_utc
-from checks.sources.facts import Fact, cut
 from checks.sources.facts_payments import ReplayState, WaitingGroup
+from checks.sources.facts_unseen import Fact, cut
 
 EVENTS_MAX = 5000
 IDS_SHOWN = 20

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from checks.sources.database_tables import aware_utc
-from checks.sources.facts import cut
 from checks.sources.facts_books import Break
+from checks.sources.facts_unseen import cut
 
 TEXT_MAX = 200
 # The first of these columns that a row has names it.

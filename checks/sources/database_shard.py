@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 
 from checks.sources.database_schema import Schema
-from checks.sources.facts import Fact, Unseen, Why
 from checks.sources.facts_instances import Connections
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from monitor.domain.check import Params
 
 T = TypeVar("T")

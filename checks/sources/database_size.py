@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, Select, bindparam, func, select
 
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import CLOCKS, LEDGER
-from checks.sources.facts import Fact
 from checks.sources.facts_books import Size
+from checks.sources.facts_unseen import Fact
 
 LASTS: Select[Any] = select(
     *(select(func.max(key)).scalar_subquery().label(table) for table, (key, _) in CLOCKS.items()),

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from checks.sources.database_functions import teach
 from checks.sources.database_schema import Schema
-from checks.sources.facts import Why
+from checks.sources.facts_unseen import Why
 
 # SQLite's result codes -> (why, reason); anything else is a refusal.
 _REASONS = {

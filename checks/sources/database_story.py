@@ -32,7 +32,6 @@ from checks.sources.database_tables import (
     aware_utc,
     naive_utc,
 )
-from checks.sources.facts import Fact, Unseen, cut
 from checks.sources.facts_story import (
     LedgerEntry,
     OutboxEvent,
@@ -41,6 +40,7 @@ from checks.sources.facts_story import (
     PgRequest,
     StoredAnswer,
 )
+from checks.sources.facts_unseen import Fact, Unseen, cut
 
 T = TypeVar("T")
 PASSED_MAX = 200

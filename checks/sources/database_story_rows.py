@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from checks.sources.database_shard import Snapshot
 from checks.sources.database_tables import CLOCKS, OF_PAYMENTS, OUTBOX, ROWS, aware_utc, naive_utc
 from checks.sources.database_window import low_key
-from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_unseen import Fact, Unseen, Why
 
 T = TypeVar("T")
 ROWS_MAX = 200  # of one payment in one table

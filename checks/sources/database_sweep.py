@@ -17,8 +17,8 @@ from checks.sources.database_shard import Snapshot
 from checks.sources.database_size import LASTS, rows_between
 from checks.sources.database_tables import CLOCKS, LEDGER, PAYMENT
 from checks.sources.database_window import low_key, low_statement
-from checks.sources.facts import Fact
 from checks.sources.facts_books import Books, EntriesSum, Swept
+from checks.sources.facts_unseen import Fact
 
 _EARLY = timedelta(hours=1)  # rows of a payment are no older than this before it
 _L = LEDGER.c

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from checks.sources.facts import DeadLetter, cut
+from checks.sources.facts import DeadLetter
+from checks.sources.facts_unseen import cut
 
 _ERRORS = ("errorType", "pgResponseCode", "errorMessage")
 _AMOUNTS = ("amount", "requestAmount", "refundAmount")

@@ -7,73 +7,17 @@ source never raises for a failing platform. Units stand in the names; times are 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol
 
 from checks.sources.facts_books import BooksSource
 from checks.sources.facts_instances import Connections, Pool, Target
-from checks.sources.facts_payments import PaymentsSource
+from checks.sources.facts_payments import OutboxState, PaymentsSource, PaymentStatistics
 from checks.sources.facts_pg import Record
 from checks.sources.facts_reset import RateLimitReset
+from checks.sources.facts_unseen import Fact, Unseen
 from checks.sources.prometheus_facts import Course, Happened, Reading, Turn
-from monitor.domain.check import Finding, Params, Status
-
-
-class Why(StrEnum):
-    """Why something could not be seen."""
-
-    WAY = "way"  # the way to it failed: our network, the gateway
-    REFUSED = "refused"  # the way works, and the part refuses or is reported down
-    GARBLED = "garbled"  # an answer came that cannot be believed
-    BLIND = "blind"  # this source cannot see it, whatever the platform's state
-    LIMIT = "limit"  # our own bound was reached: time, size, rows
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """Could not look. `reason` is a word of templates/<language>/ (table `reason`).
-
-    `part` is what stayed unseen, path-like: gateway, ingest, breakers, kafka, redis, database,
-    database/shard2, monitoring, k6. `params` say what was asked, what came and what was
-    expected; `expected` is plain text such as "a JSON object with a number `totalLag`".
-    """
-
-    part: str
-    why: Why
-    reason: str
-    params: Params = field(default_factory=dict)
-
-
-T = TypeVar("T")
-Fact: TypeAlias = T | Unseen
-
-
-def cut(text: str, length: int = 200) -> str:
-    """Foreign text on one line, without control characters, shortened to `length`."""
-    clean = "".join(c if c.isprintable() else " " for c in text[: 2 * length])
-    return clean if len(clean) <= length else clean[: length - 1] + "…"
-
-
-def blind(unseen: Unseen, hides: str = "") -> Finding:
-    """The finding "could not look" behind an Unseen.
-
-    `hides` names the subjects of the check that stay unseen by it ("": all of them).
-    """
-    params = {"part": unseen.part, "why": unseen.why.value, "reason": unseen.reason}
-    return Finding("blind", Status.UNKNOWN, unseen.part, {**params, **unseen.params}, hides=hides)
-
-
-def blinds(unseen: Iterable[tuple[Unseen, str]]) -> list[Finding]:
-    """One finding "could not look" per part; what they hide is joined (different: "", all)."""
-    found: dict[str, Finding] = {}
-    for one, hides in unseen:
-        before = found.get(one.part)
-        same = before is None or before.hides == hides
-        found[one.part] = blind(one, hides if same else "")
-    return list(found.values())
-
 
 # --- services and breakers -------------------------------------------------------------------
 
@@ -263,42 +207,6 @@ class CachedKey:
 
 
 # --- database --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxState:
-    """The outbox of one shard ("" where the source does not tell them apart)."""
-
-    shard: str
-    waiting: int
-    oldest_age_seconds: float  # 0 if nothing waits
-    exhausted: int | None  # rows that used up their retries; None: the source cannot tell
-    oldest: tuple[Params, ...] = ()  # a few of the oldest rows
-    publish_lag_seconds_p95: float | None = None  # of the newest published; None: cannot tell
-
-
-@dataclass(frozen=True, slots=True)
-class StatusCount:
-    """How many rows have a status, and their amount where it is known."""
-
-    status: str
-    count: int
-    amount_krw: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentStatistics:
-    """Payments requested in a time range (today, last_hour, last_24h, all).
-
-    `unseen` is what these figures do not cover, or cannot be sure of.
-    """
-
-    time_range: str
-    count: int
-    amount_krw: int
-    by_status: tuple[StatusCount, ...]
-    top_merchants: tuple[Params, ...] = ()
-    unseen: tuple[Unseen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

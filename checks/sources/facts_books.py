@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from checks.sources.facts_unseen import Fact, Unseen
 from monitor.domain.check import Params
-
-if TYPE_CHECKING:
-    from checks.sources.facts import Fact, Unseen
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from checks.sources.facts import Fact, OutboxState, PaymentStatistics, Unseen
-    from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_unseen import Fact, Unseen
+from monitor.domain.check import Params
 
 Position = tuple["str | int", int]  # the last row that was read: what it is sorted by, its id
 
@@ -232,6 +232,42 @@ class MerchantShard:
 
 
 Stretches = tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """The outbox of one shard ("" where the source does not tell them apart)."""
+
+    shard: str
+    waiting: int
+    oldest_age_seconds: float  # 0 if nothing waits
+    exhausted: int | None  # rows that used up their retries; None: the source cannot tell
+    oldest: tuple[Params, ...] = ()  # a few of the oldest rows
+    publish_lag_seconds_p95: float | None = None  # of the newest published; None: cannot tell
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many rows have a status, and their amount where it is known."""
+
+    status: str
+    count: int
+    amount_krw: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStatistics:
+    """Payments requested in a time range (today, last_hour, last_24h, all).
+
+    `unseen` is what these figures do not cover, or cannot be sure of.
+    """
+
+    time_range: str
+    count: int
+    amount_krw: int
+    by_status: tuple[StatusCount, ...]
+    top_merchants: tuple[Params, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
 
 class PaymentsSource(Protocol):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.sources.facts import Breaker, Fact
+from checks.sources.facts import Breaker
 from checks.sources.facts_instances import Connections
+from checks.sources.facts_unseen import Fact
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_breakers import BreakerReads, breakers_of
 from checks.sources.gateway_kafka import KafkaReads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from checks.sources.facts import Fact, Unseen, Why, cut
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_fields import Fields, MisfitError
 from checks.sources.http import Answer, Wire
 

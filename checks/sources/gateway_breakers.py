@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from checks.sources.facts import Breaker, Fact, Unseen, cut
+from checks.sources.facts import Breaker
+from checks.sources.facts_unseen import Fact, Unseen, cut
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_facts import BreakerDiagnosis, BreakerHealth
 from checks.sources.gateway_fields import Fields

@@ -8,20 +8,12 @@ from datetime import datetime
 from math import floor
 from typing import Any
 
-from checks.sources.facts import (
-    BookCounts,
-    Fact,
-    OutboxState,
-    PaymentStatistics,
-    StatusCount,
-    Unseen,
-    Why,
-    WorkStats,
-    cut,
-)
+from checks.sources.facts import BookCounts, WorkStats
 from checks.sources.facts_books import Books, Size, Swept
+from checks.sources.facts_payments import OutboxState, PaymentStatistics, StatusCount
 from checks.sources.facts_pg import Record
 from checks.sources.facts_story import LedgerEntry, PaymentRow
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import DatabaseStats, Reconciliation
 from checks.sources.gateway_fields import Fields

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from checks.sources.facts import BookCounts, Fact
+from checks.sources.facts import BookCounts
+from checks.sources.facts_unseen import Fact
 
 
 @dataclass(frozen=True, slots=True)

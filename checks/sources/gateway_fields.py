@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from checks.sources.facts import cut
+from checks.sources.facts_unseen import cut
 
 _INTEGER_MAX = 2**63 - 1
 

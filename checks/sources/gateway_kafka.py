@@ -10,16 +10,13 @@ from checks.sources.dead_letter import dead_letter
 from checks.sources.facts import (
     Cluster,
     DeadLetter,
-    Fact,
     Group,
     GroupLag,
     Partition,
     PartitionLag,
     TopicEnds,
-    Unseen,
-    Why,
-    cut,
 )
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import KafkaHealth
 from checks.sources.gateway_fields import Fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.sources.facts import Fact, cut
+from checks.sources.facts_unseen import Fact, cut
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_facts import LoadTestAnalysis, PlatformLoadTest, Scenario
 from checks.sources.gateway_fields import Fields

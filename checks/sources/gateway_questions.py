@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from checks.sources.facts import Fact, PaymentStatistics, Unseen, Why
 from checks.sources.facts_payments import (
     Count,
     Entry,
@@ -22,12 +21,14 @@ from checks.sources.facts_payments import (
     Payment,
     PaymentFilter,
     PaymentPage,
+    PaymentStatistics,
     ReplayState,
     Stretches,
     kind_of,
     position,
 )
 from checks.sources.facts_story import LedgerEntry, PaymentRow
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_database import DatabaseReads
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from checks.sources.facts import CachedKey, Fact, KeyLife, RateUse, RedisStats, Unseen, cut
+from checks.sources.facts import CachedKey, KeyLife, RateUse, RedisStats
+from checks.sources.facts_unseen import Fact, Unseen, cut
 from checks.sources.gateway_ask import Ask, unseen_part
 from checks.sources.gateway_facts import BlockedMerchant, RateLimit
 from checks.sources.gateway_fields import Fields

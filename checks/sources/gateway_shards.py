@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.sources.facts import BookCounts, Fact, Unseen, Why, cut
+from checks.sources.facts import BookCounts
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_fields import Fields
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.sources.facts import Fact, Unseen, cut
 from checks.sources.facts_story import LedgerEntry, OutboxEvent, PaymentRecords
+from checks.sources.facts_unseen import Fact, Unseen, cut
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_database import DatabaseReads
 from checks.sources.gateway_fields import Fields

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from checks.sources.facts import Fact, Unseen, Why, cut
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.http_deadline import DeadlineTransport, deadline, joined
 
 JSON_OBJECT = "a JSON object"

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.sources import k6_inspect
-from checks.sources.facts import Fact, Unseen, Why
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.k6_inspect import BrokenScriptError
 from checks.sources.k6_keeper import UNSTARTABLE
 from checks.sources.k6_process import Control, Ended, alone, claimed, execute, free_address

@@ -6,19 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from checks.sources.facts import (
-    Cluster,
-    DeadLetter,
-    Fact,
-    Group,
-    GroupLag,
-    Health,
-    Partition,
-    TopicEnds,
-    Unseen,
-    Why,
-    cut,
-)
+from checks.sources.facts import Cluster, DeadLetter, Group, GroupLag, Health, Partition, TopicEnds
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.kafka_lag import behind
 from checks.sources.kafka_letters import read_letters
 from checks.sources.kafka_wire import KafkaWire, OfflineError, Place, Talk

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from checks.sources.facts import Fact, GroupLag, PartitionLag, Unseen, Why, cut
+from checks.sources.facts import GroupLag, PartitionLag
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.kafka_wire import Place, Talk
 
 

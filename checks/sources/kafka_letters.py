@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from checks.sources.dead_letter import dead_letter
-from checks.sources.facts import DeadLetter, Fact, Unseen, Why
+from checks.sources.facts import DeadLetter
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.kafka_wire import GROUP, Place, Talk
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from checks.sources.facts import Fact, Unseen, Why, cut
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 
 T = TypeVar("T")
 Place = tuple[str, int]  # topic, partition

@@ -13,8 +13,8 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import TypeAlias
 
-from checks.sources.facts import Fact, Unseen, Why, cut
 from checks.sources.facts_pg import BadLine, Line
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.pg_layout import FieldError, Layout, line_of
 from monitor.domain.check import Params
 

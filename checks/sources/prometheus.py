@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from checks.sources.facts import Fact, Health, Unseen, Why, cut
+from checks.sources.facts import Health
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_fields import Fields, MisfitError
 from checks.sources.http import Answer, Wire
 from checks.sources.prometheus_facts import Course, Happened, Reading, happened

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from checks.sources.actuator_metrics import BREAKERS, POOLS, STATES, breakers_of, pools_of
-from checks.sources.facts import Breaker, Fact, Unseen, Why, cut
+from checks.sources.facts import Breaker
 from checks.sources.facts_instances import Pool, Target
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.prometheus import Prometheus
 from checks.sources.prometheus_facts import Reading, Turn, turns
 

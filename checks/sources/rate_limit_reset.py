@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checks.sources.facts import Fact, Unseen
 from checks.sources.facts_reset import Cleared
+from checks.sources.facts_unseen import Fact, Unseen
 from checks.sources.gateway_ask import Ask
 from checks.sources.gateway_fields import Fields
 

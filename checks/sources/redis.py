@@ -10,18 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from checks.sources.facts import (
-    CachedKey,
-    Fact,
-    Health,
-    KeyLife,
-    RateUse,
-    RedisMemory,
-    RedisStats,
-    Unseen,
-    Why,
-    cut,
-)
+from checks.sources.facts import CachedKey, Health, KeyLife, RateUse, RedisMemory, RedisStats
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 from checks.sources.gateway_fields import Fields, MisfitError
 from checks.sources.redis_sweep import Bounds, Scan, Sweep, counters, rates, sweep
 from checks.sources.redis_wire import Client, IllTypedError, RedisWire

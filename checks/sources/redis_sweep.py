@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from checks.sources.facts import KeyLife, RateUse, RedisStats, cut
+from checks.sources.facts import KeyLife, RateUse, RedisStats
+from checks.sources.facts_unseen import cut
 from checks.sources.redis_wire import Client, IllTypedError
 
 _RATE_KEY = re.compile(r"rate:(authorize|capture|refund):(.+)", re.DOTALL)

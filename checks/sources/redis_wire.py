@@ -11,7 +11,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.sources.facts import Fact, Unseen, Why, cut
+from checks.sources.facts_unseen import Fact, Unseen, Why, cut
 
 T = TypeVar("T")
 Client = Any  # redis.Redis: its stubs say of every answer that it may be awaitable

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from checks.sources.actuator import Actuator
-from checks.sources.facts import Breaker, Fact, Health, RequestCount, Unseen, Why
+from checks.sources.facts import Breaker, Health, RequestCount
 from checks.sources.facts_instances import Pool
+from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.gateway_ask import unseen_part
 from checks.sources.gateway_breakers import breakers_of

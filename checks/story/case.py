@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from checks.sources.facts import DeadLetter, Fact, Unseen
+from checks.sources.facts import DeadLetter
 from checks.sources.facts_payments import kind_of
 from checks.sources.facts_story import LedgerEntry, OutboxEvent, PaymentRecords, PaymentRow
+from checks.sources.facts_unseen import Fact, Unseen
 from checks.story.probe import Facts
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checks.sources.facts import Unseen
 from checks.sources.facts_story import LedgerEntry, PaymentRecords, PaymentRow
+from checks.sources.facts_unseen import Unseen
 from checks.story.case import CAPTURED, Case, booked_as
 from checks.story.publishing import not_published
 from checks.story.worker import consumed

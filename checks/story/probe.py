@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import Breaker, DeadLetter, Fact, GroupLag, Platform, Unseen
+from checks.sources.facts import Breaker, DeadLetter, GroupLag, Platform
 from checks.sources.facts_story import PaymentRecords
+from checks.sources.facts_unseen import Fact, Unseen
 
 LETTERS_MAX = 500  # newest messages read of each partition of a dead-letter topic
 DLQS = ("payment.dlq", "settlement.dlq", "refund.dlq")

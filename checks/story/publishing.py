@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import Breaker, Unseen, Why
+from checks.sources.facts import Breaker
 from checks.sources.facts_story import OutboxEvent
+from checks.sources.facts_unseen import Unseen, Why
 from checks.story.case import BREAKER_OPEN, BROKER_DOWN, GRACE, Case, matches
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from checks.sources.facts import Unseen, blind, blinds
 from checks.sources.facts_story import PaymentRecords, PaymentRow
+from checks.sources.facts_unseen import Unseen, blind, blinds
 from checks.story.case import CAPTURED, Case
 from checks.story.ledger import booked
 from checks.story.probe import Facts

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from checks.sources.facts import Unseen
 from checks.sources.facts_story import OutboxEvent, PaymentRecords, PaymentRow, PgRequest
+from checks.sources.facts_unseen import Unseen
 from checks.story.case import around, booked_as, matches
 from checks.story.probe import Facts, spans
 from monitor.domain.check import Status

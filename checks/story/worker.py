@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from checks.sources.facts import Fact, GroupLag, Unseen
+from checks.sources.facts import GroupLag
 from checks.sources.facts_story import OutboxEvent, PgRequest
+from checks.sources.facts_unseen import Fact, Unseen
 from checks.story.case import GRACE, Case
 from checks.story.publishing import not_published, published_late
 from monitor.domain.check import Status

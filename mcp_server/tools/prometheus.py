@@ -11,7 +11,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import Fact, PrometheusSource, Unseen
+from checks.sources.facts import PrometheusSource
+from checks.sources.facts_unseen import Fact, Unseen
 from checks.sources.prometheus_facts import Course, Reading
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, data, result, short, stamp
 from mcp_server.desk import Desk
