@@ -159,6 +159,38 @@ def test_the_table_refuses(module, line):
     assert forbidden(module, ast.parse(line)) != []
 
 
+def arrows() -> dict[str, set[str]]:
+    """Which of our modules each of them imports, under TYPE_CHECKING and in functions too."""
+    found: dict[str, set[str]] = {module_of(path): set() for path in FILES}
+    for path in FILES:
+        module = module_of(path)
+        for name in imports(tree_of(path), module):
+            found[module].add(name if name in found else name.rpartition(".")[0])
+    return {module: (named & found.keys()) - {module} for module, named in found.items()}
+
+
+def circles(graph: Mapping[str, set[str]]) -> set[str]:
+    """The modules in circles, and those on a way from one circle to another."""
+    left = {module: set(named) for module, named in graph.items()}
+    while ends := {m for m in left if not left[m]} | (left.keys() - set().union(*left.values())):
+        left = {m: named - ends for m, named in left.items() if m not in ends}
+    return set(left)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(arrows()) == set()
+
+
+def test_a_circle_is_found_and_what_hangs_on_it_is_not():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}
+    assert circles(graph) == {"b", "c"}
+
+
+def test_an_import_for_types_or_in_a_function_counts():
+    text = "if TYPE_CHECKING:\n    from a.b import C\ndef f():\n    from d import e"
+    assert list(imports(ast.parse(text), "x")) == ["a.b.C", "d.e"]
+
+
 @pytest.mark.parametrize("path", [p for p in FILES if p.parent == ROOT / "checks"], ids=module_of)
 def test_checks_do_not_import_each_other(path):
     kinds = {module_of(p) for p in FILES if p.parent == ROOT / "checks" and plugs(p, "CHECK")}
