@@ -29,10 +29,14 @@ from monitor.end_asked import EndAsked, interruptible
 from monitor.lock import only_scheduler
 from monitor.report_command import print_report
 from monitor.schedule import Scheduler
+from monitor.store.load_tests import load_tests
+from monitor.store.reads_alerts import incidents_between
+from monitor.store.reads_history import latest_snapshots, pass_counts
 from monitor.timetable import Timetable
 from monitor.words import Words
 
 PASS_SECONDS = 5
+_LONG_AGO, _ROWS_MAX = datetime(2000, 1, 1, tzinfo=UTC), 10_000
 HISTORY_PAYMENTS_PER_MINUTE = 0.4
 REAL_PAYMENTS_PER_MINUTE = 30.0
 # In the fortnight: what goes wrong, after how many hours, and for how many.
@@ -141,18 +145,18 @@ def _hand_over(app: App, now: datetime) -> None:
 
 
 def _lived(app: App) -> dict[str, Any]:
-    """What the history holds, counted in the database."""
+    """What the history holds, as the store has it."""
+    span = _LONG_AGO, app.clock()
     with app.store.read() as tx:
-        count = {
-            name: tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
-            for name, table in (
-                ("passes", "snapshots"),
-                ("incidents", "incidents WHERE told IS NOT NULL"),
-                ("load_tests", "load_tests"),
-            )
-        }
-    counts = app.runner.platform.database.counts()
-    return {**count, "payments": getattr(counts, "payments", 0)}
+        passes = sum(count.passes for count in pass_counts(tx, *span).values())
+        stories = incidents_between(tx, *span, limit=_ROWS_MAX)
+        load_runs = len(load_tests(tx, *span, limit=_ROWS_MAX))
+    return {
+        "passes": passes,
+        "incidents": sum(story.incident.told is not None for story in stories),
+        "load_tests": load_runs,
+        "payments": getattr(app.runner.platform.database.counts(), "payments", 0),
+    }
 
 
 def _go_on(
@@ -235,8 +239,8 @@ def _await_pass(app: App, began: datetime, ended: EndAsked) -> None:
     """Until the store holds a snapshot of real time."""
     while not ended.wait(0.1):
         with app.store.read() as tx:
-            row = tx.exec_driver_sql("SELECT max(at) FROM snapshots").scalar_one()
-        if row is not None and row >= began.timestamp() * 1_000_000:
+            latest = latest_snapshots(tx).values()
+        if any(snapshot.at >= began for snapshot in latest):
             return
 
 

@@ -27,7 +27,7 @@ from monitor.store.reads_past import standing_regressions
 from monitor.store.summaries import summaries
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 EVENTS_MAX = 1000
 _HOUR = timedelta(hours=1)

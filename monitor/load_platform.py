@@ -13,7 +13,7 @@ from monitor.domain.metrics import METRICS, Worse, spec_of
 from monitor.store.reads_metrics import metric_history, series_names
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 BEFORE = timedelta(minutes=30)
 AFTER = timedelta(seconds=90)  # the first look after the load still sees what it left behind

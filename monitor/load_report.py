@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.domain.detection import relative
 from monitor.domain.load_grade import grade
@@ -23,10 +23,7 @@ from monitor.load_platform import Meanwhile, platform_during
 from monitor.load_verdicts import judged_run, judged_runs
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
-from monitor.store.notifications import Message, add_notifications
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from monitor.store.notifications import Message, add_notifications, known_keys
 
 OWED_WITHIN = timedelta(hours=36)
 LOOK_EVERY = timedelta(minutes=1)
@@ -47,7 +44,7 @@ def owe_load_reports(
     """Owe the report of every run of ours that has ended lately; what is owed already stays so."""
     with store.read() as tx:
         ended = [run for run in load_tests(tx, now - OWED_WITHIN, now) if _is_told(run, now)]
-        known = _owed(tx, [key_of(run) for run in ended])
+        known = known_keys(tx, [key_of(run) for run in ended])
     fresh = [run for run in ended if key_of(run) not in known]
     messages = [m for run in fresh for m in load_messages(store, run, now, receivers, simulated)]
     if not messages:
@@ -59,14 +56,6 @@ def owe_load_reports(
 def _is_told(run: LoadTestRun, now: datetime) -> bool:
     is_over = run.state != RUNNING and run.ended_at is not None and run.ended_at + SETTLED <= now
     return run.origin == "run" and is_over
-
-
-def _owed(tx: Connection, keys: Sequence[str]) -> set[str]:
-    if not keys:
-        return set()
-    marks = ", ".join("?" * len(keys))
-    rows = tx.exec_driver_sql(f"SELECT key FROM notifications WHERE key IN ({marks})", tuple(keys))
-    return {key for (key,) in rows}
 
 
 def key_of(run: LoadTestRun) -> str:

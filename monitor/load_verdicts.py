@@ -10,7 +10,7 @@ from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.store.load_tests import load_test, load_tests
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 HISTORY_MAX = 60
 _INSTANT = timedelta(microseconds=1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.story import Glance, History
 from monitor.store.breaks import breaks_of_payment
 from monitor.store.reads_alerts import alerts_between
 from monitor.store.reads_history import snapshots
+
+if TYPE_CHECKING:
+    from monitor.store.database import Connection
 
 GLANCE_MAX = timedelta(minutes=20)  # an older pass says nothing of a moment
 _CHECKS = ("services", "breakers")

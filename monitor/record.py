@@ -22,9 +22,8 @@ from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import Message, add_notifications
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from monitor.check_pass import Observed, Planned
+    from monitor.store.database import Connection
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from monitor.store.reads_history import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 DAYS = {"daily": 1, "weekly": 7}
 _ROWS_MAX = 10_000

@@ -18,7 +18,7 @@ from monitor.store.reads_past import standing_regressions
 from monitor.store.summaries import summaries
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 Key = tuple[str, str]  # check, series
 STATISTICS = {

@@ -20,7 +20,7 @@ from monitor.store.load_tests import load_test, load_tests, raw_file
 from monitor.words import Words
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from monitor.store.database import Connection
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _RUNS_MAX = 100_000

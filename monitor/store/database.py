@@ -13,7 +13,10 @@ from monitor.resources import folder
 from monitor.store.rollup import merge
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    import sqlalchemy
+    from sqlalchemy import Engine
+
+    Connection = sqlalchemy.Connection  # what all are given that read or write: named here only
 
 _APPLICATION_ID = 0x70617970  # "payp", in the header of the file
 _BUSY_SECONDS = 10

@@ -83,6 +83,7 @@ _REFERENCE = (
     "SELECT reference FROM notifications WHERE thread = ? AND receiver = ? AND state = 'sent'"
     " AND reference <> '{}' ORDER BY id LIMIT 1"
 )
+_KNOWN = "SELECT key FROM notifications WHERE key IN (SELECT value FROM json_each(?))"
 _NEXT = "SELECT min(max(due_at, coalesce(lease_until, 0))) FROM notifications WHERE state='waiting'"
 
 
@@ -167,6 +168,11 @@ def messages_with_key(tx: Connection, prefix: str, limit: int) -> list[Message]:
         (prefix, f"{prefix}\U0010ffff", limit),
     )
     return [message_of(row) for row in rows]
+
+
+def known_keys(tx: Connection, keys: Iterable[str]) -> set[str]:
+    """Those of some keys that a message has, whatever became of it."""
+    return {key for (key,) in tx.exec_driver_sql(_KNOWN, (to_json(list(keys)),))}
 
 
 def waiting_and_dead(tx: Connection, limit: int = 1000) -> list[Message]:
