@@ -24,7 +24,6 @@ from monitor.check_pass import Observed, Planned
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
-from monitor.domain.detection_past import LiveLimits
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
@@ -268,11 +267,7 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
 def _baselines(config: Config, store: Store) -> Baselines | None:
     if not config.baseline.enabled:
         return None
-
-    limits = LiveLimits(
-        history_min=config.baseline.history_min, history_max=24 * config.baseline.days
-    )
-    return Baselines(limits, StoredPast(store), config.zone)
+    return Baselines(config.baseline.live_limits(), StoredPast(store), config.zone)
 
 
 def _latest(store: Store) -> tuple[Sighting, ...]:

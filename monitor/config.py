@@ -24,9 +24,10 @@ from pydantic import (
 
 from monitor.config_mcp import McpSection
 from monitor.config_platform import PlatformSection
-from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section
+from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
 from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
 from monitor.domain.alert import Rule
+from monitor.domain.detection_past import DAY_HOURS, LiveLimits
 from monitor.domain.detection_periods import PeriodLimits
 from monitor.domain.incident import Policy
 
@@ -46,13 +47,18 @@ def _zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
+# The defaults of the rules stand with the rules.
+_RULE, _POLICY = Rule(), Policy()
+_LIVE_LIMITS, _PERIOD_LIMITS = LiveLimits(), PeriodLimits()
+
+
 class RuleSection(Section):
     """How often a finding must be seen, and be gone, before something is said."""
 
-    fire: Annotated[int, Field(ge=1, le=30)] = 2
-    within: Annotated[int, Field(ge=1, le=30)] = 3
-    resolve: Annotated[int, Field(ge=1, le=30)] = 2
-    blind_after_seconds: Seconds = 600
+    fire: Annotated[int, Field(ge=1, le=30)] = _RULE.fire
+    within: Annotated[int, Field(ge=1, le=30)] = _RULE.within
+    resolve: Annotated[int, Field(ge=1, le=30)] = _RULE.resolve
+    blind_after_seconds: Seconds = seconds_of(_RULE.blind_after)
 
     def rule(self) -> Rule:
         """The rule of these numbers."""
@@ -63,11 +69,11 @@ class RuleSection(Section):
 class AlertSection(RuleSection):
     """When something is said; `checks.<name>.alert` has fire to blind_after_seconds for one."""
 
-    wait_seconds: SecondsOrZero = 30
-    wait_seconds_max: Seconds = 180
-    update_seconds: Seconds = 300
-    remind_crit_seconds: Seconds = 4 * 3600
-    remind_warn_seconds: Seconds = 24 * 3600
+    wait_seconds: SecondsOrZero = seconds_of(_POLICY.wait)
+    wait_seconds_max: Seconds = seconds_of(_POLICY.wait_max)
+    update_seconds: Seconds = seconds_of(_POLICY.update_every)
+    remind_crit_seconds: Seconds = seconds_of(_POLICY.remind_crit)
+    remind_warn_seconds: Seconds = seconds_of(_POLICY.remind_warn)
 
     @model_validator(mode="after")
     def _wait_is_bounded(self) -> AlertSection:
@@ -95,9 +101,13 @@ class BaselineSection(Section):
     """When a metric counts as worse than its own past."""
 
     enabled: bool = True
-    days: Annotated[int, Field(ge=2, le=60)] = 28
-    history_min: Annotated[int, Field(ge=3)] = 24
-    change_min: Annotated[float, Field(gt=0)] = 0.2
+    days: Annotated[int, Field(ge=2, le=60)] = _LIVE_LIMITS.history_max // DAY_HOURS
+    history_min: Annotated[int, Field(ge=3)] = _LIVE_LIMITS.history_min
+    change_min: Annotated[float, Field(gt=0)] = _PERIOD_LIMITS.change_min
+
+    def live_limits(self) -> LiveLimits:
+        """The limits by which a reading is judged against the hours before it."""
+        return LiveLimits(history_min=self.history_min, history_max=DAY_HOURS * self.days)
 
     def limits(self) -> PeriodLimits:
         """The limits by which two periods are compared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -24,6 +25,12 @@ SECONDS_MAX = 366 * 24 * 3600.0
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
 Url = Annotated[str, AfterValidator(_url)]
+
+
+def seconds_of(span: timedelta) -> float:
+    """A default of the domain as a number of the file: 600 and not 600.0, as it is printed."""
+    seconds = span.total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 class Section(BaseModel):

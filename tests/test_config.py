@@ -5,6 +5,10 @@ import pytest
 from monitor.app import platform_of
 from monitor.config import ConfigError, parse
 from monitor.config_example import example_text
+from monitor.domain.alert import Rule
+from monitor.domain.detection_past import LiveLimits
+from monitor.domain.detection_periods import PeriodLimits
+from monitor.domain.incident import Policy
 from monitor.plan import plan
 
 
@@ -75,6 +79,14 @@ def test_the_example_shows_true_defaults():
     assert (given.baseline, given.report) == (default.baseline, default.report)
     planned, plain = plan(given), plan(default)
     assert {n: p.options for n, p in planned.items()} == {n: p.options for n, p in plain.items()}
+
+
+def test_an_empty_configuration_means_the_defaults_of_the_rules_themselves():
+    config = parse("", {})
+    assert config.alerts.rule() == Rule()
+    assert config.alerts.policy() == Policy()
+    assert config.baseline.limits() == PeriodLimits()
+    assert config.baseline.live_limits() == LiveLimits()
 
 
 def test_the_address_of_the_platform_comes_from_the_environment_if_it_is_there():

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from monitor.domain.tails import Band, Window
 
-_DAY_HOURS = 24
-_WEEK_HOURS = 7 * _DAY_HOURS
+DAY_HOURS = 24
+_WEEK_HOURS = 7 * DAY_HOURS
 _SATURDAY = 5
 _HALF_DAY = timedelta(hours=12)
 EDGE = 0.05
@@ -37,7 +37,7 @@ class LiveLimits:
     """
 
     history_min: int = 24
-    history_max: int = 28 * _DAY_HOURS
+    history_max: int = 28 * DAY_HOURS
     learn_after: int = 6
     rare: float = 0.01
     far_min: float = 1.6
@@ -138,7 +138,7 @@ class Past:
         size = self.limits.history_max
         self._hours = _Edges(size)
         self._beside = tuple(_Edges(size) for _ in _KINDS_OF_DAY)
-        self._days = [deque(maxlen=size // _DAY_HOURS) for _ in range(_DAY_HOURS)]
+        self._days = [deque(maxlen=size // DAY_HOURS) for _ in range(DAY_HOURS)]
 
     def frame(self, hour: datetime) -> Frame | None:
         """What is usual in an hour, given by the wall clock; None without enough history."""
@@ -170,7 +170,7 @@ class Past:
             near = [
                 (at, value)
                 for clock in (hour.hour - 1, hour.hour, hour.hour + 1)
-                for at, value in self._days[clock % _DAY_HOURS]
+                for at, value in self._days[clock % DAY_HOURS]
                 if hour - at > _HALF_DAY
             ]
             self._expected = hour, tuple(_middle(near, hour, kin) for kin in _KINDS_OF_DAY)
