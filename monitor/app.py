@@ -36,8 +36,9 @@ from monitor.regressions import Baselines
 from monitor.report_job import await_passes, owe_report
 from monitor.run_check import Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
-from monitor.store import reads_history, writes
+from monitor.store import reads_history
 from monitor.store.database import Store, migrate, open_store
+from monitor.store.memory import memory_of
 from monitor.store.prune import prune
 from monitor.store.reads_past import StoredPast
 from monitor.timetable import Timetable
@@ -128,7 +129,7 @@ class App:
 
     def _observe(self, name: str, now: datetime, sightings: tuple[Sighting, ...]) -> Observed:
         with self.store.read() as tx:  # the scheduler may be another process: read it fresh
-            memory = writes.memory_of(tx, name)
+            memory = memory_of(tx, name)
         return self.runner.observe(self.checks[name], memory, now, lambda: sightings)
 
     def _check_jobs(self) -> list[Job]:

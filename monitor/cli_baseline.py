@@ -26,9 +26,10 @@ def accept(
     A running monitor takes it up with its next pass.
     """
     from monitor.cli_loadtest_import import parsed_time
+    from monitor.store.accepted import Accepted
+    from monitor.store.accepted import accept as save
     from monitor.store.reads_metrics import series_names
-    from monitor.store.reads_past import Accepted, regressions_since
-    from monitor.store.reads_past import accept as save
+    from monitor.store.reads_past import regressions_since
     from monitor.words import Words
 
     with opened(config) as (settings, store):
@@ -52,7 +53,7 @@ def accept(
 def list_(config: ConfigOption = None) -> None:
     """Every new normal that was accepted, by whom and why."""
     from monitor.render_filters import clean
-    from monitor.store.reads_past import all_accepted
+    from monitor.store.accepted import all_accepted
     from monitor.words import Words
 
     with opened(config) as (settings, store):

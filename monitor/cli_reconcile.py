@@ -98,12 +98,12 @@ def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
     from checks.reconciliation import CHECK
     from checks.reconciliation_by_hand import Wish
     from monitor.plan import options_of
-    from monitor.store import writes
+    from monitor.store.memory import memory_of
 
     given = app.config.check(CHECK.name).options
     options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
     with app.store.read() as tx:
-        memory = writes.memory_of(tx, CHECK.name)
+        memory = memory_of(tx, CHECK.name)
     return Wish(options, memory, full, start, shard)
 
 

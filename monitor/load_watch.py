@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.check import Status
 from monitor.domain.load_preflight import Refusal, in_trouble, unhealthy
-from monitor.store import writes
 from monitor.store.incidents import open_incidents
+from monitor.store.memory import memory_of
 from monitor.words import Words
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Eyes:
 
     def _observe(self, name: str) -> Observed:
         with self.store.read() as tx:
-            memory = writes.memory_of(tx, name)
+            memory = memory_of(tx, name)
         return self.runner.observe(self.checks[name], memory, self.clock(), tuple)
 
     def _titles(self, each: Observed) -> list[str]:

@@ -19,6 +19,7 @@ from monitor.store import breaks, load_tests, writes
 from monitor.store import incidents as incident_rows
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
+from monitor.store.memory import memory_of
 from monitor.store.notifications import Message, add_notifications
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Recorder:
         """What a check remembers."""
         if check not in self._memories:
             with self.store.read() as tx:
-                self._memories[check] = writes.memory_of(tx, check)
+                self._memories[check] = memory_of(tx, check)
         return self._memories[check]
 
     def record(self, planned: Planned, seen: Observed, slot_at: datetime, missed: int) -> None:

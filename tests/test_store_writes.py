@@ -16,8 +16,8 @@ from monitor.domain.baseline import bucket_of
 from monitor.domain.check import Finding, Metric, Status
 from monitor.store import rollup
 from monitor.store.database import Store
+from monitor.store.memory import memory_of
 from monitor.store.tables import from_micros, to_micros
-from monitor.store.writes import memory_of
 
 _HOURS = "SELECT start, count, total FROM histograms WHERE span = 3600 ORDER BY start"
 _VALUES = "SELECT at, value FROM metric_values ORDER BY at"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Status
+from monitor.store.codec import to_json
 from monitor.store.times import from_micros, to_micros
-from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.domain import load_plain
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
 from monitor.store.alerts import time_of
+from monitor.store.codec import to_json
 from monitor.store.times import from_micros, to_micros
-from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

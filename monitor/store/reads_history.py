@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Sighting, Status
 from monitor.store.alerts import all_live_alerts
+from monitor.store.codec import to_json
 from monitor.store.rollup import HOUR
 from monitor.store.times import from_micros, to_micros
-from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,9 +9,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import quantile
+from monitor.store.codec import to_json
 from monitor.store.reads_metrics import History, Point, metric_history
 from monitor.store.rollup import DAY, HOUR, merge_all
-from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.baseline import quantile
 from monitor.domain.detection_past import EDGE, Hour
+from monitor.store.accepted import accepted_since
 from monitor.store.alerts import time_of
+from monitor.store.codec import to_json
 from monitor.store.database import Store
 from monitor.store.load_tests import load_spans
 from monitor.store.rollup import HOUR, unpack
 from monitor.store.times import from_micros, to_micros
-from monitor.store.writes import to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,14 +46,6 @@ _INCIDENTS = (
     " AND opened_at < ? AND (ended_at IS NULL OR ended_at > ?)"
 )
 _SILENCES = "SELECT created_at, until, pattern FROM silences WHERE created_at < ? AND until > ?"
-_ACCEPTED = 'SELECT series, max(from_at) FROM accepted_baselines WHERE "check" = ? GROUP BY series'
-_ACCEPT = (
-    'INSERT INTO accepted_baselines ("check", series, from_at, at, author, comment)'
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
-_ALL_ACCEPTED = (
-    'SELECT "check", series, from_at, at, author, comment FROM accepted_baselines ORDER BY at, id'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +55,6 @@ class Unusual:
     start: datetime
     end: datetime | None
     pattern: str = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A new normal: from `from_at` on counts what a series is measured by."""
-
-    check: str
-    series: str
-    from_at: datetime
-    at: datetime
-    author: str = ""
-    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +155,3 @@ def unusual_spans(tx: Connection, start: datetime, end: datetime) -> list[Unusua
 def _cut(span: Unusual) -> Unusual:
     latest = span.start + ACCIDENT_MAX
     return Unusual(span.start, min(span.end or latest, latest), span.pattern)
-
-
-def accepted_since(tx: Connection, check: str) -> dict[str, datetime]:
-    """From when on the past of a check's series counts, where somebody accepted a new normal."""
-    rows = tx.exec_driver_sql(_ACCEPTED, (check,))
-    return {series: from_micros(at) for series, at in rows}
-
-
-def accept(tx: Connection, accepted: Accepted) -> None:
-    """Let a series be measured by what it is from a moment on."""
-    times = to_micros(accepted.from_at), to_micros(accepted.at)
-    row = (accepted.check, accepted.series, *times, accepted.author, accepted.comment)
-    tx.exec_driver_sql(_ACCEPT, row)
-
-
-def all_accepted(tx: Connection) -> list[Accepted]:
-    """Every new normal that was accepted, the latest last."""
-    return [
-        Accepted(check, series, from_micros(from_at), from_micros(at), author, comment)
-        for check, series, from_at, at, author, comment in tx.exec_driver_sql(_ALL_ACCEPTED)
-    ]

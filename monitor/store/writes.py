@@ -6,14 +6,15 @@ inside SQLite (merge_buckets of rollup.py) without being read first.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitor.domain.check import Memory, Verdict
 from monitor.domain.metrics import Kind, increase, spec_of
+from monitor.store.codec import to_json
+from monitor.store.memory import remember
 from monitor.store.rollup import DAY, HOUR, one
 from monitor.store.times import to_micros
 
@@ -47,10 +48,6 @@ _SNAPSHOT = 'INSERT INTO snapshots ("check", at, slot_at, took_ms, status) VALUE
 _FINDING = (
     "INSERT INTO findings (snapshot_id, code, subject, status, params, evidence)"
     " VALUES (?, ?, ?, ?, ?, ?)"
-)
-_MEMORY = (
-    'INSERT INTO check_memory ("check", memory) VALUES (?, ?) ON CONFLICT DO UPDATE'
-    " SET memory = excluded.memory WHERE memory <> excluded.memory"
 )
 _COUNT = {
     status: 'INSERT INTO pass_counts ("check", start, ok, warn, crit, unknown, missed)'
@@ -98,22 +95,6 @@ def record_pass(tx: Connection, record: PassRecord) -> int:
     _count(tx, record)
     remember(tx, record.check, record.memory)
     return snapshot_id
-
-
-def remember(tx: Connection, check: str, memory: Memory) -> None:
-    """Store a check's memory, if it changed."""
-    tx.exec_driver_sql(_MEMORY, (check, to_json(dict(memory), sort=True)))
-
-
-def memory_of(tx: Connection, check: str) -> Memory:
-    """What the check left to be found again; empty at its first pass."""
-    row = tx.exec_driver_sql('SELECT memory FROM check_memory WHERE "check" = ?', (check,)).first()
-    return {} if row is None else json.loads(row[0])
-
-
-def to_json(value: Any, sort: bool = False) -> str:
-    """Plain data as the text of a JSON column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort)
 
 
 def _snapshot(tx: Connection, record: PassRecord, at: int) -> int:
