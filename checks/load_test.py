@@ -109,7 +109,7 @@ def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
     if isinstance(fact, Unseen):
         return Verdict.of([blind(fact)]), look.memory
     found = [f for f in (_failed(fact, look), _worse(fact)) if f is not None]
-    return replace(Verdict.of(found, _metrics(fact)), load_test=fact), look.memory
+    return replace(Verdict.of(found, _metrics(fact)), records=(fact,)), look.memory
 
 
 def _failed(run: LoadTestRun, look: Look) -> Finding | None:

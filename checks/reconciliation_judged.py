@@ -24,6 +24,7 @@ from checks.sources.database_books import Examination, LastLook, Window
 from checks.sources.database_tables import Scope
 from checks.sources.facts_books import Books, Swept
 from checks.sources.facts_unseen import Fact, Unseen, blind
+from monitor.domain.breaks import OpenBreaks
 from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
 
 
@@ -138,7 +139,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     breaks = tuple(b for shard, known in after.items() for b in open_breaks(shard, known))
     streams = facts.streams.remembered(look.memory.get("streams", {}), look.now)
     memory = {"shards": after, "streams": streams}
-    return replace(Verdict.of(findings, metrics), breaks=breaks), memory
+    return replace(Verdict.of(findings, metrics), records=(OpenBreaks(breaks),)), memory
 
 
 def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact[Books], ...]:

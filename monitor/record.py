@@ -15,12 +15,13 @@ from monitor.domain.check import Memory
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
-from monitor.store import breaks, load_tests, writes
 from monitor.store import incidents as incident_rows
+from monitor.store import writes
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.memory import memory_of
 from monitor.store.notifications import Message, add_notifications
+from monitor.store.records import save_records
 
 if TYPE_CHECKING:
     from monitor.check_pass import Observed, Planned
@@ -50,10 +51,7 @@ class Recorder:
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
             snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))
-            if seen.verdict.breaks is not None:
-                breaks.save_breaks(tx, seen.name, seen.verdict.breaks, seen.at)
-            if seen.verdict.load_test is not None:
-                load_tests.save_run(tx, seen.verdict.load_test)
+            save_records(tx, seen.name, seen.verdict.records, seen.at)
             if not planned.check.explains:
                 self._alert(tx, planned, seen, snapshot_id)
             self._tell(tx, planned, seen.at)

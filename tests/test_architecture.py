@@ -240,6 +240,14 @@ def test_checks_do_not_import_each_other(path):
     assert not (kinds - {module_of(path)}) & (named | set(imports(tree_of(path), "")))
 
 
+def test_what_every_check_says_knows_no_check():
+    assert [n for n in imports(tree_of(ROOT / "monitor/domain/check.py"), "") if in_rooms(n)] == []
+
+
+def in_rooms(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] in ROOMS
+
+
 def plugs(path: Path, constant: str) -> bool:
     return any(constant in targets(node) for node in tree_of(path).body)
 

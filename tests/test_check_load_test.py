@@ -64,7 +64,7 @@ def test_a_run_is_over_before_its_pass_is():
 
 def test_a_passed_run_is_ok_and_kept_with_its_metrics():
     verdict = judged(PASSED)
-    assert (verdict.status, verdict.findings, verdict.load_test) == (Status.OK, (), PASSED)
+    assert (verdict.status, verdict.findings, verdict.records) == (Status.OK, (), (PASSED,))
     assert {m.series: m.value for m in verdict.metrics} == {
         "load_test_p95_ms{authorize-short}": 100.0,
         "load_test_median_ms{authorize-short}": 40.0,
@@ -82,7 +82,7 @@ def test_a_crossed_threshold_is_as_bad_as_configured_and_fires_at_once(status):
     assert finding.sightings == 1
     assert finding.params["crossed"] == "http_req_duration p(95)<500"
     assert finding.params["p95_ms"] == 700.0
-    assert verdict.load_test is FAILED
+    assert verdict.records == (FAILED,)
     assert len(verdict.metrics) == 4
 
 
@@ -91,14 +91,14 @@ def test_a_run_that_measured_nothing_warns_and_gives_no_figure():
     (finding,) = verdict.findings
     assert (finding.key, finding.status) == ("load_test_invalid:authorize-short", Status.WARN)
     assert (finding.params["reason"], finding.params["log"]) == ("no_requests", "Error: x")
-    assert (verdict.metrics, verdict.load_test) == ((), INVALID)
+    assert (verdict.metrics, verdict.records) == ((), (INVALID,))
 
 
 def test_without_k6_nothing_was_seen():
     verdict, memory = load_test.evaluate(Unseen("k6", Why.BLIND, "k6_missing"), look({"a": 1}))
     assert verdict.status is Status.UNKNOWN
     assert [f.key for f in verdict.findings] == ["blind:k6"]
-    assert (verdict.load_test, memory) == (None, {"a": 1})
+    assert (verdict.records, memory) == ((), {"a": 1})
 
 
 WORSE = {

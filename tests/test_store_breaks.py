@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
@@ -13,12 +12,13 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
 from checks.reconciliation import CHECK
 from monitor.check_pass import Observed, Planned
 from monitor.domain.alert import Rule
-from monitor.domain.breaks import OpenBreak, ageing, money_in
+from monitor.domain.breaks import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.check import Status, Verdict
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.store.breaks import break_ages, breaks_of_payment, open_breaks, save_breaks
 from monitor.store.prune import prune
+from monitor.store.records import save_records
 
 ONE = OpenBreak("shard1", "L4", "entry 7", 7, 100, T0, T0)
 TWO = OpenBreak("shard2", "L4", "entry 7", 7, 50, T0, T0)
@@ -118,7 +118,7 @@ def test_breaks_are_counted_by_age_with_their_money(store):
 
 
 def observed(breaks, at) -> Observed:
-    verdict = Verdict(Status.CRIT, breaks=breaks)
+    verdict = Verdict(Status.CRIT, records=() if breaks is None else (OpenBreaks(breaks),))
     return Observed("reconciliation", at, 1.0, verdict, {})
 
 
@@ -131,8 +131,7 @@ def test_a_pass_leaves_its_breaks_with_its_snapshot_or_neither(store, monkeypatc
     record, planned = recorder(store)
     record.record(planned, observed((ONE,), T0), T0, 0)
     assert listed(store) == [ONE]
-    broken = SimpleNamespace(save_breaks=lambda *_: 1 / 0)
-    monkeypatch.setattr("monitor.record.breaks", broken)
+    monkeypatch.setattr("monitor.store.records.save_breaks", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         record.record(planned, observed((), T0 + MINUTE), T0 + MINUTE, 0)
     assert listed(store) == [ONE]
@@ -151,3 +150,8 @@ def test_only_breaks_that_ended_long_ago_are_forgotten(store):
     save(store, ONE, at=T0 + MINUTE)
     prune(store, T0 + timedelta(days=365 * 6))
     assert rows(store, "SELECT shard FROM breaks") == [("shard1",)]
+
+
+def test_a_record_that_nothing_saves_is_refused(store):
+    with store.write() as tx, pytest.raises(TypeError, match="reconciliation hands over a str"):
+        save_records(tx, "reconciliation", ("a break",), T0)

@@ -22,6 +22,13 @@ class OpenBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenBreaks:
+    """All breaks that are open in the books after a pass: those that it leaves out are gone."""
+
+    breaks: tuple[OpenBreak, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AgeBucket:
     """How many breaks are of an age, and how much money is in them."""
 

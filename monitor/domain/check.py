@@ -8,9 +8,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from monitor.domain.breaks import OpenBreak
-from monitor.domain.load_test import LoadTestRun
-
 Params = Mapping[str, "str | int | float | bool | None"]
 Memory = Mapping[str, Any]  # JSON-able; what a check wants to find again at its next pass
 
@@ -84,16 +81,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a pass of a check came to; `load_test` is the run that the pass made, if any.
+    """What a pass of a check came to.
 
-    `breaks` are all that are open in the books after the pass; None: it has no say in them.
+    `records` are values of the domain that the store keeps, each in the way of its type.
     """
 
     status: Status
     findings: tuple[Finding, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    load_test: LoadTestRun | None = None
-    breaks: tuple[OpenBreak, ...] | None = None
+    records: tuple[object, ...] = ()
 
     @classmethod
     def of(cls, findings: Iterable[Finding], metrics: Iterable[Metric] = ()) -> Verdict:
