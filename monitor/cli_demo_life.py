@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import httpx
@@ -43,6 +44,7 @@ class InProcess(httpx.BaseTransport):
 class Kept:
     """A receiver of simulated messages: keeps them, and sends nothing anywhere."""
 
+    leaves_machine: ClassVar[bool] = False
     messages: list[Message] = field(default_factory=list)
 
     def send(self, message: Message, thread: Reference | None) -> Reference:

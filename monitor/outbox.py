@@ -1,4 +1,7 @@
-"""Delivery, at least once: claim what is due, send it, then mark it."""
+"""Delivery, at least once: claim what is due, send it, then mark it.
+
+Nothing simulated leaves this machine, whatever the receiver.
+"""
 
 from __future__ import annotations
 
@@ -91,10 +94,17 @@ def _handle(work: _Round, message: Message) -> bool:
     if sender is None:
         _bury(work, message, f"no receiver {message.receiver!r} is configured")
         return False
+    if message.payload.get("simulated") and _leaves_machine(sender):
+        _bury(work, message, "simulated: such messages do not leave this machine")
+        return False
     if message.receiver in work.resting:
         notifications.mark_unsent(work.store, message.id, work.resting[message.receiver])
         return False
     return _attempt(work, message, sender)
+
+
+def _leaves_machine(sender: Sender) -> bool:
+    return bool(getattr(sender, "leaves_machine", True))
 
 
 def _attempt(work: _Round, message: Message, sender: Sender) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 from collections import Counter
@@ -22,6 +23,7 @@ from monitor.domain.delivery import (
     Temporary,
 )
 from monitor.notifiers import slack
+from monitor.notifiers.console import Console, ConsoleOptions
 from monitor.outbox import DeliveryPolicy, backoff, deliver
 from monitor.store.database import Store
 from monitor.store.notifications import Message as Owed
@@ -265,6 +267,29 @@ class Marked:
 
     def picture(self, message: Message) -> None:
         return None
+
+
+def test_nothing_simulated_leaves_whatever_the_receiver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    store, undeclared, printed = fresh_store(tmp_path), Scripted(), io.StringIO()
+    with SlackServer() as server:
+        options = slack.SlackOptions("C1", base_url=server.api_url)
+        receivers = {
+            "slack": slack.build(options, Marked()),
+            "undeclared": undeclared,
+            "console": Console(Marked(), ConsoleOptions(), printed),
+        }
+        with store.write() as tx:
+            staged = {"simulated": True}
+            owed = [Owed("staged", to, "incident", staged, T0, T0) for to in receivers]
+            add_notifications(tx, owed)
+        assert deliver(store, receivers, T0) == 1
+    assert (server.requests, undeclared.tried) == (0, 0)
+    assert "staged" in printed.getvalue()
+    refused = ("dead", 1, "simulated: such messages do not leave this machine")
+    assert [row[1:] for row in states(store)] == [refused, refused, ("sent", 1, "")]
 
 
 def storm(seed: int, count: int) -> Sequence[str]:

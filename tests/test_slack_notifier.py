@@ -144,14 +144,6 @@ def test_blocks_are_left_out_only_once(server: SlackServer) -> None:
     assert server.requests == 2
 
 
-def test_simulated_messages_never_reach_slack(server: SlackServer) -> None:
-    staged = Message(1, "k", "slack", "incident", {**message().payload, "simulated": True}, AT)
-    for sender in (channel(server), webhook(server)):
-        with pytest.raises(Permanent, match="simulated"):
-            sender.send(staged, None)
-    assert server.requests == 0
-
-
 def test_secrets_stay_out_of_errors_logs_and_reprs(
     server: SlackServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -90,7 +90,11 @@ class Renderer(Protocol):
 
 
 class Sender(Protocol):
-    """A receiver that is ready to be sent to."""
+    """A receiver that is ready to be sent to.
+
+    A class says `leaves_machine = False` if what it is sent stays on this machine; without that
+    word it is taken to leave it, and the outbox gives it nothing simulated.
+    """
 
     def send(self, message: Message, thread: Reference | None) -> Reference:
         """Deliver, or raise Temporary or Permanent; `thread`: the first message's reference."""

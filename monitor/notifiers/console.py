@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import ClassVar, Literal, TextIO
 
 from monitor.domain.delivery import Message, Notifier, Reference, Renderer, Temporary
 
@@ -20,6 +20,7 @@ class ConsoleOptions:
 class Console:
     """A receiver that prints; `stream` None: whatever the stream of that name is by then."""
 
+    leaves_machine: ClassVar[bool] = False
     renderer: Renderer
     options: ConsoleOptions
     stream: TextIO | None = None

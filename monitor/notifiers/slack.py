@@ -131,7 +131,6 @@ class SlackChannel:
 
     def send(self, message: Message, thread: Reference | None) -> Reference:
         """Post; refused blocks are tried once as text, a lost thread once without it."""
-        _refuse_simulated(message)
         picture = self._renderer.picture(message)
         if picture is not None and thread and thread.get("channel"):
             uploaded = self._upload(picture, thread)
@@ -207,7 +206,6 @@ class SlackWebhook:
 
     def send(self, message: Message, thread: Reference | None) -> Reference:
         """Post; refused blocks are tried once as text."""
-        _refuse_simulated(message)
         body = _body(message, self._renderer)
         try:
             return self._post(body)
@@ -233,11 +231,6 @@ class _Refused(Permanent):
     def __init__(self, reason: str, code: str) -> None:
         super().__init__(reason)
         self.code = code
-
-
-def _refuse_simulated(message: Message) -> None:
-    if message.payload.get("simulated"):
-        raise Permanent("simulated: such messages are never sent to Slack")
 
 
 def _body(message: Message, renderer: Renderer) -> dict[str, Any]:
