@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -96,12 +96,18 @@ def plan_of(options: Options, **changes: Any) -> k6.Plan:
 
 
 def probe(look: Look) -> Fact[LoadTestRun]:
-    """Run k6 once, under the monitor's eyes where it has any."""
-    plan = plan_of(look.options)
-    if look.load is None:
-        return k6.run(plan, look.now)
-    outcome = look.load(plan)
-    return k6.unseen(outcome) if isinstance(outcome, Refusal) else outcome
+    """Run k6 once."""
+    return k6.run(plan_of(look.options), look.now)
+
+
+def run_by(carry_out: Callable[[k6.Plan], LoadTestRun | Refusal]) -> Check:
+    """The check, its runs carried out by someone who may refuse them, or call them off."""
+
+    def probe_watched(look: Look) -> Fact[LoadTestRun]:
+        outcome = carry_out(plan_of(look.options))
+        return k6.unseen(outcome) if isinstance(outcome, Refusal) else outcome
+
+    return replace(CHECK, probe=probe_watched)
 
 
 def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:

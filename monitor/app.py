@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -219,9 +219,15 @@ def build(
     )
     words = Words(config.language, config.zone)
     loads = _loads(config, store, clock, checks, runner, words)
-    runner.load = loads.carry_out
+    checks = _with_runs_of(loads, checks)
     calendar = Calendar(store)
     return App(config, store, clock, checks, runner, calendar, senders, words, loads, deliver_every)
+
+
+def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:
+    """The checks, the runs of the load test carried out under the monitor's eyes."""
+    name, check = load_test.CHECK.name, load_test.run_by(loads.carry_out)
+    return {n: replace(p, check=check) if n == name else p for n, p in checks.items()}
 
 
 def _loads(

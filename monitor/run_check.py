@@ -31,7 +31,6 @@ class Runner:
     recorder: Recorder
     baselines: Baselines | None
     sightings: Callable[[], tuple[Sighting, ...]]
-    load: Callable[[Any], Any] | None = None
     abandoned: threading.Event = field(default_factory=threading.Event)
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
@@ -59,7 +58,7 @@ class Runner:
         sightings: Callable[[], tuple[Sighting, ...]],
     ) -> Observed:
         """Look and judge, and record nothing: what a person or a model asks for live."""
-        look = Look(self.platform, planned.options, memory, now, sightings, self.load)
+        look = Look(self.platform, planned.options, memory, now, sightings)
         lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
         started = perf_counter()
         result = lane.run(lambda: _look(planned.check, look), planned.timeout, self.abandoned)

@@ -16,6 +16,7 @@ from checks.sources import k6
 from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
+from monitor.domain.load_preflight import Refusal
 from monitor.domain.load_result import LoadResult, Measure, Threshold
 from monitor.domain.load_test import LoadTestRun
 from monitor.domain.metrics import METRICS
@@ -99,6 +100,23 @@ def test_without_k6_nothing_was_seen():
     assert verdict.status is Status.UNKNOWN
     assert [f.key for f in verdict.findings] == ["blind:k6"]
     assert (verdict.records, memory) == ((), {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fact"),
+    [
+        (PASSED, PASSED),
+        (Refusal("k6_busy"), Unseen("k6", Why.LIMIT, "k6_busy")),
+    ],
+    ids=["carried_out", "refused"],
+)
+def test_a_run_is_carried_out_by_whom_the_check_was_given(outcome, fact):
+    plans = []
+    check = load_test.run_by(lambda plan: plans.append(plan) or outcome)
+    given = look(target="http://pay:8080", targets_allowed=("http://pay:8080",), rate=7)
+    assert check.probe(given) == fact
+    assert plans == [load_test.plan_of(given.options)]
+    assert replace(check, probe=CHECK.probe) == CHECK
 
 
 WORSE = {

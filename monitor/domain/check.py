@@ -113,8 +113,7 @@ class Sighting:
 class Look:
     """All that a check may look at: the platform's sources, its options, its memory, the time.
 
-    `sightings` gives the latest findings of the other checks (diagnose_issues reads them);
-    `load` carries out a plan of a load test under the monitor's eyes, where there is one.
+    `sightings` gives the latest findings of the other checks, for one that explains them.
     """
 
     platform: Any
@@ -122,7 +121,6 @@ class Look:
     memory: Memory
     now: datetime
     sightings: Callable[[], tuple[Sighting, ...]] = tuple
-    load: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
