@@ -11,6 +11,7 @@ from typing import Any
 from checks.sources import k6
 from checks.sources.facts_unseen import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.load_plan import Plan
 from monitor.domain.load_preflight import Refusal, hours_of
 from monitor.domain.load_test import LoadTestRun
 
@@ -78,9 +79,9 @@ class Options:
                 raise ValueError(f"variables: {name!r} is no name in capitals, or one of k6's own")
 
 
-def plan_of(options: Options, **changes: Any) -> k6.Plan:
+def plan_of(options: Options, **changes: Any) -> Plan:
     """What the configuration asks for, with what a person wants otherwise."""
-    plan = k6.Plan(
+    plan = Plan(
         scenario=options.scenario,
         target=options.target,
         targets_allowed=(*options.targets_allowed, *options.targets_production),
@@ -100,7 +101,7 @@ def probe(look: Look) -> Fact[LoadTestRun]:
     return k6.run(plan_of(look.options), look.now)
 
 
-def run_by(carry_out: Callable[[k6.Plan], LoadTestRun | Refusal]) -> Check:
+def run_by(carry_out: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
     """The check, its runs carried out by someone who may refuse them, or call them off."""
 
     def probe_watched(look: Look) -> Fact[LoadTestRun]:

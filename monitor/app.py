@@ -24,6 +24,7 @@ from monitor.check_pass import Observed, Planned
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
+from monitor.domain.load_plan import Plan
 from monitor.domain.story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
@@ -116,7 +117,7 @@ class App:
         """Send what is due; how many messages went out."""
         return outbox.deliver(self.store, self.senders, self.clock())
 
-    def load_plan(self, **changes: Any) -> Any:
+    def load_plan(self, **changes: Any) -> Plan:
         """The configured load test, with what a person wants otherwise; see LoadRunner."""
         return load_test.plan_of(self.loads.rules, **changes)  # type: ignore[arg-type]
 

@@ -17,6 +17,7 @@ from monitor.load_words import progress_line
 
 if TYPE_CHECKING:
     from monitor.app import App
+    from monitor.domain.load_plan import Plan
     from monitor.domain.load_progress import Progress as Far
     from monitor.words import Words
 
@@ -24,7 +25,7 @@ LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 
-def run_test(app: App, plan: Any, consent: Consent, ended: EndAsked, quiet: bool) -> int:
+def run_test(app: App, plan: Plan, consent: Consent, ended: EndAsked, quiet: bool) -> int:
     """Run it to its end, or until `ended` is set; its number. A refusal ends the command."""
     swept = app.loads.sweep()
     if swept and not quiet:

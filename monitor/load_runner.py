@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitor.domain.load_history import compared_of
+from monitor.domain.load_plan import Control, Plan, Prepared
 from monitor.domain.load_preflight import Asked, Refusal, Rules, outside_hours, over_bounds
 from monitor.domain.load_progress import Progress
 from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
+from monitor.load_port import K6
 from monitor.load_verdicts import judged_against
 from monitor.load_watch import Eyes, watch
 from monitor.store import load_tests
@@ -57,8 +59,8 @@ class _Going:
     """A run that goes on in this process, and what it holds until it is over."""
 
     run: LoadTestRun
-    prepared: Any
-    control: Any
+    prepared: Prepared
+    control: Control
     locks: Sequence[int]
     held: ExitStack
     consent: Consent
@@ -69,17 +71,17 @@ class _Going:
 
 @dataclass(slots=True)
 class LoadRunner:
-    """Owns the load tests of this process. `k6` is checks/sources/k6.py, handed in."""
+    """Owns the load tests of this process."""
 
     store: Store
     clock: Callable[[], datetime]
     zone: tzinfo
     rules: RunRules
-    k6: Any
+    k6: K6
     eyes: Eyes
     _going: dict[int, _Going] = field(default_factory=dict)
 
-    def carry_out(self, plan: Any) -> LoadTestRun | Refusal:
+    def carry_out(self, plan: Plan) -> LoadTestRun | Refusal:
         """A run of the calendar: over when this call is, and recorded by its caller."""
         going = self._begin(plan, Consent(production=self.rules.allow_production))
         if isinstance(going, Refusal):
@@ -92,7 +94,7 @@ class LoadRunner:
         with self.store.read() as tx:
             return replace(run, compared=compared_of(judged_against(tx, run)))
 
-    def start(self, plan: Any, consent: Consent | None = None) -> int | Refusal:
+    def start(self, plan: Plan, consent: Consent | None = None) -> int | Refusal:
         """Begin a run in the background; its number, or why not."""
         going = self._begin(plan, consent or Consent())
         if isinstance(going, Refusal):
@@ -103,14 +105,15 @@ class LoadRunner:
         ).start()
         return going.run.id or 0
 
-    def refusal(self, plan: Any, consent: Consent | None = None) -> Refusal | None:
+    def refusal(self, plan: Plan, consent: Consent | None = None) -> Refusal | None:
         """Why a run would not begin now; None if it would. The lock is not asked for."""
         prepared = self.k6.prepare(plan)
         if isinstance(prepared, Refusal):
             return prepared
         asked = self.k6.ask(prepared)
-        refused = isinstance(asked, Refusal)
-        return asked if refused else self._refused(prepared, asked, consent or Consent())
+        if isinstance(asked, Refusal):
+            return asked
+        return self._refused(prepared, asked, consent or Consent())
 
     def progress(self, run_id: int) -> Progress | None:
         """How far a run is, be it of this process or of another one; None if it is unknown."""
@@ -161,7 +164,7 @@ class LoadRunner:
         """Beside the database: whoever opens that finds the lock, in whatever /tmp it lives."""
         return self.store.path.with_name(self.store.path.name + ".k6.lock")
 
-    def _begin(self, plan: Any, consent: Consent) -> _Going | Refusal:
+    def _begin(self, plan: Plan, consent: Consent) -> _Going | Refusal:
         """Everything up to the moment at which k6 starts: refused, or marked as running."""
         prepared = self.k6.prepare(plan)
         if isinstance(prepared, Refusal):
@@ -177,14 +180,13 @@ class LoadRunner:
             refused = self._refused(prepared, asked, consent)
             if refused is not None:
                 return refused
-            control = self.k6.Control()
-            control.address = self.k6.free_address()
+            control = Control(self.k6.free_address())
             run = self._marked(prepared, asked, control.address)
             going = _Going(run, prepared, control, locks, held.pop_all(), consent)
             self._going[run.id or 0] = going
             return going
 
-    def _refused(self, prepared: Any, asked: Asked, consent: Consent) -> Refusal | None:
+    def _refused(self, prepared: Prepared, asked: Asked, consent: Consent) -> Refusal | None:
         """The first reason against a run, the cheapest to find out first."""
         if prepared.is_production and not consent.production:
             return Refusal("load_production", {"target": prepared.target})
@@ -194,9 +196,9 @@ class LoadRunner:
         hour = outside_hours(self.clock().astimezone(self.zone), self.rules)
         return hour or self.eyes.incident() or self.eyes.look(self.rules.health_checks).refusal
 
-    def _marked(self, prepared: Any, asked: Asked, address: str) -> LoadTestRun:
+    def _marked(self, prepared: Prepared, asked: Asked, address: str) -> LoadTestRun:
         """The row that says: our own load is on the platform from now on."""
-        run: LoadTestRun = self.k6.describe(prepared, asked, self.clock())
+        run = self.k6.describe(prepared, asked, self.clock())
         with_address = replace(run, options={**run.options, "address": address})
         with self.store.write() as tx:
             return replace(with_address, id=load_tests.save_run(tx, with_address))

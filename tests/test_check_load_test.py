@@ -16,6 +16,7 @@ from checks.sources import k6
 from checks.sources.facts_unseen import Unseen, Why
 from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
+from monitor.domain.load_plan import Plan
 from monitor.domain.load_preflight import Refusal
 from monitor.domain.load_result import LoadResult, Measure, Threshold
 from monitor.domain.load_test import LoadTestRun
@@ -196,7 +197,7 @@ def test_the_probe_hands_its_settings_to_k6(monkeypatch):
     rest = {"scenario": "full-flow", "seconds": 7, "rate": 8, "limit_seconds": 9.0}
     own = {"k6_binary": "/k6", "variables": {"A": "b"}}
     assert load_test.probe(look(**target, **rest, **own)) is PASSED
-    assert handed == [(k6.Plan(**target, **rest, **own), NOW)]
+    assert handed == [(Plan(**target, **rest, **own), NOW)]
 
 
 def findings() -> list[Finding]:

@@ -19,6 +19,7 @@ from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
 from checks.sources import k6, k6_process
 from checks.sources.facts_unseen import Unseen, Why
+from monitor.domain.load_plan import Plan
 from monitor.domain.load_test import LoadTestRun
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -43,8 +44,8 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def plan(api: Api, scenario: str = "authorize-short", **changes: object) -> k6.Plan:
-    basis = k6.Plan(scenario, api.url, (api.url,), seconds=1, rate=6, limit_seconds=20)
+def plan(api: Api, scenario: str = "authorize-short", **changes: object) -> Plan:
+    basis = Plan(scenario, api.url, (api.url,), seconds=1, rate=6, limit_seconds=20)
     return replace(basis, **changes)  # type: ignore[arg-type]
 
 
@@ -303,14 +304,15 @@ def test_a_second_run_at_the_same_time_is_refused(api, tmp_path):
     assert ran(k6.run(plan(api, k6_binary=program(tmp_path, "exit 0")), NOW)).reason == "no_summary"
 
 
-def parent(temporary: Path, plan: k6.Plan) -> subprocess.Popen[bytes]:
+def parent(temporary: Path, plan: Plan) -> subprocess.Popen[bytes]:
     """A process of its own that runs a plan, as the scheduler does: in a thread."""
     code = textwrap.dedent(
         f"""
         import datetime, tempfile, threading
         from checks.sources import k6
+        from monitor.domain.load_plan import Plan
         tempfile.tempdir = {str(temporary)!r}
-        plan = k6.Plan({plan.scenario!r}, {plan.target!r}, {plan.targets_allowed!r},
+        plan = Plan({plan.scenario!r}, {plan.target!r}, {plan.targets_allowed!r},
             k6_binary={plan.k6_binary!r})
         now = datetime.datetime.now(datetime.timezone.utc)
         thread = threading.Thread(target=k6.run, args=(plan, now))

@@ -20,6 +20,7 @@ from checks import load_test
 from checks.load_test import Options
 from checks.sources import k6, k6_process
 from monitor.domain.check import Status
+from monitor.domain.load_plan import Plan
 from monitor.domain.load_preflight import Refusal
 from monitor.domain.load_test import LoadTestRun
 from monitor.load_runner import Consent, LoadRunner
@@ -79,7 +80,7 @@ def runner(store: Store, api: Api, eyes: Eyes | None = None, **options: Any) -> 
     return LoadRunner(store, clock, UTC, rules, k6, eyes or Eyes())  # type: ignore[arg-type]
 
 
-def plan(loads: LoadRunner, **changes: Any) -> k6.Plan:
+def plan(loads: LoadRunner, **changes: Any) -> Plan:
     return load_test.plan_of(loads.rules, **{"seconds": 1, "rate": 8, **changes})  # type: ignore[arg-type]
 
 

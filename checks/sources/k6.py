@@ -6,8 +6,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -18,77 +18,37 @@ from checks.sources import k6_inspect
 from checks.sources.facts_unseen import Fact, Unseen, Why
 from checks.sources.k6_inspect import BrokenScriptError
 from checks.sources.k6_keeper import UNSTARTABLE
-from checks.sources.k6_process import Control, Ended, alone, claimed, execute, free_address
+from checks.sources.k6_process import alone, claimed, execute, free_address
 from checks.sources.k6_read import read_bytes
 from checks.sources.k6_rest import look_live
 from checks.sources.k6_shapes import NoResultError
 from monitor.domain import load_validity
+from monitor.domain.load_plan import Control, Ended, Plan, Prepared
 from monitor.domain.load_preflight import Asked, Refusal
 from monitor.domain.load_result import LoadResult, figures
 from monitor.domain.load_test import RUNNING, LoadTestRun
 from monitor.domain.load_validity import Ending
 
+# All of monitor/load_port.py: mypy holds a module to a protocol by what is listed here.
 __all__ = [
-    "Control",
     "alone",
+    "ask",
+    "carry_out",
     "claimed",
+    "describe",
+    "described",
+    "finish",
     "free_address",
     "look_live",
-]  # beside what is written here
+    "prepare",
+    "scenario_name",
+    "scenarios",
+]
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 LOG_CHARACTERS_MAX = 1000
 _PORT_TAKEN = 106
 _PORTS_TRIED = 3
 _PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run against what. `seconds` and `rate` 0: as the scenario itself says.
-
-    `scenario` is a name of ours or the path of a k6 script; `variables` are further entries
-    of the script's __ENV. `limit_seconds` bounds the whole run. `is_production` is told by the
-    configuration, or by the target's own name.
-    """
-
-    scenario: str
-    target: str
-    targets_allowed: tuple[str, ...]
-    seconds: int = 0
-    rate: int = 0
-    limit_seconds: float = 900.0
-    k6_binary: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    is_production: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A plan that can be carried out: the script and the k6 were found, the target is allowed."""
-
-    plan: Plan
-    script: Path
-    binary: Path
-
-    @property
-    def scenario(self) -> str:
-        """What the run is called."""
-        return scenario_name(self.plan.scenario)
-
-    @property
-    def target(self) -> str:
-        """The target as it may be stored and read."""
-        return shown(self.plan.target)
-
-    @property
-    def is_production(self) -> bool:
-        """Whether real money is at the target."""
-        return self.plan.is_production or looks_like_production(self.plan.target)
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """The script's __ENV."""
-        return _variables(self.plan)
 
 
 def prepare(plan: Plan) -> Prepared | Refusal:
@@ -103,7 +63,15 @@ def prepare(plan: Plan) -> Prepared | Refusal:
     binary = find_binary(plan.k6_binary)
     if binary is None:
         return Refusal("k6_missing", {"configured": plan.k6_binary})
-    return Prepared(plan, script, binary)
+    return Prepared(
+        plan=plan,
+        script=script,
+        binary=binary,
+        scenario=scenario_name(plan.scenario),
+        target=shown(plan.target),
+        is_production=plan.is_production or looks_like_production(plan.target),
+        variables=_variables(plan),
+    )
 
 
 def ask(prepared: Prepared) -> Asked | Refusal:

@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from checks.sources import k6_keeper
+from monitor.domain.load_plan import Control, Ended
 
 SUMMARY_BYTES_MAX = 2_000_000
 LOG_BYTES_MAX = 8_000
@@ -24,30 +24,6 @@ _SLICE_SECONDS = 0.2
 GRACE_SECONDS = k6_keeper.STOP_SECONDS + 2.0
 TREND_STATS = "avg,min,med,max,p(90),p(95),p(99),count"
 _PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How k6 ended. `thrown`: iterations that raised; `stopped`: why we ended it ourselves."""
-
-    exit_code: int
-    stopped: str
-    took_seconds: float
-    summary: bytes
-    log: str
-    thrown: int
-
-
-class Control:
-    """How a run that goes on is asked to end, and where k6 tells how far it is."""
-
-    def __init__(self) -> None:
-        self.address = ""
-        self.stopped = ""
-
-    def stop(self, why: str) -> None:
-        """End the run soon; the first reason counts."""
-        self.stopped = self.stopped or why
 
 
 @contextmanager

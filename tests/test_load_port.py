@@ -1,0 +1,26 @@
+"""monitor/load_port: what a k6 must offer is stated by the monitor and checked by the types."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+
+import pytest
+
+from checks.sources import k6
+from monitor import load_port, load_runner
+from monitor.load_port import K6
+
+
+@pytest.mark.parametrize("module", [load_port, load_runner], ids=lambda m: m.__name__)
+def test_nothing_between_the_monitor_and_its_k6_is_untyped(module: ModuleType) -> None:
+    tree = ast.parse(inspect.getsource(module))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Any"]
+
+
+def test_the_real_k6_offers_all_that_the_port_states() -> None:
+    bound: K6 = k6
+    stated = [name for name in vars(K6) if not name.startswith("_")]
+    assert stated
+    assert [name for name in stated if not callable(getattr(bound, name, None))] == []
