@@ -34,6 +34,8 @@ def filters(language: str, zone: tzinfo) -> Mapping[str, Callable[..., str]]:
         "number": lambda value: number(_given(value)),
         "krw": lambda value: krw(_given(value), language),
         "percent": lambda value: percent(_given(value), language),
+        "reading": lambda value, unit: metric_value(_given(value), unit, language),
+        "capital": lambda value: capital(_given(value)),
         "cut": lambda value, limit: cut(str(_given(value)), limit),
         "clock": local,
     }
@@ -108,6 +110,8 @@ def metric_value(value: Any, unit: str, language: str) -> str:
         return "–"
     if unit == "s":
         return duration(value, language)
+    if unit == "share":
+        return percent(100 * value, language)
     if unit == "%":
         return percent(value, language)
     if unit == "KRW":

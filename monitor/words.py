@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, pass_context
+from jinja2.runtime import Context
 
 from monitor import resources
 from monitor.domain.check import Params, Status
-from monitor.render_filters import capital, clean, filters, metric_value
+from monitor.render_filters import clean, filters
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,38 @@ class Words:
         # Plain sentences: each output (Slack, HTML) escapes at its own boundary.
         made = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
         made.filters.update(filters(self.language, self.zone))
+        made.filters.update(self._references())
         return made
+
+    def _references(self) -> dict[str, Callable[..., Any]]:
+        """The filters by which a sentence tells what other sentences say."""
+
+        @pass_context
+        def say(context: Context, key: str) -> str:
+            return self.say(key, **_filled(context))
+
+        @pass_context
+        def doubt(context: Context, code: str) -> str:
+            return self.doubt(code, _filled(context))
+
+        @pass_context
+        def cause(context: Context, evidence: Iterable[Params]) -> str:
+            return self.finding(_cause(evidence, context), context["_now"]).title
+
+        @pass_context
+        def consequences(context: Context, evidence: Iterable[Params]) -> str:
+            root = _cause(evidence, context)
+            rows = [row for row in map(_row, evidence) if row != root]
+            titles = [self.finding(row, context["_now"]).title for row in rows]
+            return "; ".join(dict.fromkeys(titles))
+
+        return {
+            "say": say,
+            "doubt": doubt,
+            "series": self.series,
+            "cause": cause,
+            "consequences": consequences,
+        }
 
     def has(self, key: str) -> bool:
         """Whether there is such a sentence."""
@@ -105,12 +137,7 @@ class Words:
 
     def reason(self, reason: str, params: Mapping[str, Any]) -> str:
         """Why something could not be seen."""
-        return self.say(f"reason.{reason}.text", **params, **self.line_reason(params))
-
-    def line_reason(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What is wrong with a line of a file, for a sentence around it."""
-        reason = params.get("line_reason")
-        return {"line_reason_text": self.say(f"pg_line.{reason}", **params)} if reason else {}
+        return self.say(f"reason.{reason}.text", **params)
 
     def finding(self, finding: FindingLike, now: datetime | None = None) -> Sentence:
         """A finding in words; times on the local day of `now` are told without their date."""
@@ -152,85 +179,28 @@ class Words:
 
     def _params(self, finding: FindingLike, now: datetime | None) -> dict[str, Any]:
         params = {key: clean(value) for key, value in finding.params.items()}
-        params |= {"subject": clean(finding.subject), "status": finding.status.value, "_now": now}
-        derive = _DERIVED.get(finding.code)
-        return {**params, **derive(self, finding, params)} if derive else params
+        about = {"subject": clean(finding.subject), "status": finding.status.value}
+        return {**params, **about, "evidence": finding.evidence, "_now": now}
 
 
-def _blind(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"reason_text": words.reason(str(params.get("reason")), params)}
+def _filled(context: Context) -> dict[str, Any]:
+    """The parameters of the sentence that is being filled."""
+    others = {*context.environment.globals, "evidence"}
+    return {key: value for key, value in context.get_all().items() if key not in others}
 
 
-def _lines_bad(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    return words.line_reason(params)
-
-
-def _books_broken(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"invariant_text": words.say(f"invariant.{params.get('invariant')}.text", **params)}
-
-
-def _regression(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    unit = str(params.get("unit", ""))
-    return {
-        "metric_text": capital(words.series(str(params.get("series", finding.subject)))),
-        "now_text": metric_value(params.get("now"), unit, words.language),
-        "before_text": metric_value(params.get("before"), unit, words.language),
-    }
-
-
-def _load_test_invalid(
-    words: Words, finding: FindingLike, params: Mapping[str, Any]
-) -> dict[str, Any]:
-    reason = str(params.get("reason"))
-    return {"doubt_text": words.doubt(reason, params)}
-
-
-def _load_test_worse(
-    words: Words, finding: FindingLike, params: Mapping[str, Any]
-) -> dict[str, Any]:
-    def told(value: Any) -> str:
-        if params.get("unit") == "share" and isinstance(value, (int, float)):
-            return metric_value(100 * value, "%", words.language)
-        return metric_value(value, "ms" if params.get("unit") == "ms" else "", words.language)
-
-    name = f"{params.get('metric')} {params.get('statistic')}"
-    name = {"http_req_duration p(95)": "p95"}.get(name, name)
-    return {
-        "what_text": f"{name} {told(params.get('now'))}",
-        "before_text": told(params.get("before")),
-    }
-
-
-def _diagnosis(words: Words, finding: FindingLike, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The cause and its consequences in the words of their own findings."""
-    rows = [_row(row) for row in finding.evidence]
-    cause = (params.get("cause_code"), params.get("cause_subject"))
-    root = next((row for row in rows if (row.code, row.subject) == cause), None)
-    if root is None:
-        own = {k: v for k, v in finding.params.items() if k not in ("cause_code", "cause_subject")}
-        root = _Row(str(cause[0] or ""), str(cause[1] or ""), finding.status, own)
-    titles = [words.finding(row, params["_now"]).title for row in rows if row is not root]
-    return {
-        "cause_title": words.finding(root, params["_now"]).title,
-        "consequences_text": "; ".join(dict.fromkeys(titles)),
-    }
+def _cause(evidence: Iterable[Params], context: Context) -> _Row:
+    """The finding that the others in the evidence follow from; its own parameters if none is it."""
+    params = _filled(context)
+    code, subject = str(params.get("cause_code") or ""), str(params.get("cause_subject") or "")
+    rows = (row for row in map(_row, evidence) if (row.code, row.subject) == (code, subject))
+    return next(rows, _Row(code, subject, Status(params["status"]), params))
 
 
 def _row(row: Params) -> _Row:
     told = {key: value for key, value in row.items() if key not in ("code", "subject", "status")}
     status = Status(str(row.get("status", Status.WARN)))
     return _Row(str(row.get("code", "")), str(row.get("subject", "")), status, told)
-
-
-_DERIVED = {
-    "blind": _blind,
-    "pg_lines_bad": _lines_bad,
-    "books_broken": _books_broken,
-    "load_test_invalid": _load_test_invalid,
-    "load_test_worse": _load_test_worse,
-    "regression": _regression,
-    "diagnosis": _diagnosis,
-}
 
 
 def _bare(finding: FindingLike) -> Sentence:

@@ -244,6 +244,21 @@ def test_what_every_check_says_knows_no_check():
     assert [n for n in imports(tree_of(ROOT / "monitor/domain/check.py"), "") if in_rooms(n)] == []
 
 
+def names_in(tree: ast.Module) -> set[str]:
+    """What a module calls by name: attributes, arguments, variables, fields and plain texts."""
+    named = [getattr(n, f, None) for n in ast.walk(tree) for f in ("id", "attr", "arg", "value")]
+    return {name for name in named if isinstance(name, str)}
+
+
+@pytest.mark.parametrize("module", ["monitor/domain/check.py", "monitor/words.py"])
+def test_what_serves_every_check_names_no_check_and_no_finding(module):
+    checks = {p.stem for p in (ROOT / "checks").glob("*.py") if plugs(p, "CHECK")}
+    keyed = [key.split(".") for found in words("en").values() for key in found]
+    codes = {key[1] for key in keyed if key[0] == "finding"}
+    assert {"load_test", "regression", "blind"} <= checks | codes
+    assert names_in(tree_of(ROOT / module)) & (checks | codes) == set()
+
+
 def in_rooms(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] in ROOMS
 

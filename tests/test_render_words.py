@@ -213,7 +213,7 @@ def plain(code: str, title: str, text: str = "") -> str:
 def test_what_could_not_be_seen_is_told_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = plain("blind", "{{ part }}", "So it is: {{ reason_text }}")
+    text = plain("blind", "{{ part }}", "So it is: {{ ('reason.' ~ reason ~ '.text') | say }}")
     words = written(tmp_path, monkeypatch, text + '[reason.html]\ntext = "got {{ got | cut(4) }}"')
     params = {"part": "kafka", "reason": "html", "got": "<html>"}
     said = words.finding(Finding("blind", Status.UNKNOWN, "kafka", params))
@@ -223,7 +223,7 @@ def test_what_could_not_be_seen_is_told_with_its_reason(
 def test_broken_books_are_told_with_what_must_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = plain("books_broken", "{{ invariant_text }}")
+    text = plain("books_broken", "{{ ('invariant.' ~ invariant ~ '.text') | say }}")
     words = written(tmp_path, monkeypatch, text + '[invariant.L4]\ntext = "amounts agree"')
     said = words.finding(Finding("books_broken", Status.CRIT, "s/L4", {"invariant": "L4"}))
     assert said.title == "amounts agree"
@@ -233,7 +233,8 @@ def test_a_diagnosis_joins_the_words_of_cause_and_consequences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = plain(
-        "diagnosis", "{{ cause_title }} since {{ since | clock }}: {{ consequences_text }}"
+        "diagnosis",
+        "{{ evidence | cause }} since {{ since | clock }}: {{ evidence | consequences }}",
     )
     text += plain("down", "{{ subject }} is down") + plain("waiting", "{{ events }} events wait")
     words = written(tmp_path, monkeypatch, text)
