@@ -165,7 +165,15 @@ class App:
 
         def run(slot_at: datetime, now: datetime, missed: int) -> None:
             await_passes(self.store, awaited, started_at, now)
-            owe_report(self.store, self.config, kind, slot_at, now, list(self.senders))
+            owe_report(
+                self.store,
+                self.config,
+                kind,
+                slot_at,
+                now,
+                list(self.senders),
+                simulated=self.runner.recorder.is_simulated,
+            )
 
         return run
 
@@ -184,7 +192,8 @@ class App:
             )
 
         def tell(slot_at: datetime, now: datetime, missed: int) -> None:
-            owe_load_reports(self.store, now, list(self.senders))
+            simulated = self.runner.recorder.is_simulated
+            owe_load_reports(self.store, now, list(self.senders), simulated=simulated)
 
         return [
             Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),

@@ -24,10 +24,12 @@ def owe_report(
     slot_at: datetime,
     now: datetime,
     receivers: Sequence[str],
+    *,
+    simulated: bool = False,
 ) -> None:
     """Build the report of a slot's local day and owe it, and the slot is done: all at once."""
     day = slot_at.astimezone(config.zone).date()
-    messages = report_messages(store, config, kind, day, now, receivers)
+    messages = report_messages(store, config, kind, day, now, receivers, simulated=simulated)
     with store.write() as tx:
         if record_run(tx, JobRun(f"report:{kind}", slot_at, now, now, "done", 0)):
             add_notifications(tx, messages)
@@ -59,12 +61,19 @@ def _is_before(store: Store, check: str, slot: datetime) -> bool:
 
 
 def report_messages(
-    store: Store, config: Config, kind: str, day: date, now: datetime, receivers: Sequence[str]
+    store: Store,
+    config: Config,
+    kind: str,
+    day: date,
+    now: datetime,
+    receivers: Sequence[str],
+    *,
+    simulated: bool = False,
 ) -> list[Message]:
     """The report of a day as one message for each receiver, unique by kind, day and receiver."""
     skipped, limits = _skipped(store, config, kind, now), config.baseline.limits()
     built = report.build(
-        store, kind, day, config.zone, now, skipped=skipped, limits=limits
+        store, kind, day, config.zone, now, skipped=skipped, simulated=simulated, limits=limits
     ).to_dict()
     key = f"report:{kind}:{day.isoformat()}"
     return [Message(key, name, "report", built, now, now) for name in receivers]

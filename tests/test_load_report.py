@@ -15,7 +15,10 @@ import pytest
 from slack_server import TOKEN, SlackServer
 from store_case import T0, fresh_store, record
 
+from monitor import app as application
 from monitor import resources
+from monitor.cli_demo_life import Kept
+from monitor.config import parse
 from monitor.domain.check import Metric
 from monitor.domain.delivery import Message as Delivered
 from monitor.domain.load_grade import grade
@@ -216,6 +219,17 @@ def test_imported_runs_are_nobodys_news(store):
 def owed(store: Store) -> list[Any]:
     with store.read() as tx:
         return notifications(tx, T0, T0 + 20 * WEEK)
+
+
+def test_the_report_of_a_run_on_a_simulated_clock_says_so(store):
+    _, settled = last_run(store)
+    senders = {"kept": Kept()}
+    app = application.build(
+        parse("", {}), clock=lambda: settled, store=store, senders=senders, is_simulated=True
+    )
+    [job] = [job for job in app.jobs() if job.name == "report:load_test"]
+    job.run(settled, settled, 0)
+    assert [message.payload["simulated"] for message in owed(store)] == [True, True]
 
 
 @pytest.mark.parametrize(

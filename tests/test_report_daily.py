@@ -259,17 +259,33 @@ def test_the_report_waits_for_the_first_pass_of_every_check(tmp_path: Path) -> N
     await_passes(store, awaited, NOW, NOW, lambda _: ran(store, "check:traffic", NOW))
 
 
-def test_after_a_night_off_the_report_tells_what_the_first_passes_saw(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitor.report_job._ROUNDS", 1)
+def world_with_reports(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, start: datetime
+) -> simulated.World:
     text_of = simulated.config_text
     monkeypatch.setattr(
         simulated,
         "config_text",
         lambda *a, **kw: text_of(*a, **kw).replace('daily = ""', 'daily = "08:30"'),
     )
-    lived = simulated.world(tmp_path, start=NOW - 10 * HOUR)
+    return simulated.world(folder, start=start)
+
+
+def test_the_report_of_a_simulated_day_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived = world_with_reports(tmp_path, monkeypatch, NOW - HOUR)
+    lived.live(61)
+    [sent] = [m for m in lived.kept.messages if m.kind == "report"]
+    lived.close()
+    assert sent.payload["simulated"]
+
+
+def test_after_a_night_off_the_report_tells_what_the_first_passes_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.report_job._ROUNDS", 1)
+    lived = world_with_reports(tmp_path, monkeypatch, NOW - 10 * HOUR)
     lived.live(10)
     lived.life.clock.set(NOW)
     jobs = {job.name: job for job in lived.app.jobs()}
