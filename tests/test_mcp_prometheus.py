@@ -1,10 +1,9 @@
-"""Questions to Prometheus: what words become, what is refused, and what "no series" means."""
+"""Questions to Prometheus: what names become, what is refused, and what "no series" means."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import timedelta
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -12,91 +11,25 @@ from mcp_case import NOW, answer, refused
 from ops_case import EVIL, TOKENS_MAX, TOKENS_USUAL, assert_only_data, pages, seeing, tokens
 
 from checks.sources.prometheus import Prometheus
-from mcp_server.promql import QUESTIONS, NotUnderstoodError, is_promql, read
-from mcp_server.sentence.times import Calendar
-
-CALENDAR = Calendar(NOW, ZoneInfo("Asia/Seoul"))
+from mcp_server.promql import QUESTIONS, Name, Question, question
 
 
-@pytest.mark.parametrize(
-    ("question", "name", "over"),
-    [
-        ("지난 1시간 HTTP 요청 수는?", "request_count", "3600s"),
-        ("How many requests in the last 30 minutes?", "request_count", "1800s"),
-        ("request rate", "request_rate", "300s"),
-        ("초당 요청 수 알려줘", "request_rate", "300s"),
-        ("what is the error rate right now", "error_rate", "300s"),
-        ("최근 10분 에러율은?", "error_rate", "600s"),
-        ("5xx errors last 24 hours", "server_errors", "86400s"),
-        ("429 responses last hour", "refused_requests", "3600s"),
-        ("average response time of ingest last hour", "latency", "3600s"),
-        ("평균 응답 시간 보여줘", "latency", "300s"),
-        ("p95 latency last hour", "latency_p95", "3600s"),
-        ("CPU 사용률 추이 보여줘", "cpu", "300s"),
-        ("cpu trend over the last 6 hours", "cpu", "360s"),
-        ("heap memory usage", "memory", ""),
-        ("메모리 사용량은?", "memory", ""),
-        ("connection pool usage of gateway", "pool", ""),
-        ("커넥션 풀 사용률", "pool", ""),
-        ("pending connections", "pool_pending", ""),
-        ("circuit breaker state", "breaker_state", ""),
-        ("브레이커 실패율", "breaker_failure_rate", ""),
-        ("kafka publish errors today", "publish_errors", ""),
-        ("카프카 발행 실패 지난 3시간", "publish_errors", "10800s"),
-        ("which instances are up?", "instances_up", ""),
-        ("active threads of consumer-worker", "threads", ""),
-    ],
-)
-def test_a_question_becomes_the_promql_that_has_its_name(question, name, over):
-    found = read(question, CALENDAR, "ingest-service")
-    assert found.name == name
-    assert f"[{over}]" in found.promql if over else True
-    assert "§" not in found.promql
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_listed_question_is_accepted_by_its_name(name):
+    for said in (name, name.replace("_", " "), f" {name.upper()} "):
+        found = question(said, None)
+        assert found.name == name and "§" not in found.promql
+        assert "application" not in found.promql  # rewritten by service discovery
+    assert QUESTIONS.keys() == set(get_args(Name))
 
 
-def test_jobs_are_chosen_by_job_and_never_by_application():
-    assert 'job="ingest-7"' in read("error rate of ingest", CALENDAR, "ingest-7").promql
-    assert 'job="gateway"' in read("게이트웨이 요청 수", CALENDAR, "x").promql
-    assert not any("application" in one.promql for one in QUESTIONS)
+def test_minutes_are_the_range_of_a_named_question():
+    assert "[3600s]" in question("request_count", None).promql
+    assert "[1800s]" in question("request_count", timedelta(minutes=30)).promql
 
 
-@pytest.mark.parametrize(
-    ("question", "words"),
-    [
-        ("how many bananas last hour", ["bananas"]),
-        ("requests of merchant 7 last hour", ["merchant", "7"]),
-        ("요청 수 바나나", ["바나나"]),
-        ("how is it going", []),
-    ],
-)
-def test_a_question_that_is_half_understood_is_not_answered(question, words):
-    with pytest.raises(NotUnderstoodError) as error:
-        read(question, CALENDAR, "ingest-service")
-    assert set(words) <= set(error.value.words)
-
-
-def test_two_questions_at_once_are_named():
-    with pytest.raises(NotUnderstoodError) as error:
-        read("cpu and memory", CALENDAR, "ingest-service")
-    assert error.value.several == ["cpu", "memory"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("up", True),
-        ("process_cpu_usage", True),
-        ("sum(rate(x[5m]))", True),
-        ('x{job="a"}', True),
-        ("job:x:rate5m", True),
-        ("request rate", False),
-        ("what is up?", False),
-        ("지난 1시간 HTTP 요청 수는?", False),
-        ("cpu", False),
-    ],
-)
-def test_promql_is_told_from_words(text, expected):
-    assert is_promql(text) is expected
+def test_anything_else_is_promql_as_it_is():
+    assert question(" sum(rate(x[5m])) ", None) == Question("sum(rate(x[5m]))")
 
 
 def prometheus(*rows: tuple[dict[str, str], Any], status: int = 200, said: str = "") -> Prometheus:
@@ -133,7 +66,7 @@ def asking(folder, *rows, language="en", **more):
 
 def test_a_moment_is_answered_with_its_promql_and_the_sum(tmp_path):
     app = asking(tmp_path, ({"job": "ingest-service"}, 40), ({"job": "gateway"}, 60))
-    plain = answer(app, "prometheus_query", query="지난 1시간 HTTP 요청 수는?")
+    plain = answer(app, "prometheus_query", query="request_count", minutes=60)
     evidence = plain["evidence"]
     assert evidence["question"] == "request_count" and "[3600s]" in evidence["promql_text"]
     assert [row["data"]["job"] for row in evidence["series"]] == ["gateway", "ingest-service"]
@@ -143,7 +76,7 @@ def test_a_moment_is_answered_with_its_promql_and_the_sum(tmp_path):
 
 def test_a_course_has_few_points_and_its_figures(tmp_path):
     app = asking(tmp_path, ({"job": "a"}, range(100)))
-    plain = answer(app, "prometheus_query", query="cpu trend last 2 hours")
+    plain = answer(app, "prometheus_query", query="cpu", hours=2)
     (row,) = plain["evidence"]["series"]
     assert (row["value"], row["min"], row["max"], row["mean"]) == (0, 0, 99, 49.5)
     assert 6 <= len(row["points"]) <= 12
@@ -157,8 +90,8 @@ def test_promql_is_passed_through_and_hours_make_a_course(tmp_path):
     assert plain["evidence"]["question"] is None
     assert plain["evidence"]["promql_text"] == "sum(rate(x[5m]))"
     assert plain["evidence"]["series"][0]["points"]
-    said = refused(app, "prometheus_query", query="error rate yesterday", hours=3)
-    assert "not both" in said
+    said = refused(app, "prometheus_query", query="sum(rate(x[5m]))", minutes=3)
+    assert "its own range" in said
 
 
 @pytest.mark.parametrize(
@@ -177,20 +110,13 @@ def test_a_share_of_nothing_is_told_as_such(tmp_path):
     assert plain["verdict"] == "unknown" and "no number at that time" in plain["summary"]
 
 
-def test_an_unknown_question_is_answered_with_those_that_are_known(tmp_path):
-    app = asking(tmp_path)
-    said = refused(app, "prometheus_query", query="how many bananas last hour")
-    assert "not understood: 'bananas'" in said and "request rate" in said and "PromQL" in said
-    assert "ask for one" in refused(app, "prometheus_query", query="cpu and memory")
-
-
 @pytest.mark.parametrize(
     ("language", "query", "summary"),
     [
         ("en", "breaker state", "State of the breakers: kafka-publisher CLOSED, (…) OPEN."),
-        ("ko", "브레이커 상태", "브레이커 상태: kafka-publisher CLOSED, (…) OPEN."),
-        ("en", "instances", "Instances: 3 of 2 up."),
-        ("ko", "처리량", "초당 요청 수: 합계 3건/초, 시계열 2개(1건/초~2건/초)."),
+        ("ko", "breaker_state", "브레이커 상태: kafka-publisher CLOSED, (…) OPEN."),
+        ("en", "instances_up", "Instances: 3 of 2 up."),
+        ("ko", "request_rate", "초당 요청 수: 합계 3건/초, 시계열 2개(1건/초~2건/초)."),
         ("en", "cpu", "CPU used by the process: 2 series from 1 % to 2 %."),
     ],
 )
@@ -203,10 +129,14 @@ def test_the_summary_has_units_and_states(tmp_path, language, query, summary):
     assert plain["summary"] == summary
 
 
-def test_wrong_promql_is_the_callers_error(tmp_path):
-    app = asking(tmp_path, status=400, said="parse error: unclosed left parenthesis")
-    said = refused(app, "prometheus_query", query="sum(rate(x[5m])")
-    assert said == "Prometheus does not take the PromQL: parse error: unclosed left parenthesis"
+@pytest.mark.parametrize("query", ["sum(rate(x[5m])", "how many bananas last hour"])
+def test_what_prometheus_does_not_take_is_refused_with_the_questions_that_have_a_name(
+    tmp_path, query
+):
+    app = asking(tmp_path, status=400, said="parse error: unexpected identifier")
+    said = refused(app, "prometheus_query", query=query)
+    assert said.startswith("Prometheus does not take the PromQL: parse error: unexpected")
+    assert "Named questions: breaker_failure_rate, breaker_state, error_rate" in said
 
 
 def test_a_range_is_told_how_it_becomes_a_vector(tmp_path):
@@ -242,16 +172,3 @@ def test_courses_of_many_series_stay_within_the_budget(tmp_path):
     rows = [({"job": f"job-{n}", "uri": "/" + "u" * 190}, range(60)) for n in range(300)]
     plain = answer(asking(tmp_path, *rows), "prometheus_query", query="x_y", hours=1)
     assert tokens(plain) < TOKENS_USUAL and plain["evidence"]["found"] == 300 and plain["cursor"]
-
-
-def test_the_end_of_a_stretch_is_the_moment_that_is_asked_for(tmp_path):
-    asked: list[str] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.params.get("time", ""))
-        return httpx.Response(200, json=body("vector", [({}, 1)], NOW.timestamp()))
-
-    source = Prometheus("http://p:9090", transport=httpx.MockTransport(handle))
-    answer(seeing(tmp_path, prometheus=source), "prometheus_query", query="request count yesterday")
-    ended = datetime(2026, 11, 22, tzinfo=ZoneInfo("Asia/Seoul"))
-    assert float(asked[0]) == ended.timestamp()

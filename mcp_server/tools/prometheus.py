@@ -1,4 +1,4 @@
-"""Any question to Prometheus: in words or in PromQL, a moment or a course."""
+"""Any question to Prometheus: by its name or in PromQL, a moment or a course."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,7 @@ from mcp_server.desk import Desk
 from mcp_server.failure_pattern import no_prometheus
 from mcp_server.looks import nothing_seen, platform, shown
 from mcp_server.paging import Cursor, offset, offset_page, question_of
-from mcp_server.promql import NotUnderstoodError, Question, is_promql, known, read
-from mcp_server.sentence.times import Calendar, Stretch
+from mcp_server.promql import QUESTIONS, Name, Question, question
 from mcp_server.unseen import reason, unseen_rows
 from monitor.domain.check import Status
 from monitor.render_filters import clean
@@ -28,7 +27,7 @@ from monitor.render_filters import clean
 LIMIT = 10
 _POINTS = 12
 _HOURS_MAX = 24 * 31
-_WORDS_MAX = 5
+_MINUTES_MAX = 60 * 24 * 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +42,25 @@ class _Series:
 
 def prometheus_query(
     ctx: Context[Desk],
-    query: Annotated[str, Field(min_length=1, max_length=1000)],
-    hours: Annotated[
-        float | None, Field(gt=0, le=_HOURS_MAX, description="the course over so many hours")
-    ] = None,
+    query: Annotated[Name | Annotated[str, Field(max_length=1000)], Field(min_length=1)],
+    minutes: Annotated[float, Field(ge=0, le=_MINUTES_MAX, description="of a named question")] = 0,
+    hours: Annotated[float, Field(ge=0, le=_HOURS_MAX, description="of the course")] = 0,
     limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
     cursor: Cursor = None,
 ) -> CallToolResult:
-    """Ask Prometheus, in PromQL or in words, English or Korean ("error rate last hour", "지난
-    1시간 HTTP 요청 수는?", "CPU trend"): requests, errors, latency, CPU, memory, pool, breakers,
-    instances. Shows the PromQL it became. "No series" is not zero. For what the monitor itself
-    measured use metric_history."""
+    """Ask Prometheus a named question or PromQL, for now or, with hours, as a course. Shows the
+    PromQL it became. "No series" is not zero. What the monitor itself measured: metric_history."""
     desk = ctx.request_context.lifespan_context
-    asked = _asked(desk, query)
-    question = question_of("prometheus_query", {"query": query, "hours": hours, "limit": limit})
-    start = offset(question, cursor)
+    asked = question(query, timedelta(minutes=minutes) if minutes else None)
+    if minutes and not asked.name:
+        raise ToolError("minutes belong to a named question; PromQL has its own range")
+    said = {"query": query, "minutes": minutes, "hours": hours, "limit": limit}
+    page_question = question_of("prometheus_query", said)
+    start = offset(page_question, cursor)
     source = platform(desk).prometheus
     if source is None:
         return nothing_seen(desk, [no_prometheus()], "metric_history", "check_all_services")
-    span = _span(desk, asked, hours)
+    span = (desk.now - timedelta(hours=hours), desk.now) if hours else None
     found = _look(source, asked, span)
     if isinstance(found, Unseen):
         return _unseen(desk, asked, found)
@@ -78,51 +77,16 @@ def prometheus_query(
         next=("metric_history", "analyze_failure_pattern"),
         rest="aggregate in PromQL, such as sum by (job) (...) or topk(10, ...)",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
-        page=offset_page("series", question, start, len(rows), len(ordered)),
+        page=offset_page("series", page_question, start, len(rows), len(ordered)),
     )
     return result(answer, desk.now)
-
-
-def _asked(desk: Desk, query: str) -> Question:
-    """PromQL as it is, or the named question in a sentence; an error names those there are."""
-    if is_promql(query):
-        return Question(query.strip())
-    try:
-        job = desk.app.config.platform.breakers.job
-        return read(query, Calendar(desk.now, desk.app.config.zone), job)
-    except NotUnderstoodError as error:
-        words = ", ".join(repr(clean(word, 30)) for word in error.words[:_WORDS_MAX])
-        if error.several:
-            wrong = f"several things at once ({', '.join(error.several)}); ask for one"
-        else:
-            wrong = f"not understood: {words or 'which metric is meant'}"
-        names = ", ".join(name.replace("_", " ") for name in known())
-        raise ToolError(
-            f"{wrong}. Known questions: {names}; with a time ('last hour', '지난 30분'), a "
-            "service (ingest, gateway, ...) and 'trend'. Anything else: PromQL"
-        ) from None
-
-
-def _span(desk: Desk, asked: Question, hours: float | None) -> tuple[datetime, datetime] | None:
-    """The stretch of a course; None: a moment is asked for."""
-    if hours is not None and asked.stretch != Stretch():
-        raise ToolError("a time in the query or hours, not both")
-    if hours is not None:
-        return desk.now - timedelta(hours=hours), desk.now
-    if not asked.is_course:
-        return None
-    end = min(asked.stretch.end or desk.now, desk.now)
-    return max(
-        asked.stretch.start or end - timedelta(hours=1), end - timedelta(hours=_HOURS_MAX)
-    ), end
 
 
 def _look(
     source: PrometheusSource, asked: Question, span: tuple[datetime, datetime] | None
 ) -> Fact[list[_Series]]:
     if span is None:
-        read_at = asked.stretch.end
-        readings: Fact[tuple[Reading, ...]] = source.instant(asked.promql, read_at)
+        readings: Fact[tuple[Reading, ...]] = source.instant(asked.promql)
         if isinstance(readings, Unseen):
             return readings
         return [_Series(r.labels, r.value, r.at) for r in readings]
@@ -157,7 +121,10 @@ def _unseen(desk: Desk, asked: Question, found: Unseen) -> CallToolResult:
     """A wrong question is the caller's error; the rest is what could not be seen."""
     got = str(found.params.get("got", ""))
     if found.reason == "prometheus_error" and got.startswith(("400", "422")):
-        raise ToolError(f"Prometheus does not take the PromQL: {clean(got[4:], 200)}")
+        raise ToolError(
+            f"Prometheus does not take the PromQL: {clean(got[4:], 200)}. "
+            f"Named questions: {', '.join(QUESTIONS)}"
+        )
     if found.reason == "ill_typed":
         raise ToolError(
             "the PromQL comes to no instant vector; right would be rate(x[5m]) instead of x[5m], "
