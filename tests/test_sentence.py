@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import mcp_server.sentence.words as words_module
 from mcp_server.sentence.read import Wanted, read
 from mcp_server.sentence.times import Calendar
-from mcp_server.sentence.words import ELSEWHERE, FILLERS, MEANINGS, NEGATIONS, STATUS_WORDS
+from mcp_server.sentence.tokens import _TOKEN, LENGTH_MAX, plain, tokens
+from mcp_server.sentence.words import WORDS
 from monitor.words import Words
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(datetime(2026, 11, 27, 5, 30, tzinfo=UTC), SEOUL)  # a Friday, 14:30 in Seoul
 FAILED = ("CAPTURE_FAILED", "REFUND_FAILED")
 WAITING = ("CAPTURE_REQUESTED", "REFUND_REQUESTED")
+NOT_SETTLED = ("CAPTURE_REQUESTED", "CAPTURE_FAILED")
 NOW = "2026-11-27 14:30"
 
 
@@ -122,6 +127,16 @@ PAIRS = [
         {"statuses": ("CAPTURE_FAILED", "REFUNDED", "REFUND_FAILED")},
     ),
     ("CAPTURE_FAILED, REFUND_FAILED", "캡처 실패 또는 환불 실패", {"statuses": FAILED}),
+    ("not settled", "정산 안 된 결제", {"statuses": NOT_SETTLED}),
+    ("not yet settled today", "오늘 아직 정산되지 않은 거", {"statuses": NOT_SETTLED, **TODAY}),
+    ("unsettled", "미정산 결제", {"statuses": NOT_SETTLED}),
+    ("today's sales", "오늘 매출", {"statuses": ("CAPTURED",), **TODAY}),
+    (
+        "failed early this morning",
+        "오늘 새벽 실패",
+        {"statuses": FAILED, **span("2026-11-27 00:00", "2026-11-27 06:00")},
+    ),
+    ("since 2 hours ago", "2시간 전부터", span("2026-11-27 12:30")),
     ("all payments", "전체 결제", {}),
     (
         "refunds for merchant MERCHANT-7 over 50000 this week",
@@ -219,7 +234,7 @@ REFUSED = [
     ("merchant failed payments", "which_merchant"),
     ("가맹점별 환불", "elsewhere"),
     ("payments per merchant", "elsewhere"),
-    ("오늘 매출", "elsewhere"),
+    ("매출 추이", "elsewhere"),
     ("ledger of MERCHANT-3", "elsewhere"),
     ("cancelled payments", "no_row_cancelled"),
     ("취소된 결제", "no_row_cancelled"),
@@ -228,7 +243,13 @@ REFUSED = [
     ("declined payments", "no_row_declined"),
     ("거절된 결제", "no_row_declined"),
     ("stuck payments", "no_row_stuck"),
-    ("failed " * 60, "too_long"),
+    ("failed " * 80, "too_long"),
+    ("정산 안 된 환불", "ambiguous_status"),
+    ("failed, not settled", "ambiguous_status"),
+    ("정산 안 된 것 말고 전부", "negation"),
+    ("top 3 merchants", "which_merchant"),
+    ("last months", "unknown"),
+    ("at least 3 payments", "bare_number"),
 ]
 
 
@@ -336,7 +357,73 @@ def test_what_a_refusal_proposes_is_understood(language):
 
 
 def test_no_word_means_two_things():
-    entries = [*STATUS_WORDS, NEGATIONS, FILLERS, *ELSEWHERE.values()]
-    forms = [form for word in entries for form in (*word.english, *word.korean)]
+    forms = [form.lstrip("~") for text in WORDS.values() for form in text.split()]
     assert sorted({form for form in forms if forms.count(form) > 1}) == []
-    assert set(forms) <= MEANINGS.keys()
+
+
+def test_the_week_begins_on_monday_also_on_a_monday():
+    monday = Calendar(local("2026-11-23 09:00"), SEOUL)
+    for sentence in ("refunds this week", "이번 주 환불", "refunds today", "오늘 환불"):
+        wanted = read(sentence, monday).wanted
+        assert (wanted.start, wanted.end) == (local("2026-11-23 00:00"), monday.now)
+    midnight = Calendar(local("2026-11-23 00:00"), SEOUL)
+    assert read("이번 주 환불", midnight).problems == ()
+
+
+HOSTILE = [
+    *("5천만", "어제 ", "1,", "between 1 and ", "지난 ", "over ", "merchant ", "실패", "미", "안 "),
+    *('"', "'", "-", "1-", "1:", "a.", "a-1", "가", "1만5천 ", "13:00 ~ ", "환불하지", "or ", "№"),
+    *(
+        "between 13:00 and ",
+        "1시간 전",
+        "한 ",
+        "for more ",
+        "CAPTURE_FAILD ",
+        ".5",
+        "２０２６-1-1 ",
+    ),
+]
+
+
+def steps(sentence: str) -> int:
+    """How many lines of this package it takes to read a sentence."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if "sentence" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        read(sentence, CALENDAR)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_reading_takes_steps_in_proportion_to_the_length(part):
+    short, long = ((part * LENGTH_MAX)[: LENGTH_MAX // n] for n in (8, 1))
+    assert steps(long) <= 10 * steps(short)
+    assert len(tokens(plain(long))) <= len(long)
+
+
+def test_only_the_tokenizer_matches_patterns_and_never_tries_anything_again():
+    """Every repeat is possessive or bounded: what cannot go back takes linear time."""
+    folder = Path(words_module.__file__).parent
+    users = [
+        f.name
+        for f in folder.glob("*.py")
+        if re.search(r"^(import|from) re\b", f.read_text(), re.M)
+    ]
+    assert users == ["tokens.py"]
+    assert not re.search(r"[*+]|,\}", re.sub(r"[*+?}]\+", "", _TOKEN.pattern))
+
+
+def test_a_sentence_that_is_too_long_is_refused_however_it_is_written():
+    assert read("오늘 " * 251, CALENDAR).problems[0].code == "too_long"
+    assert read("\ufdfa" * 100, CALENDAR).problems[0].code == "too_long"  # 18 letters each

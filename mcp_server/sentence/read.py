@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
-from mcp_server.sentence.amounts import Bound, bounds
-from mcp_server.sentence.korean import Stem, is_korean, is_negated, near, stems
-from mcp_server.sentence.rest import LENGTH_MAX, TAKEN, Rest
+from mcp_server.sentence.rules import TIME_RULES, facts
 from mcp_server.sentence.statuses import Member, statuses_of
-from mcp_server.sentence.things import limits, merchants, orders, payment_ids, shards
-from mcp_server.sentence.times import Calendar, Stretch, stretches
-from mcp_server.sentence.words import MEANINGS, Meaning
-
-T = TypeVar("T")
+from mcp_server.sentence.times import Calendar, Fact, Point, Stretch, stretches
+from mcp_server.sentence.tokens import LENGTH_MAX, Token, plain, tokens
+from mcp_server.sentence.values import values
+from mcp_server.sentence.words import MEANINGS, Part
+from monitor.periods import days_before
 
 LIMIT_MAX = 100
-_JOINED = {form: form.replace(" ", "") for form in MEANINGS if " " in form}
-_TOKEN = re.compile(rf"{TAKEN}|[,/|&]|[^\s,/|&]+")
-_PARTICLES = frozenset(
-    (
-        *("이", "가", "은", "는", "을", "를", "의", "에", "로", "으로", "에서", "인", "도", "만"),
-        *("된", "한", "까지", "부터", "대의", "건", "요"),
-    )
+AMOUNT_MAX = 10**15
+_NEAR_MAX = 4  # for how many words those like them are looked for, and
+_WORD_MAX = 20  # in how many of their letters
+_NUMBERS = ("int", "amount", "scaled", "won", "quantity", "number", "length", "point", "clock")
+# Words of rules that may as well say nothing.
+_SILENT = (
+    "payment",
+    "rows",
+    "piece",
+    "th",
+    "currency",
+    "one",
+    "recent",
+    "during",
+    "from",
+    "to",
+    "origin",
 )
-_EDGES = ".?!:;()[]{}<>\"'`~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,160 +74,200 @@ class Reading:
 
 def read(sentence: str, calendar: Calendar) -> Reading:
     """The filter behind a sentence, and all that stands in the way of understanding it."""
-    if len(sentence) > LENGTH_MAX:
+    text = plain(sentence[: LENGTH_MAX + 1])
+    if max(len(sentence), len(text)) > LENGTH_MAX:
         return Reading(Wanted(), (Problem("too_long", {"most": str(LENGTH_MAX)}),))
-    rest, problems = Rest(sentence), _Problems()
-    merchant = problems.one("merchants", merchants(rest))
-    shard = problems.one("shards", shards(rest))
-    start, end = _span(rest, calendar, problems)
-    low, high = _amounts(rest, problems)
-    limit = problems.one("limits", limits(rest))
-    payment = problems.one("payments", payment_ids(rest))
-    order = problems.one("orders", orders(rest))
-    statuses = _statuses(rest, problems, has_merchant=merchant is not None)
-    if limit is not None and not 0 < limit <= LIMIT_MAX:
-        problems.add("limit", most=str(LIMIT_MAX))
-    wanted = Wanted(
-        *(statuses, merchant or "", payment, low, high, start, end),
-        *(shard or "", order or "", limit),
-    )
-    return Reading(wanted, tuple(problems.found))
+    try:
+        words = values(tokens(text), calendar)
+        return _Reader(text, calendar).read(words)
+    except (ValueError, OverflowError):
+        return Reading(Wanted(), (Problem("time"),))
 
 
-class _Problems:
-    """What stands in the way, in the order in which it was met."""
+def read_stretch(text: str, calendar: Calendar) -> Stretch | None:
+    """The stretch of time that a text is about; None if it says anything else."""
+    reading = read(text, calendar)
+    found = Stretch(reading.wanted.start, reading.wanted.end)
+    is_time = reading.wanted == Wanted(start=found.start, end=found.end) != Wanted()
+    return found if is_time and not reading.problems else None
 
-    def __init__(self) -> None:
-        self.found: list[Problem] = []
 
-    def add(self, code: str, **params: str) -> None:
-        if code != "negation" or all(p.code != code for p in self.found):
-            self.found.append(Problem(code, params))
+def read_moment(text: str, calendar: Calendar) -> datetime:
+    """A single moment: "14:00" (the latest one), "어제 오후 2시"; ValueError for anything else."""
+    words = values(tokens(plain(text[:LENGTH_MAX])), calendar)
+    points = [word.value for word in words if word.kind != "around"]
+    if len(points) != 1 or not isinstance(points[0], Point) or points[0].clock is None:
+        raise ValueError(text)
+    at = calendar.at(points[0].day or calendar.today, points[0].clock)
+    is_ahead = points[0].day is None and at > calendar.now
+    return days_before(at, 1, calendar.zone) if is_ahead else at
 
-    def one(self, what: str, values: Iterable[T]) -> T | None:
+
+class _Reader:
+    """What one sentence says, and what stands in the way, in the order in which it was met."""
+
+    def __init__(self, text: str, calendar: Calendar) -> None:
+        self.text = text
+        self.calendar = calendar
+        self.problems: list[Problem] = []
+        self.members: list[Member] = []
+        self.times: list[Fact] = []
+        self.found: dict[str, list[Any]] = defaultdict(list)
+
+    def read(self, words: Sequence[Token]) -> Reading:
+        """All that the words say together."""
+        for rule, said, taken in facts(words):
+            word = self.text[taken[0].start : taken[-1].end]
+            if rule:
+                self._take(rule, said, word)
+            else:
+                self._leave(taken[0], word)
+        wanted = Wanted(
+            merchant_id=self._one("merchants") or "",
+            payment_id=self._one("payments"),
+            amount_min=self._one("low", "amounts"),
+            amount_max=self._one("high", "amounts"),
+            shard=self._one("shards") or "",
+            order=self._one("orders") or "",
+            limit=self._one("limits"),
+        )
+        stretch = self._stretch()
+        self._check(wanted)
+        wanted = replace(wanted, statuses=self._statuses(), start=stretch.start, end=stretch.end)
+        return Reading(wanted, tuple(self.problems))
+
+    def _take(self, rule: str, said: Sequence[Any], word: str) -> None:
+        if rule == "open":
+            self.members.append(Member("status", word, Part("capture", "open")))
+            return
+        self.members.append(Member("taken", word))
+        if rule in TIME_RULES:
+            self.times.append((rule, said))
+        elif rule in _BOUNDS:
+            low, high = _BOUNDS[rule](*map(Decimal, said))
+            self.found["low"] += [] if low is None else [low]
+            self.found["high"] += [] if high is None else [high]
+        else:
+            for name, value in zip(_NAMED[rule], said, strict=True):
+                self.found[name].append(_READ[name](value))
+
+    def _leave(self, token: Token, word: str) -> None:
+        """A word that no rule takes: of a status, without a meaning here, or not understood."""
+        kind = token.kind
+        if isinstance(token.value, Part) or kind == "exact":
+            self.members.append(Member("exact" if kind == "exact" else "status", word, token.value))
+        elif kind in ("or", "and", "comma"):
+            self.members.append(Member(kind, word))
+        elif kind == "merchant":
+            self.found["which"].append(word)
+        elif kind == "elsewhere":
+            self._add("elsewhere", word=word, tool=token.value)
+        elif kind == "no_row":
+            self._add(f"no_row_{token.value}", word=word)
+        elif kind == "not":
+            self._add("negation", word=word)
+        elif kind in _NUMBERS:
+            self._add("bare_number", word=word)
+        elif kind not in _SILENT:
+            near = _near(word) if len(self.problems) < _NEAR_MAX else ""
+            self._add("unknown", word=word, near=near)
+
+    def _add(self, code: str, **params: str) -> None:
+        if code != "negation" or all(p.code != code for p in self.problems):
+            self.problems.append(Problem(code, params))
+
+    def _one(self, name: str, what: str = "") -> Any:
         """The one value, if all are the same; several are a contradiction."""
-        distinct = list(dict.fromkeys(values))
+        distinct = list(dict.fromkeys(self.found[name]))
         if len(distinct) > 1:
-            self.add("several", what=what, words=", ".join(map(str, distinct[:4])))
+            self._add("several", what=what or name, words=", ".join(map(str, distinct[:4])))
         return distinct[0] if distinct else None
 
+    def _stretch(self) -> Stretch:
+        now = self.calendar.now
+        found = stretches(self.times, self.calendar)
+        starts, ends = ({getattr(s, side) for s in found} - {None} for side in ("start", "end"))
+        if len(starts) > 1 or len(ends) > 1:
+            self._add("several", what="times", words="")
+            return Stretch()
+        start, end = next(iter(starts), None), next(iter(ends), None)
+        if start and (start > now or (start == now and end != now)):
+            self._add("future")
+        elif start and end and start >= end and start != now:
+            self._add("empty_time")
+        return Stretch(start, end)
 
-def _span(
-    rest: Rest, calendar: Calendar, problems: _Problems
-) -> tuple[datetime | None, datetime | None]:
-    try:
-        found: list[Stretch] = list(stretches(rest, calendar))
-    except (ValueError, OverflowError):
-        problems.add("time")
-        return None, None
-    start = problems.one("times", (s.start for s in found if s.start))
-    if any(p.code == "several" for p in problems.found):
-        return start, None
-    end = problems.one("times", (s.end for s in found if s.end))
-    if start and start >= calendar.now:
-        problems.add("future")
-    elif start and end and start >= end:
-        problems.add("empty_time")
-    return start, end
+    def _check(self, wanted: Wanted) -> None:
+        low, high = wanted.amount_min, wanted.amount_max
+        if max(low or 0, high or 0) > AMOUNT_MAX:
+            self._add("amount")
+        elif high is not None and (high < 1 or (low is not None and low > high)):
+            self._add("empty_amount")
+        if wanted.limit is not None and not 0 < wanted.limit <= LIMIT_MAX:
+            self._add("limit", most=str(LIMIT_MAX))
+        if self.found["which"] and not wanted.merchant_id:
+            self._add("which_merchant", word=self.found["which"][0])
 
-
-def _amounts(rest: Rest, problems: _Problems) -> tuple[int | None, int | None]:
-    try:
-        found: list[Bound] = list(bounds(rest))
-    except ValueError:
-        problems.add("amount")
-        return None, None
-    low = problems.one("amounts", (b.low for b in found if b.low is not None))
-    high = problems.one("amounts", (b.high for b in found if b.high is not None))
-    if (low is not None and high is not None and low > high) or (high is not None and high < 1):
-        problems.add("empty_amount")
-    return low, high
-
-
-def _statuses(rest: Rest, problems: _Problems, has_merchant: bool) -> tuple[str, ...]:
-    """What the words that are left say of statuses; all others must be known to say nothing."""
-    members: list[Member] = []
-    for word, meaning in _meanings(rest.text):
-        match meaning.kind if meaning else "unknown":
-            case "unknown":
-                _add_unknown(problems, word)
-            case "not":
-                problems.add("negation", word=word)
-            case "elsewhere":
-                problems.add("elsewhere", word=word, tool=meaning.text)  # type: ignore[union-attr]
-            case "no_row":
-                problems.add(f"no_row_{meaning.text}", word=word)  # type: ignore[union-attr]
-            case "merchant" if not has_merchant:
-                problems.add("which_merchant", word=word)
-            case "filler" | "merchant":
-                continue
-            case _:
-                members.append(Member(word, meaning))  # type: ignore[arg-type]
-    if problems.found:
-        return ()
-    statuses, problem = statuses_of(members)
-    if problem:
-        problems.add(problem[0], words=problem[1])
-    return statuses
+    def _statuses(self) -> tuple[str, ...]:
+        if self.problems:
+            return ()
+        statuses, problem = statuses_of(self.members)
+        if problem:
+            self._add(problem[0], words=problem[1])
+        return statuses
 
 
-def _add_unknown(problems: _Problems, word: str) -> None:
-    if re.match(r"[\d.,₩$+-]*\d", word):
-        problems.add("bare_number", word=word)
-        return
-    english = difflib.get_close_matches(word.lower(), _NEAR, 2, 0.72)
-    problems.add("unknown", word=word, near=", ".join(near(word) if is_korean(word) else english))
+def _up(amount: Decimal) -> int:
+    return int(amount.to_integral_value(ROUND_CEILING))
 
 
-_NEAR = [form for form, meaning in MEANINGS.items() if len(form) > 2] + ["today", "yesterday"]
+def _down(amount: Decimal) -> int:
+    return int(amount.to_integral_value(ROUND_FLOOR))
 
 
-def _meanings(text: str) -> Iterator[tuple[str, Meaning | None]]:
-    """Each word that is left with its meaning; None: it has none here."""
-    for form, joined in _JOINED.items():
-        text = re.sub(rf"(?<!\w){re.escape(form)}", joined, text, flags=re.IGNORECASE)
-    before = ""
-    for token in _TOKEN.findall(text):
-        is_particle, before = before == TAKEN and token in _PARTICLES, token
-        if token == TAKEN:
-            yield token, Meaning("taken")
-        if token == TAKEN or is_particle:
-            continue
-        word = token if token in (",", "/", "|", "&") else token.strip(_EDGES)
-        if word:
-            yield from _of_word(word)
+_BOUNDS: dict[str, Callable[..., tuple[int | None, int | None]]] = {
+    "between": lambda a, b: (_up(a), _down(b)),
+    "over": lambda a: (_down(a) + 1, None),
+    "from": lambda a: (_up(a), None),
+    "under": lambda a: (None, _up(a) - 1),
+    "to": lambda a: (None, _down(a)),
+    "exactly": lambda a: (_up(a), _down(a)),
+}
+_NAMED = {
+    "merchant": ("merchants",),
+    "shard": ("shards",),
+    "payment": ("payments",),
+    "limit": ("limits",),
+    "order": ("orders",),
+    "ordered": ("orders", "limits"),
+    "first": ("limits", "orders"),
+}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "merchants": str,
+    "shards": lambda value: f"shard{str(value).removeprefix('shard')}",
+    "payments": int,
+    "limits": int,
+    "orders": str,
+}
 
 
-def _of_word(word: str) -> Iterator[tuple[str, Meaning | None]]:
-    known = _KNOWN.get(word.lower())
-    if known:
-        yield word, known
-    elif not is_korean(word):
-        yield word, _inflected(word.lower())
-    elif is_negated(word):
-        yield word, Meaning("not", word)
-    else:
-        found: Sequence[Stem] = stems(word)
-        for stem in found:
-            yield word, _KNOWN[stem.word]
-            if stem.adds:
-                yield word, Meaning(stem.adds)
-        if not found:
-            yield word, None
+def _near(word: str) -> str:
+    """The known words that a word resembles; of a Korean one its beginning, letter by letter."""
+    low = word.lower()[:_WORD_MAX]
+    if not any("가" <= letter <= "힣" for letter in low):
+        return ", ".join(difflib.get_close_matches(low, _ENGLISH, 2, 0.72))
+    matcher = difflib.SequenceMatcher
+    ratios = [(matcher(None, _letters(low[: len(w)]), _letters(w)).ratio(), w) for w in _KOREAN]
+    return ", ".join(w for ratio, w in sorted(ratios, reverse=True)[:2] if ratio > 0.72)
 
 
-_KNOWN = (
-    MEANINGS
-    | {joined: MEANINGS[form] for form, joined in _JOINED.items()}
-    | {"/": Meaning("or"), "|": Meaning("or"), "&": Meaning("and"), ",": Meaning("comma")}
-)
+def _letters(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
 
 
-def _inflected(word: str) -> Meaning | None:
-    """An English word with a "non" or "un" in front or an "'s" behind."""
-    if match := re.fullmatch(r"(?:non|un|in)-?(\w+)", word):
-        inner = _KNOWN.get(match[1])
-        return Meaning("not", word) if inner and inner.kind in ("status", "no_row") else None
-    if word.endswith("n't"):
-        return Meaning("not", word)
-    return _KNOWN.get(word.removesuffix("'s").replace("-", "_"))
+_ENGLISH = [form for form in MEANINGS if form.isascii() and len(form) > 2]
+_KOREAN = [
+    form
+    for form, word in MEANINGS.items()
+    if not form.isascii() and len(form) > 1 and isinstance(word.value, Part)
+]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mcp_server.sentence.words import STATUSES, Meaning, Part
+from mcp_server.sentence.words import STATUSES, Part
 
 _SPOKEN = {
     ("capture", ""): ("CAPTURED",),
@@ -13,6 +13,7 @@ _SPOKEN = {
     ("capture", "failed"): ("CAPTURE_FAILED",),
     ("capture", "waiting"): ("CAPTURE_REQUESTED",),
     ("capture", "requested"): ("CAPTURE_REQUESTED",),
+    ("capture", "open"): ("CAPTURE_REQUESTED", "CAPTURE_FAILED"),
     ("refund", ""): ("REFUNDED",),
     ("refund", "done"): ("REFUNDED",),
     ("refund", "failed"): ("REFUND_FAILED",),
@@ -27,20 +28,11 @@ _CONNECTORS = ("or", "and", "comma")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A word that is about statuses, or connects some, with its meaning."""
+    """A word that is about statuses (a half, or an exact one), or that connects some."""
 
+    kind: str  # or, and, comma, status, exact; taken: anything else that is understood
     word: str
-    meaning: Meaning
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Words of status between two connectors, as one status or as a family."""
-
-    statuses: tuple[str, ...]
-    is_bare: bool  # a noun alone, to which an outcome said elsewhere might belong
-    is_joined: bool  # a thing with its outcome
-    is_outcome: bool = False  # an outcome alone
+    value: Part | str = ""
 
 
 class _AmbiguousError(Exception):
@@ -49,65 +41,59 @@ class _AmbiguousError(Exception):
 
 def statuses_of(members: Sequence[Member]) -> tuple[tuple[str, ...], tuple[str, str] | None]:
     """The statuses that are named, in their order; or a problem and the words that it is about."""
-    words = " ".join(dict.fromkeys(m.word for m in members if m.meaning.kind != "taken"))
+    words = " ".join(dict.fromkeys(m.word for m in members if m.kind != "taken"))
     if _is_or_elsewhere(members):
         return (), ("or_elsewhere", words)
+    groups = [group for group in _split(members) if group]
     try:
-        groups = [_group(parts) for parts in _split(members) if parts]
+        named = {status for group in groups for status in _statuses(group)}
     except _AmbiguousError:
         return (), ("ambiguous_status", words)
-    if any(g.is_bare for g in groups) and any(g.is_joined for g in groups):
-        return (), ("ambiguous_status", words)  # failed captures and refunds: failed refunds?
-    has_or = any(m.meaning.kind == "or" for m in members)
-    if not has_or and any(g.is_bare for g in groups) and any(g.is_outcome for g in groups):
-        return (), ("ambiguous_status", words)  # "refund, failed" is no "refund or failed"
-    named = {status for group in groups for status in group.statuses}
+    if _is_ambiguous(groups, has_or=any(m.kind == "or" for m in members)):
+        return (), ("ambiguous_status", words)
     return tuple(status for status in STATUSES if status in named), None
 
 
 def _is_or_elsewhere(members: Sequence[Member]) -> bool:
     """Whether an "or" stands anywhere but between two statuses."""
-    for at, member in enumerate(members):
-        if member.meaning.kind == "or":
-            sides = (_neighbour(members[:at][::-1]), _neighbour(members[at + 1 :]))
-            if not all(side in ("status", "exact") for side in sides):
-                return True
-    return False
+    kinds = ["taken", *(m.kind for m in members if m.kind not in ("and", "comma")), "taken"]
+    sides = [kinds[at + step] for at, k in enumerate(kinds) if k == "or" for step in (-1, 1)]
+    return not set(sides) <= {"status", "exact"}
 
 
-def _neighbour(members: Sequence[Member]) -> str:
-    others = (m.meaning.kind for m in members if m.meaning.kind not in ("and", "comma"))
-    return next(others, "")
-
-
-def _split(members: Iterable[Member]) -> list[list[Meaning]]:
-    groups: list[list[Meaning]] = [[]]
+def _split(members: Sequence[Member]) -> list[list[Part | str]]:
+    """The words of status between two connectors."""
+    groups: list[list[Part | str]] = [[]]
     for member in members:
-        if member.meaning.kind in _CONNECTORS:
+        if member.kind in _CONNECTORS:
             groups.append([])
-        elif member.meaning.kind in ("status", "exact"):
-            groups[-1].append(member.meaning)
+        elif member.kind in ("status", "exact") and member.value not in groups[-1]:
+            groups[-1].append(member.value)
     return groups
 
 
-def _group(parts: Sequence[Meaning]) -> _Group:
-    exact = {part.text for part in parts if part.kind == "exact"}
-    if exact:
-        if len({(p.kind, p.text, p.part) for p in parts}) > 1:
-            raise _AmbiguousError
-        return _Group(tuple(exact), is_bare=False, is_joined=False)
-    spoken = list(dict.fromkeys(part.part for part in parts))
-    things = {p.thing for p in spoken if p.thing}
-    outcomes = {p.outcome for p in spoken if p.outcome}
-    if "waiting" in outcomes and "requested" in outcomes:
+def _statuses(group: Sequence[Part | str]) -> tuple[str, ...]:
+    """One status, or a family of them."""
+    parts = [part for part in group if isinstance(part, Part)]
+    exact = [part for part in group if isinstance(part, str)]
+    things = {part.thing for part in parts if part.thing}
+    outcomes = {part.outcome for part in parts if part.outcome}
+    if "waiting" in outcomes:
         outcomes.discard("requested")
-    if len(things) > 1 or len(outcomes) > 1:
+    if len(exact) + bool(parts) > 1 or len(things) > 1 or len(outcomes) > 1:
         raise _AmbiguousError
-    thing, outcome = next(iter(things), ""), next(iter(outcomes), "")
-    if (thing, outcome) not in _SPOKEN:
+    spoken = ("".join(things), "".join(outcomes))
+    if parts and spoken not in _SPOKEN:
         raise _AmbiguousError
-    return _Group(_SPOKEN[thing, outcome], _is_bare(spoken), len(spoken) > 1, not things)
+    return _SPOKEN[spoken] if parts else tuple(exact)
 
 
-def _is_bare(spoken: Sequence[Part]) -> bool:
-    return len(spoken) == 1 and spoken[0].is_bare
+def _is_ambiguous(groups: Sequence[Sequence[Part | str]], has_or: bool) -> bool:
+    """Whether an outcome might belong to a noun of another group as well, or a denial to both."""
+    parts = [[p for p in group if isinstance(p, Part)] for group in groups]
+    has_bare = any(len(group) == 1 and not group[0].outcome for group in parts)
+    has_joined = any(len(group) > 1 for group in parts)  # failed captures and refunds
+    has_outcome = any(group and not any(p.thing for p in group) for group in parts)
+    is_denied = any(p.outcome == "open" for group in parts for p in group)
+    needs_or = (has_bare and has_outcome) or (is_denied and len(groups) > 1)  # refund, failed
+    return (has_bare and has_joined) or (needs_or and not has_or)

@@ -12,7 +12,8 @@ from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.happened import Course, Happened, course
 from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
-from mcp_server.sentence.times import Calendar, moment
+from mcp_server.sentence.read import read_moment
+from mcp_server.sentence.times import Calendar
 from mcp_server.spans import at, span
 from mcp_server.told import root_of
 from monitor.domain.check import Status, worst
@@ -83,7 +84,7 @@ def _span(desk: Desk, now: datetime, around: str, minutes: int, start: str, end:
 def _moment(desk: Desk, now: datetime, text: str) -> datetime:
     """A clock or a day with a clock as people say it, or an ISO time."""
     try:
-        return moment(text, Calendar(now, desk.app.config.zone))
+        return read_moment(text, Calendar(now, desk.app.config.zone))
     except (ValueError, OverflowError):
         return at(desk, "around", text, now)
 

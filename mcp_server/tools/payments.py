@@ -18,6 +18,7 @@ from mcp_server.desk import Desk
 from mcp_server.paging import Cursor, Page, question_of
 from mcp_server.payment_pages import merged, places, positions, totals, uncounted
 from mcp_server.sentence.read import Wanted
+from mcp_server.sentence.tokens import LENGTH_MAX
 from mcp_server.spans import at
 from mcp_server.unseen import parted, parts_text, seen_whole, unseen_rows
 from monitor.render_filters import clean
@@ -32,8 +33,6 @@ Whole = Annotated[int, Field(ge=0, le=10**15)]
 
 def query_payments(
     ctx: Context[Desk],
-    filter: Annotated[str, Field(max_length=300)] = "",
-    limit: Annotated[int | None, Field(ge=1, le=100, description="else 10")] = None,
     status: Short = "",
     merchant_id: Short = "",
     payment_id: Whole = 0,
@@ -43,12 +42,15 @@ def query_payments(
     end: Short = "",
     shard: Short = "",
     order: Literal["", "newest", "oldest", "largest", "smallest"] = "",
+    filter: Annotated[str, Field(max_length=LENGTH_MAX)] = "",
+    limit: Annotated[int | None, Field(ge=1, le=100, description="else 10")] = None,
     cursor: Cursor = None,
 ) -> CallToolResult:
-    """Payments live from all shards. filter is a sentence in English or Korean ("failed payments
-    last hour", "오늘 환불 실패한 결제 5만원 이상"); arguments add to it. Says how it was
-    understood, with count and total; words it does not know are refused. Totals per status of a
-    period: payment_statistics; one payment's story: investigate_payment."""
+    """Payments live from all shards, by typed arguments (status: CAPTURE_FAILED or "failed"); else
+    filter, a sentence in English or Korean ("failed payments last hour", "오늘 환불 실패한 결제
+    5만원 이상"), adds to them. Says how it was understood, with count and total; refuses words it
+    does not know. Totals per status of a period: payment_statistics; one payment's story:
+    investigate_payment."""
     desk = ctx.request_context.lifespan_context
     given = _typed(desk, status, merchant_id, payment_id, amount_min, amount_max, start, end)
     given |= {name: v for name, v in (("shard", shard), ("order", order)) if v}
