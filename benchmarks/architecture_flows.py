@@ -33,7 +33,7 @@ sys.path[:0] = [str(ROOT), *(str(next((ROOT / "tests").rglob(n)).parent) for n i
 from simulated import config_text, world  # noqa: E402
 from slack_server import TOKEN, SlackServer  # noqa: E402
 
-from demo.server import Ticker, serve  # noqa: E402
+from demo.api.server import Ticker, serve  # noqa: E402
 from mcp_server.server import build_server  # noqa: E402
 from monitor import app as application  # noqa: E402
 from monitor import config as configuration  # noqa: E402

@@ -32,8 +32,8 @@ import anyio
 import httpx
 from mcp import Client
 
-from demo.platform import StandIn
-from demo.server import serve
+from demo.api.server import serve
+from demo.platform.platform import StandIn
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.app import build

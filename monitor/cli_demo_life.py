@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from demo.api import respond
-from demo.platform import StandIn
+from demo.api.app import respond
+from demo.platform.platform import StandIn
 from monitor.app import App
 from monitor.domain.delivery import Message, Reference
 from monitor.schedule import simulate

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
-from demo.platform import StandIn
-from demo.server import Running, Ticker, serve
+from demo.api.server import Running, Ticker, serve
+from demo.platform.platform import StandIn
 from monitor.cli_demo_folder import claim
 from monitor.end_asked import interruptible
 

@@ -15,8 +15,8 @@ from typing import Any
 import typer
 
 from checks.sources.k6 import find_binary
-from demo.platform import StandIn
-from demo.server import Running, Ticker
+from demo.api.server import Running, Ticker
+from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_config import IN_FILES, ON_SERVICES, history_toml, real_toml

@@ -17,8 +17,8 @@ from typing import Any
 
 from slack_server import TOKEN, Accepted, SlackServer
 
-from demo.platform import StandIn
-from demo.server import serve
+from demo.api.server import serve
+from demo.platform.platform import StandIn
 from monitor import plugins
 
 LAUNCHER = Path(__file__).with_name("killed.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.platform import StandIn
+from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock

@@ -23,7 +23,7 @@ from checks.sources.facts_payments import (
 from checks.sources.facts_unseen import Unseen, Why
 from checks.sources.gateway import Gateway
 from checks.sources.http import Wire
-from demo.platform import StandIn
+from demo.platform.platform import StandIn
 from monitor.cli_demo_life import InProcess
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

@@ -25,14 +25,14 @@ from checks.sources.kafka import Kafka
 from checks.sources.prometheus import Prometheus
 from checks.sources.prometheus_breakers import PrometheusBreakers
 from checks.sources.redis import Redis
-from demo import ingest
-from demo.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP, TOPICS
-from demo.cache import rate_key
-from demo.down import PartDownError
-from demo.ingest import Authorization
-from demo.platform import StandIn
+from demo.api.server import serve
+from demo.platform import ingest
+from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP, TOPICS
+from demo.platform.cache import rate_key
+from demo.platform.down import PartDownError
+from demo.platform.ingest import Authorization
+from demo.platform.platform import StandIn
 from demo.real.connect import on_services, read_env, tell_prometheus
-from demo.server import serve
 
 MERCHANTS = ("MERCHANT-2", "MERCHANT-3", "MERCHANT 'x\"\\-4")
 KEY = "agreement-1"

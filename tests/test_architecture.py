@@ -151,7 +151,7 @@ def test_a_module_imports_only_what_its_part_may(path):
         ("checks.sources.kafka", "import monitor.config"),
         ("mcp_server.tools.health", "from monitor.store import tables"),
         ("mcp_server.tools.health", "import slack_sdk"),
-        ("demo.shards", "from monitor.domain import check"),
+        ("demo.platform.shards", "from monitor.domain import check"),
         ("monitor.report", "import typer"),
         ("monitor.report", "from monitor.cli_common import console"),
         ("monitor.notifiers.slack", "import sqlalchemy"),

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from demo.platform import StandIn
-from demo.server import serve
+from demo.api.server import serve
+from demo.platform.platform import StandIn
 from monitor.cli import main
 from monitor.config import ConfigError, parse
 from monitor.plan import plan

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from demo_violations import violations
 
-from demo.api import respond
-from demo.faults import OVER_LIMIT_MERCHANT
-from demo.platform import StandIn
+from demo.api.app import respond
+from demo.faults.catalogue import OVER_LIMIT_MERCHANT
+from demo.platform.platform import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)  # noon in Seoul
 LEDGER = "payment-consumer"

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from demo_violations import PREDICATES, violations
 
-from demo.memory_broker import MemoryBroker
-from demo.platform import StandIn
-from demo.traffic import share_of_mean
+from demo.embedded.broker import MemoryBroker
+from demo.platform.platform import StandIn
+from demo.platform.traffic import share_of_mean
 
 START = datetime(2025, 12, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

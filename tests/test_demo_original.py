@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from demo.api import respond
-from demo.cache import rate_key
-from demo.platform import StandIn
+from demo.api.app import respond
+from demo.platform.cache import rate_key
+from demo.platform.platform import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from demo import parts
-from demo.platform import StandIn
-from demo.server import Ticker, serve
+from demo.api.server import Ticker, serve
+from demo.platform import parts
+from demo.platform.platform import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_its_faults_are_switched_over_http(served):
 
 def test_a_slow_ingest_is_really_slow_and_holds_up_nobody_else(served, monkeypatch):
     standin, client = served
-    monkeypatch.setattr("demo.api.SLOW_SECONDS", 0.3)
+    monkeypatch.setattr("demo.api.app.SLOW_SECONDS", 0.3)
     standin.set_fault("slow_api", True)
     late: list[float] = []
 

@@ -13,8 +13,8 @@ from own_server import program, running
 from checks.sources.facts import RateUse
 from checks.sources.facts_reset import Cleared
 from checks.sources.facts_unseen import Unseen, Why
-from demo.platform import StandIn
-from demo.server import serve
+from demo.api.server import serve
+from demo.platform.platform import StandIn
 from mcp_server.tools.clear import _outcome
 from monitor.app import platform_of
 from monitor.config import ConfigError, parse

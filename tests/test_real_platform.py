@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from services import OwnSet, own_set
 
-from demo import books, ingest
-from demo.api import respond
-from demo.breaker import Breaker
-from demo.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP
-from demo.down import PartDownError
-from demo.ingest import Authorization
-from demo.platform import StandIn
+from demo.api.app import respond
+from demo.api.server import Ticker
+from demo.platform import books, ingest
+from demo.platform.breaker import Breaker
+from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP
+from demo.platform.down import PartDownError
+from demo.platform.ingest import Authorization
+from demo.platform.platform import StandIn
 from demo.real.connect import on_services, read_env
-from demo.server import Ticker
 
 NAMES = ("shard1", "shard2", "redis", "kafka")
 MERCHANTS = {"shard1": "MERCHANT-900", "shard2": "MERCHANT-901"}

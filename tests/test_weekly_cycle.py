@@ -13,8 +13,8 @@ import pytest
 from store_case import fresh_store
 
 from checks.sources.k6 import find_binary
-from demo import server
-from demo.platform import StandIn
+from demo.api import server
+from demo.platform.platform import StandIn
 from monitor.app import App, build
 from monitor.config import parse
 from monitor.domain.delivery import Message, Reference

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from demo.parts import Parts, Settings
+from demo.platform.parts import Parts, Settings
+from demo.platform.shards import Shards
 from demo.real.kafka import RealBroker
 from demo.real.mariadb import MariaShard
 from demo.real.redis import RealCache
 from demo.real.script import Script
-from demo.shards import Shards
 
 _NEEDED = (
     "PAYPULSE_SHARD1_ADMIN_URL",

@@ -20,8 +20,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from demo.broker import SUBSCRIPTIONS, TOPICS, Record
-from demo.down import PartDownError
+from demo.platform.broker import SUBSCRIPTIONS, TOPICS, Record
+from demo.platform.down import PartDownError
 from demo.real.kafka_reader import FETCH, LOGGER, QUIET, Reader, Settings, record_of
 from demo.real.script import Script
 

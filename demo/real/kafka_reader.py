@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message, TopicPartition
 
-from demo.broker import Record
+from demo.platform.broker import Record
 
 Settings = dict[str, str | int | float | bool]
 QUIET: Settings = {"log_level": 0, "socket.timeout.ms": 3000}

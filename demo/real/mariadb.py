@@ -12,10 +12,10 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
-from demo.down import PartDownError
+from demo.platform.down import PartDownError
+from demo.platform.schema import TALLIED
+from demo.platform.shards import Row
 from demo.real.script import Script
-from demo.schema import TALLIED
-from demo.shards import Row
 
 _SECONDS_MAX = 3
 _AGAIN_AFTER_SECONDS = 0.5

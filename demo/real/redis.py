@@ -10,8 +10,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from demo.cache import RATE_WINDOW, Held
-from demo.down import PartDownError
+from demo.platform.cache import RATE_WINDOW, Held
+from demo.platform.down import PartDownError
 from demo.real.script import Script
 
 _SECONDS_MAX = 1.0

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from demo.broker import TOPICS
+from demo.platform.broker import TOPICS
 
 _WITHIN_SECONDS = 30.0
 

@@ -1,0 +1,1 @@
+"""The platform's HTTP API, answered by the stand-in."""

@@ -1,0 +1,1 @@
+"""The stand-in's parts without servers: shards, broker and cache of its own."""

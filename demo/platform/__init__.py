@@ -1,0 +1,1 @@
+"""The payment platform in small: its parts and how they work together."""

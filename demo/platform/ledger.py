@@ -1,0 +1,73 @@
+"""The ledger consumer: books captures and refunds; what it cannot read goes to the DLQ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from demo.platform.broker import LEDGER_GROUP, Record
+from demo.platform.parts import Parts, Span
+from demo.platform.times import instant, row_text
+from demo.platform.workers import consume
+
+_RECEIVABLE, _CASH = "merchant_receivable", "cash"
+_ACCOUNTS = {
+    "payment.captured": (_RECEIVABLE, _CASH),
+    "payment.refunded": (_CASH, _RECEIVABLE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    payment_id: int
+    amount: int
+    occurred_at: str
+
+
+def run(parts: Parts, span: Span) -> bool:
+    """Book what has arrived in this tick; whether there was anything."""
+    if not parts.broker.up or parts.conditions.consumer_stuck:
+        return True
+    return consume(parts, LEDGER_GROUP, _book, span, (0.03, 0.25))
+
+
+def _book(parts: Parts, record: Record, done: datetime) -> None:
+    try:
+        posting = _read(record)
+    except (ValueError, KeyError, TypeError) as error:
+        parts.broker.append("payment.dlq", None, _dead_letter(record, error, done), done)
+        return
+    debit, credit = _ACCOUNTS[record.topic]
+    shard = parts.shards.of(record.merchant_id or "")
+    if shard.one(
+        "SELECT entry_id FROM ledger_entry"
+        " WHERE payment_id = ? AND debit_account = ? AND credit_account = ?",
+        (posting.payment_id, debit, credit),
+    ):
+        return  # a real broker brings a record again when it, or a shard, went in between
+    shard.execute(
+        "INSERT INTO ledger_entry (payment_id, debit_account, credit_account, amount, occurred_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (posting.payment_id, debit, credit, posting.amount, posting.occurred_at),
+    )
+
+
+def _read(record: Record) -> _Posting:
+    event = json.loads(record.value)
+    at = datetime.fromisoformat(event["occurredAt"])
+    return _Posting(int(event["paymentId"]), int(event["amount"]), row_text(at))
+
+
+def _dead_letter(record: Record, error: Exception, at: datetime) -> str:
+    return json.dumps(
+        {
+            "originalTopic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "payload": record.value,
+            "errorType": type(error).__name__,
+            "errorMessage": str(error),
+            "timestamp": instant(at),
+        }
+    )
