@@ -67,7 +67,7 @@ def measure(path: Path) -> dict[str, float]:
     """Read a file in a process of its own: seconds, megabytes at most, and the p95."""
     code = (
         "import resource, sys, time; sys.path.insert(0, sys.argv[2]); from pathlib import Path;"
-        "from checks.sources.k6_read import read_file;"
+        "from checks.k6.read import read_file;"
         "base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; t = time.perf_counter();"
         "r = read_file(Path(sys.argv[1])).result; took = time.perf_counter() - t;"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"

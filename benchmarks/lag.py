@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from checks.sources import kafka_wire
-from checks.sources.facts import GroupLag
-from checks.sources.facts_unseen import Unseen
-from checks.sources.kafka import Kafka
+from checks.sources.facts.platform import GroupLag
+from checks.sources.facts.unavailable import Unseen
+from checks.sources.kafka import wire as kafka_wire
+from checks.sources.kafka.source import Kafka
 
 SECONDS_MAX = 30.0
 MESSAGES, COMMITTED = 10, 4  # in each partition; so six wait in each of them

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import create_engine, insert
 
 from checks.pg_look import Matched, Request, look
-from checks.sources.database import Database
-from checks.sources.database_tables import METADATA, PAYMENT, SETTLEMENT
-from checks.sources.pg_layout import Layout
+from checks.settlement_file.layout import Layout
+from checks.sources.database.servers.tables import METADATA, PAYMENT, SETTLEMENT
+from checks.sources.database.source import Database
 
 DAY = date(2026, 11, 26)
 START = datetime(2026, 11, 25, 15, tzinfo=UTC)  # the day's begin in Seoul

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import Engine, create_engine, make_url
 
 from checks.reconciliation import CHECK, Options
-from checks.sources.database import Database
-from checks.sources.database_tables import METADATA
+from checks.sources.database.servers.tables import METADATA
+from checks.sources.database.source import Database
 from monitor.domain.check import Look
 
 ROOT = Path(__file__).resolve().parents[1]

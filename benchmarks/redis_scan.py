@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import redis
 
-from checks.sources.facts_unseen import Unseen
-from checks.sources.redis import Redis
-from checks.sources.redis_sweep import Bounds
+from checks.sources.facts.unavailable import Unseen
+from checks.sources.redis.source import Redis
+from checks.sources.redis.sweep import Bounds
 
 FILL = """
 for n = tonumber(ARGV[1]), tonumber(ARGV[2]) do

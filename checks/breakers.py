@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from checks.sources.facts import Breaker
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 Breakers = Mapping[str, Fact[tuple[Breaker, ...]]]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.sources.facts_instances import Connections, Pool
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
+from checks.sources.facts.instances import Connections, Pool
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 Pools = Mapping[str, Fact[tuple[Pool, ...]]]

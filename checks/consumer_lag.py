@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from checks.sources.facts import Group, GroupLag
-from checks.sources.facts_unseen import Fact, Unseen, blinds
+from checks.sources.facts.platform import Group, GroupLag
+from checks.sources.facts.unavailable import Fact, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _LOOKS_MAX = 100

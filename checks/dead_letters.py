@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import DeadLetter, TopicEnds
-from checks.sources.facts_unseen import Fact, Unseen, blinds
+from checks.sources.facts.platform import DeadLetter, TopicEnds
+from checks.sources.facts.unavailable import Fact, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _KINDS_MAX = 5

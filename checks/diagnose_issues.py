@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.causes import every_cause
-from checks.sources.facts_unseen import Unseen, Why, blinds
+from checks.sources.facts.unavailable import Unseen, Why, blinds
 from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,

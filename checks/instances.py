@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from checks.sources.facts_instances import Target
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
+from checks.sources.facts.instances import Target
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _SCRAPE_AGE_SECONDS_MAX = 120.0

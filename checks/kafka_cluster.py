@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checks.sources.facts import Cluster, Partition
-from checks.sources.facts_unseen import Fact, Unseen, blinds
+from checks.sources.facts.platform import Cluster, Partition
+from checks.sources.facts.unavailable import Fact, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 

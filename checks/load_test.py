@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from checks.sources import k6
-from checks.sources.facts_unseen import Fact, Unseen, blind
+from checks.k6 import runner as k6
+from checks.sources.facts.unavailable import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 from monitor.domain.load_plan import Plan
 from monitor.domain.load_preflight import Refusal, hours_of

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.sources.facts import BookCounts
-from checks.sources.facts_payments import OutboxState
-from checks.sources.facts_unseen import Fact, Unseen, blinds
+from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.platform import BookCounts
+from checks.sources.facts.unavailable import Fact, Unseen, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _CAUGHT_UP = timedelta(minutes=7)  # until no late event of a backlog is among the newest

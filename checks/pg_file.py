@@ -14,9 +14,9 @@ from typing import Any
 from checks.pg_look import DAYS_MAX, Matched, Request, Terms, look
 from checks.pg_match import BREAKS
 from checks.pg_told import metrics_of, told
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
-from checks.sources.pg_layout import Layout
-from checks.sources.pg_settlement_file import PART, unreadable
+from checks.settlement_file.layout import Layout
+from checks.settlement_file.reader import PART, unreadable
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 Known = Mapping[str, Any]

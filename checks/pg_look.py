@@ -11,11 +11,11 @@ from typing import Any
 
 from checks.pg_match import Match, Rules, unless_accepted
 from checks.pg_run import Tally, run
-from checks.sources.facts_pg import BadLine, Line
-from checks.sources.facts_unseen import Fact, Unseen, Why
-from checks.sources.pg_bench import Bench
-from checks.sources.pg_layout import Layout
-from checks.sources.pg_settlement_file import PART, FileRead, read
+from checks.settlement_file.layout import Layout
+from checks.settlement_file.reader import PART, FileRead, read
+from checks.settlement_file.staging import Bench
+from checks.sources.facts.psp import BadLine, Line
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from monitor.domain.check import Params
 
 DAYS_MAX = 31

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from checks.sources.facts_pg import Line, Record
-from checks.sources.pg_bench import GROUP_MAX
+from checks.settlement_file.staging import GROUP_MAX
+from checks.sources.facts.psp import Line, Record
 
 Pair = tuple[Line, Record]
 

@@ -20,8 +20,8 @@ from checks.pg_match import (
     judge_record,
     shares_transaction,
 )
-from checks.sources.facts_pg import BadLine, Kind, Line
-from checks.sources.pg_bench import Bench, Group, Numbered
+from checks.settlement_file.staging import Bench, Group, Numbered
+from checks.sources.facts.psp import BadLine, Kind, Line
 from monitor.domain.check import Params
 
 _ROWS_MAX = 10  # of each outcome that are kept to be shown

@@ -9,8 +9,8 @@ from checks.reconciliation_judged import Facts, Options, evaluate, selected, win
 from checks.reconciliation_known import Known, is_sweep_due, open_ids
 from checks.reconciliation_streams import look_at_streams
 from checks.reconciliation_told import across_name
-from checks.sources.facts_books import Books
-from checks.sources.facts_unseen import Fact
+from checks.sources.facts.books import Books
+from checks.sources.facts.unavailable import Fact
 from monitor.domain.check import Check, Look
 
 

@@ -14,10 +14,10 @@ from checks.reconciliation_known import Known, is_stopped, open_breaks, open_ids
 from checks.reconciliation_streams import Streams, look_at_streams
 from checks.reconciliation_sweep import Progress, Sweep
 from checks.reconciliation_told import across_name
-from checks.sources.database_books import Window, window_start
-from checks.sources.facts import Platform
-from checks.sources.facts_books import Books, Swept
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.database.books.examine import Window, window_start
+from checks.sources.facts.books import Books, Swept
+from checks.sources.facts.platform import Platform
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
 from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
 

@@ -20,10 +20,10 @@ from checks.reconciliation_known import (
 )
 from checks.reconciliation_streams import Streams, growths, lost, repeated, unexplained
 from checks.reconciliation_told import across_name, metrics_of, old, told, untold
-from checks.sources.database_books import Examination, LastLook, Window
-from checks.sources.database_tables import Scope
-from checks.sources.facts_books import Books, Swept
-from checks.sources.facts_unseen import Fact, Unseen, blind
+from checks.sources.database.books.examine import Examination, LastLook, Window
+from checks.sources.database.servers.tables import Scope
+from checks.sources.facts.books import Books, Swept
+from checks.sources.facts.unavailable import Fact, Unseen, blind
 from monitor.domain.breaks import OpenBreaks
 from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
-from checks.sources.database_books import CONTROL
-from checks.sources.facts_books import Books, Break, EntriesSum, Reach, Swept
-from checks.sources.facts_unseen import Fact, Unseen, Why
+from checks.sources.database.books.examine import CONTROL
+from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from monitor.domain.breaks import OpenBreak
 
 Known: TypeAlias = dict[str, Any]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.database_across import ACROSS
-from checks.sources.facts import DeadLetter, TopicEnds
-from checks.sources.facts_books import Books, Break
-from checks.sources.facts_unseen import Fact, Unseen, blind
+from checks.sources.database.books.across import ACROSS
+from checks.sources.facts.books import Books, Break
+from checks.sources.facts.platform import DeadLetter, TopicEnds
+from checks.sources.facts.unavailable import Fact, Unseen, blind
 from monitor.domain.check import Finding
 
 TOPICS = {

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
-from checks.sources.database_books import Window
-from checks.sources.facts import DatabaseSource
-from checks.sources.facts_books import Size, Swept
-from checks.sources.facts_unseen import Fact, Unseen, Why
+from checks.sources.database.books.examine import Window
+from checks.sources.facts.books import Size, Swept
+from checks.sources.facts.platform import DatabaseSource
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 
 Progress = Callable[[int, int], None]  # rows gone through so far, of so many
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from checks.invariants.catalogue import Invariant
 from checks.reconciliation_known import open_breaks
-from checks.sources.database_across import ACROSS
-from checks.sources.facts_books import Books, Break
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.database.books.across import ACROSS
+from checks.sources.facts.books import Books, Break
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.breaks import OpenBreak, ageing, money_in
 from monitor.domain.check import Finding, Metric, Params, Status
 

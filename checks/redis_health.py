@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.sources.facts import KeyLife, RedisMemory, RedisStats
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
+from checks.sources.facts.platform import KeyLife, RedisMemory, RedisStats
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.sources.facts import Health
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds, cut
+from checks.sources.facts.platform import Health
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds, cut
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
 
 Healths = Mapping[str, Fact[Health]]

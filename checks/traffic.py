@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.sources.facts import BookCounts, RequestCount
-from checks.sources.facts_payments import PaymentStatistics
-from checks.sources.facts_unseen import Fact, Unseen, Why, blinds
+from checks.sources.facts.payments import PaymentStatistics
+from checks.sources.facts.platform import BookCounts, RequestCount
+from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from checks.traffic_latency import Latency, latency
 from checks.traffic_rates import Arrivals, Refusals, arrivals, refusals
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts import RequestCount
+from checks.sources.facts.platform import RequestCount
 from monitor.domain.check import Look, Memory
 from monitor.domain.metrics import increase
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from checks.sources.facts import Breaker
-from checks.sources.facts_unseen import Fact, Unseen
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answer import age, short, stamp
 from mcp_server.desk import Desk
 from mcp_server.looks import shown

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Completion
 
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.desk import Desk
 from monitor.domain.metrics import METRICS
 from monitor.render_filters import clean

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checks.sources.facts_unseen import Fact, Unseen, Why
-from checks.sources.prometheus_facts import Turn
+from checks.sources.facts.prometheus import Turn
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answer import short, stamp
 from mcp_server.desk import Desk
 from mcp_server.looks import platform

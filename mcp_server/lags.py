@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checks.sources.facts import GroupLag
-from checks.sources.facts_unseen import Fact, Unseen
+from checks.sources.facts.platform import GroupLag
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.desk import Desk
 from mcp_server.unseen import reason
 from monitor.domain.check import Finding, Status

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from checks.sources.facts import DeadLetter
+from checks.sources.facts.platform import DeadLetter
 from mcp_server.answer import data, stamp
 
 _PLACES_MAX = 500  # characters: a cursor holds the place in every partition that was shown

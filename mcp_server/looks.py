@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
-from checks.sources.facts import Platform
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.platform import Platform
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import Answer, result
 from mcp_server.desk import Desk
 from mcp_server.unseen import reason, unseen_rows

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from checks.sources.facts import RateUse
-from checks.sources.facts_payments import Count, MerchantShard, Stretches
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import Count, MerchantShard, Stretches
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.unavailable import Unseen
 from monitor.domain.check import Status
 from monitor.periods import days_before
 

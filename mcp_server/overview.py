@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from checks.sources.facts_payments import PaymentStatistics
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import PaymentStatistics
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import age, stamp
 from mcp_server.desk import Desk
 from mcp_server.series import compared_row, span_row

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from checks.sources.facts_payments import Count, EntryPage, PaymentPage
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import Count, EntryPage, PaymentPage
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.paging import Position
 
 R = TypeVar("R")

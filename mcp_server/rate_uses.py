@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checks.sources.facts import RateUse
+from checks.sources.facts.platform import RateUse
 from mcp_server.answer import short
 
 _PLACE_MAX = 48  # characters of a name in a cursor; its digest tells apart what begins alike

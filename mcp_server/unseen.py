@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from checks.sources.facts_unseen import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.desk import Desk
 from monitor.domain.check import Status
 

@@ -13,12 +13,12 @@ import httpx
 from checks import load_test
 from checks.causes import CAUSES
 from checks.invariants.catalogue import implied_causes
-from checks.sources import k6
+from checks.k6 import runner as k6
+from checks.payment_story.probe import moments, spans
+from checks.payment_story.probe import probe as probe_payment
+from checks.payment_story.story import tell
 from checks.sources.connect import Address, connect
-from checks.sources.facts import Platform
-from checks.story.probe import moments, spans
-from checks.story.probe import probe as probe_payment
-from checks.story.tell import tell
+from checks.sources.facts.platform import Platform
 from monitor import outbox
 from monitor.check_pass import Observed, Planned
 from monitor.config import Config, ConfigError

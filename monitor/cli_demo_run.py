@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from checks.sources.k6 import find_binary
+from checks.k6.runner import find_binary
 from demo.api.server import Running, Ticker
 from demo.platform.platform import StandIn
 from monitor import app as application

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.sources.facts import Platform
-from checks.sources.facts_unseen import Unseen
-from checks.sources.k6 import find_binary
+from checks.k6.runner import find_binary
+from checks.sources.facts.platform import Platform
+from checks.sources.facts.unavailable import Unseen
 from monitor.app import platform_of
 from monitor.check_pass import Planned
 from monitor.config import Config, ConfigError

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from checks.sources.k6_read import read_file
-from checks.sources.k6_shapes import NoResultError
+from checks.k6.read import read_file
+from checks.k6.shapes import NoResultError
 from monitor.cli_loadtest_import import Order, found, run_of
 from monitor.domain.load_history import Judged, judge
 from monitor.domain.load_test import LoadTestRun

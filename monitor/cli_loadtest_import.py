@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from checks.sources.k6_read import ReadFile, read_file
-from checks.sources.k6_shapes import NoResultError
+from checks.k6.read import ReadFile, read_file
+from checks.k6.shapes import NoResultError
 from monitor.domain.load_dates import date_in, scenario_in
 from monitor.domain.load_result import figures
 from monitor.domain.load_test import LoadTestRun

@@ -18,7 +18,7 @@ from monitor.csv_file import CsvError, Rows, check_target, replacing
 if TYPE_CHECKING:
     from checks.pg_file import Options
     from checks.pg_look import Matched
-    from checks.sources.facts_unseen import Unseen
+    from checks.sources.facts.unavailable import Unseen
     from monitor.config import Config
     from monitor.words import Words
 
@@ -108,7 +108,7 @@ def _day(text: str) -> date | None:
 def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     """The look itself, with a progress bar; and how many rows were written."""
     from checks.pg_look import Request, Told, look
-    from checks.sources.facts_unseen import Unseen
+    from checks.sources.facts.unavailable import Unseen
     from monitor.app import platform_of
     from monitor.cli_progress import progress_bar
     from monitor.config import ConfigError

@@ -15,7 +15,7 @@ from checks.pg_file import Options
 from checks.pg_look import Matched
 from checks.pg_match import BREAKS, Outcome
 from checks.pg_told import told
-from checks.sources.facts_unseen import Unseen, blind, blinds
+from checks.sources.facts.unavailable import Unseen, blind, blinds
 from monitor.domain.check import Finding, Verdict
 from monitor.render_filters import clean, krw, number
 from monitor.show import finding_lines

@@ -8,14 +8,14 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from checks.sources.facts import (
+from checks.sources.facts.platform import (
     BreakersSource,
     DatabaseSource,
     KafkaSource,
     RedisSource,
     ServicesSource,
 )
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.unavailable import Unseen
 
 PROTOCOLS: dict[str, type] = {
     "services": ServicesSource,

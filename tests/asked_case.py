@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import books
 from mcp_case import app_with, found
 
-from checks.sources.database import Database
+from checks.sources.database.source import Database
 from monitor.app import App
 
 SEOUL = ZoneInfo("Asia/Seoul")

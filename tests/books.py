@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, insert
 from sqlalchemy.pool import NullPool
 
-from checks.sources.database_tables import (
+from checks.sources.database.servers.tables import (
     IDEMPOTENCY,
     LEDGER,
     METADATA,

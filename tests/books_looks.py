@@ -9,10 +9,10 @@ from functools import lru_cache
 import books
 
 from checks.invariants.catalogue import catalogue
-from checks.sources.database import Database
-from checks.sources.database_books import Examination, LastLook, Window
-from checks.sources.database_tables import Scope
-from checks.sources.facts_books import Books, Swept
+from checks.sources.database.books.examine import Examination, LastLook, Window
+from checks.sources.database.servers.tables import Scope
+from checks.sources.database.source import Database
+from checks.sources.facts.books import Books, Swept
 
 ENTRIES = {entry.id: entry for entry in catalogue()}
 EXAMINATIONS = tuple(

@@ -14,8 +14,8 @@ from mcp import Client
 from mcp.types import ElicitResult
 from store_case import fresh_store
 
-from checks.sources.facts_payments import PaymentsSource, PaymentStatistics, StatusCount
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.payments import PaymentsSource, PaymentStatistics, StatusCount
+from checks.sources.facts.unavailable import Unseen, Why
 from mcp_server.server import build_server
 from monitor.app import App, build
 from monitor.config import parse

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_case import NOW, answer, app_with, found
 
-from checks.sources.facts import (
+from checks.sources.facts.platform import (
     CachedKey,
     Cluster,
     DeadLetter,
@@ -25,7 +25,7 @@ from checks.sources.facts import (
     RedisStats,
     TopicEnds,
 )
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.app import App
 
 DOWN = Unseen("kafka", Why.REFUSED, "kafka_refused", {"got": "kafka:9092"})

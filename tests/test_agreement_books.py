@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from agreement import differences, fields_of, methods
 
-from checks.sources.database import Database
-from checks.sources.facts_payments import (
+from checks.sources.database.source import Database
+from checks.sources.facts.payments import (
     EntryFilter,
     EntryPage,
     MerchantShard,
@@ -20,9 +20,9 @@ from checks.sources.facts_payments import (
     PaymentFilter,
     PaymentPage,
 )
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.source import Gateway
 from demo.platform.platform import StandIn
 from monitor.cli_demo_life import InProcess
 

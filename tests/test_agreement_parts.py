@@ -17,14 +17,14 @@ import test_agreement_books as books
 from agreement import differences, fields_of, methods
 from services import own_set
 
-from checks.sources.database import Database
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
-from checks.sources.kafka import Kafka
-from checks.sources.prometheus import Prometheus
-from checks.sources.prometheus_breakers import PrometheusBreakers
-from checks.sources.redis import Redis
+from checks.sources.database.source import Database
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Wire
+from checks.sources.kafka.source import Kafka
+from checks.sources.monitoring_api.source import Gateway
+from checks.sources.prometheus.breakers import PrometheusBreakers
+from checks.sources.prometheus.source import Prometheus
+from checks.sources.redis.source import Redis
 from demo.api.server import serve
 from demo.platform import ingest
 from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP, TOPICS

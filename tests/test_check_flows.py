@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from checks import consumer_lag, dead_letters, outbox_age, settlements, traffic
-from checks.sources.dead_letter import dead_letter
-from checks.sources.facts import (
+from checks.sources.facts.payments import OutboxState, PaymentStatistics
+from checks.sources.facts.platform import (
     BookCounts,
     Cluster,
     DeadLetter,
@@ -22,8 +22,8 @@ from checks.sources.facts import (
     TopicEnds,
     WorkStats,
 )
-from checks.sources.facts_payments import OutboxState, PaymentStatistics
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 0, 0, tzinfo=UTC)

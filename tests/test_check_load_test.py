@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from checks import load_test
+from checks.k6 import runner as k6
 from checks.load_test import CHECK, Options
-from checks.sources import k6
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
 from monitor.domain.load_plan import Plan

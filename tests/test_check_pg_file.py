@@ -17,9 +17,9 @@ import pytest
 from checks import pg_file
 from checks.pg_run import Tally
 from checks.pg_told import told
-from checks.sources.database import Database
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
+from checks.sources.database.source import Database
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.source import Gateway
 from monitor.domain.check import Look, Memory, Status, Verdict
 from monitor.words import Words
 

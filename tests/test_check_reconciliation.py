@@ -16,11 +16,11 @@ from pydantic import TypeAdapter
 
 from checks.reconciliation import CHECK, Facts, Options, selected
 from checks.reconciliation_streams import TOPICS
-from checks.sources.database import Database
-from checks.sources.dead_letter import dead_letter
-from checks.sources.facts import DeadLetter, TopicEnds
-from checks.sources.facts_books import Books, Break, EntriesSum, Reach, Swept
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.database.source import Database
+from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
+from checks.sources.facts.platform import DeadLetter, TopicEnds
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.breaks import OpenBreak, OpenBreaks, ageing
 from monitor.domain.check import Look, Status, Verdict
 from monitor.words import Words

@@ -9,10 +9,10 @@ from test_check_flows import Passes
 from test_check_states import judge, keys, metrics, use
 
 from checks import connections, instances, outbox_age, rate_limits, services
-from checks.sources.facts import Health
-from checks.sources.facts_instances import Connections, Pool, Target
-from checks.sources.facts_payments import OutboxState
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.instances import Connections, Pool, Target
+from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.platform import Health
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.domain.check import Status
 
 SAID = {"path": "/api", "got": "", "expected": ""}

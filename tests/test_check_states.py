@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checks import breakers, kafka_cluster, rate_limits, redis_health, services
-from checks.sources.facts import (
+from checks.sources.facts.platform import (
     Breaker,
     Cluster,
     Health,
@@ -19,7 +19,7 @@ from checks.sources.facts import (
     RedisMemory,
     RedisStats,
 )
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)

@@ -38,9 +38,9 @@ from checks import (
     settlements,
     traffic,
 )
-from checks.sources.facts import Cluster, Group, Health, KeyLife, RedisStats
-from checks.sources.facts_payments import OutboxState
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.platform import Cluster, Group, Health, KeyLife, RedisStats
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.check import Check, Finding
 from monitor.words import Words
 

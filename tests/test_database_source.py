@@ -13,11 +13,11 @@ import books
 import pytest
 from sqlalchemy import text
 
-from checks.sources.database import Database, range_start
-from checks.sources.database_books import Window
-from checks.sources.database_shard import Shard
-from checks.sources.database_window import low_key
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.database.books.examine import Window
+from checks.sources.database.books.window import low_key
+from checks.sources.database.servers.shard import Shard
+from checks.sources.database.source import Database, range_start
+from checks.sources.facts.unavailable import Unseen, Why
 
 
 @pytest.fixture

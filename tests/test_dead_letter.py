@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from checks.sources.dead_letter import dead_letter
-from checks.sources.facts import DeadLetter
+from checks.sources.facts.platform import DeadLetter
+from checks.sources.kafka.dead_letter import dead_letter
 
 EVENT = {"paymentId": 12345, "status": "CAPTURED", "amount": 50_000}
 WRAPPED = {

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from checks.sources.facts import (
+from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.platform import (
     Breaker,
     CachedKey,
     Cluster,
@@ -20,10 +21,9 @@ from checks.sources.facts import (
     RateUse,
     TopicEnds,
 )
-from checks.sources.facts_payments import OutboxState
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.source import Gateway
 
 NOW = datetime(2025, 12, 5, 7, 30, tzinfo=UTC)
 BREAKER = {

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from checks.sources.actuator import Actuator
-from checks.sources.facts import Health, RequestCount
-from checks.sources.facts_instances import Pool
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
+from checks.sources.actuator.source import Actuator
+from checks.sources.facts.instances import Pool
+from checks.sources.facts.platform import Health, RequestCount
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.source import Gateway
 from checks.sources.services import Services
 
 METRICS = """\

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.http import Answer, Wire
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Answer, Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 stop = threading.Event()

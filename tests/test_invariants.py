@@ -13,16 +13,14 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import mysql, sqlite
 
 from checks.invariants.catalogue import catalogue, implied_causes
-from checks.sources import (
-    database_across,
-    database_figures,
-    database_sweep,
-    database_touched,
-)
-from checks.sources.database_functions import parity_of
-from checks.sources.database_shard import needs
-from checks.sources.database_tables import CLOCKS, METADATA, Scope
-from checks.sources.database_window import low_statement
+from checks.sources.database.books import across as database_across
+from checks.sources.database.books import sweep as database_sweep
+from checks.sources.database.books import touched as database_touched
+from checks.sources.database.books.window import low_statement
+from checks.sources.database.questions import figures as database_figures
+from checks.sources.database.servers.functions import parity_of
+from checks.sources.database.servers.shard import needs
+from checks.sources.database.servers.tables import CLOCKS, METADATA, Scope
 from monitor.domain.incident import explains
 
 GLOBAL = {"P2", "P3", "O1", "O2", "O3"}  # looked at as a whole at every pass

@@ -1,4 +1,4 @@
-"""checks/sources/k6_read: every shape that k6 writes, read the same; what is none, named."""
+"""checks/k6/read: every shape that k6 writes, read the same; what is none, named."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.sources import k6_points
-from checks.sources.k6_read import read_bytes, read_file
-from checks.sources.k6_shapes import NoResultError
+from checks.k6 import points as k6_points
+from checks.k6.read import read_bytes, read_file
+from checks.k6.shapes import NoResultError
 from monitor.domain.load_plain import from_plain, to_plain
 from monitor.domain.load_result import LoadResult, figures
 
@@ -283,7 +283,7 @@ def test_deep_nesting_and_long_lines_are_refused(tmp_path, monkeypatch):
     deep = tmp_path / "deep.json"
     deep.write_text('{"metrics":\n' + "[" * 200_000)
     assert refused(deep).code in ("json", "torn")
-    monkeypatch.setattr("checks.sources.k6_read.LINE_BYTES_MAX", 500)
+    monkeypatch.setattr("checks.k6.read.LINE_BYTES_MAX", 500)
     long = written(tmp_path, iter(["x" * 10]))
     long.write_bytes(b'{"type":"Metric","metric":"a","data":{"type":"trend"}}\n' + b"x" * 5000)
     with pytest.raises(NoResultError) as raised:

@@ -1,4 +1,4 @@
-"""checks/sources/k6: the real k6 against a tiny payment API on loopback."""
+"""checks/k6/runner: the real k6 against a tiny payment API on loopback."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
-from checks.sources import k6, k6_process
-from checks.sources.facts_unseen import Unseen, Why
+from checks.k6 import process as k6_process
+from checks.k6 import runner as k6
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.domain.load_plan import Plan
 from monitor.domain.load_test import LoadTestRun
 

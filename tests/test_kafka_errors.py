@@ -13,10 +13,10 @@ from own_server import free_port, silent
 
 from checks import services
 from checks.sources.connect import Address, connect
-from checks.sources.facts_unseen import Why
-from checks.sources.kafka import Kafka
-from checks.sources.kafka_lag import assignment
-from checks.sources.kafka_wire import KafkaWire, OfflineError, addresses
+from checks.sources.facts.unavailable import Why
+from checks.sources.kafka.lag import assignment
+from checks.sources.kafka.source import Kafka
+from checks.sources.kafka.wire import KafkaWire, OfflineError, addresses
 from monitor.domain.check import Look
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)

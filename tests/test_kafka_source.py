@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 from services import service
 
-from checks.sources.facts import GroupLag
-from checks.sources.facts_unseen import Why
-from checks.sources.kafka import Kafka
+from checks.sources.facts.platform import GroupLag
+from checks.sources.facts.unavailable import Why
+from checks.sources.kafka.source import Kafka
 
 QUIET = {"log_level": 0}
 

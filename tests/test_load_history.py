@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from store_case import fresh_store
 
-from checks.sources.k6_read import read_bytes
+from checks.k6.read import read_bytes
 from monitor.domain.load_history import compared_of, judge, judge_all, values_of
 from monitor.domain.load_result import figures
 from monitor.domain.load_test import LoadTestRun

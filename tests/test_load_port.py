@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from checks.sources import k6
+from checks.k6 import runner as k6
 from monitor import load_port, load_runner
 from monitor.load_port import K6
 

@@ -1,4 +1,4 @@
-"""monitor/domain/load_preflight and checks/sources/k6_inspect: may this load begin?"""
+"""monitor/domain/load_preflight and checks/k6/inspect: may this load begin?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from checks import load_test
+from checks.k6 import inspect as k6_inspect
+from checks.k6 import runner as k6
+from checks.k6.inspect import asked_of, script_hash, seconds_of
 from checks.load_test import Options
-from checks.sources import k6, k6_inspect
-from checks.sources.k6_inspect import asked_of, script_hash, seconds_of
 from monitor.domain.check import Status
 from monitor.domain.incident import Incident
 from monitor.domain.load_preflight import (

@@ -17,8 +17,9 @@ import pytest
 from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
 from checks import load_test
+from checks.k6 import process as k6_process
+from checks.k6 import runner as k6
 from checks.load_test import Options
-from checks.sources import k6, k6_process
 from monitor.domain.check import Status
 from monitor.domain.load_plan import Plan
 from monitor.domain.load_preflight import Refusal

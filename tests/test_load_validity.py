@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from checks.sources.k6_process import LOG_BYTES_MAX, Log
-from checks.sources.k6_read import read_bytes, read_file
+from checks.k6.process import LOG_BYTES_MAX, Log
+from checks.k6.read import read_bytes, read_file
 from monitor.domain import load_validity
 from monitor.domain.load_result import LoadResult, figures
 from monitor.domain.load_test import LoadTestRun

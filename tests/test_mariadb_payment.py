@@ -12,9 +12,9 @@ from services import services
 from test_payment_story import codes, told
 from test_reconcile import FULL, SINCE, found, looked
 
-from checks.sources import database_story_rows as bounds
-from checks.sources.facts_story import PaymentRecords
-from checks.sources.facts_unseen import Unseen
+from checks.sources.database.questions import story_rows as bounds
+from checks.sources.facts.story import PaymentRecords
+from checks.sources.facts.unavailable import Unseen
 
 SPAN = timedelta(hours=40)
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED
@@ -78,7 +78,7 @@ def test_without_an_index_events_are_read_within_bounds(pair, monkeypatch):
 
 
 def told_records(pair: list[books.Shard], payment: int) -> object:
-    from checks.sources.database import Database  # noqa: PLC0415
+    from checks.sources.database.source import Database  # noqa: PLC0415
 
     return Database({"shard1": pair[0].url}).payment(payment)["shard1"]
 

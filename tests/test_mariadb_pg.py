@@ -14,10 +14,10 @@ from services import services
 from sqlalchemy import make_url
 
 from checks.pg_look import Matched, Request, look
-from checks.sources.database import Database
-from checks.sources.facts_pg import Record
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.pg_layout import Layout
+from checks.settlement_file.layout import Layout
+from checks.sources.database.source import Database
+from checks.sources.facts.psp import Record
+from checks.sources.facts.unavailable import Unseen, Why
 
 DAY = date(2026, 3, 9)
 ROWS = [

@@ -15,9 +15,9 @@ from mcp_case import answer
 from services import services
 from sqlalchemy import event
 
-from checks.sources.database import Database
-from checks.sources.facts_payments import EntryFilter, PaymentFilter, position
-from checks.sources.facts_unseen import Unseen
+from checks.sources.database.source import Database
+from checks.sources.facts.payments import EntryFilter, PaymentFilter, position
+from checks.sources.facts.unavailable import Unseen
 
 PAYMENTS = 400
 HOUR = timedelta(hours=1)

@@ -16,11 +16,11 @@ from mariadb_books import database, keep
 from services import services
 from sqlalchemy import create_engine, make_url, text
 
-from checks.sources.database import Database
-from checks.sources.database_books import Window
-from checks.sources.database_shard import Shard
-from checks.sources.facts_books import Books
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.database.books.examine import Window
+from checks.sources.database.servers.shard import Shard
+from checks.sources.database.source import Database
+from checks.sources.facts.books import Books
+from checks.sources.facts.unavailable import Unseen, Why
 
 
 @dataclass(frozen=True, slots=True)

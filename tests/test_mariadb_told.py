@@ -16,7 +16,7 @@ from mariadb_books import database, keep, refill
 from services import services
 
 from checks.reconciliation import CHECK, Options
-from checks.sources.database import Database
+from checks.sources.database.source import Database
 from monitor.domain.check import Finding, Look, Status
 from monitor.words import Words
 

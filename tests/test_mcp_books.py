@@ -263,7 +263,7 @@ def test_keys_that_merchants_share_are_told_and_are_no_fault(app):
 
 
 def test_more_payments_than_are_looked_at_are_not_claimed(app, monkeypatch):
-    monkeypatch.setattr("checks.sources.database_keys.PAYMENTS_MAX", 10)
+    monkeypatch.setattr("checks.sources.database.books.keys.PAYMENTS_MAX", 10)
     plain = answer(app, "find_duplicate_idempotency", hours=100)
     assert plain["verdict"] == "unknown" and plain["truncated"]
     assert set(plain["evidence"]["not_looked_at_before"]) == {"shard1", "shard2"}
@@ -355,7 +355,7 @@ def test_a_merchant_through_the_monitoring_service(tmp_path, standin, monkeypatc
         "volume"
     ]
     assert volume["last_hour"] == row["n"]
-    monkeypatch.setattr("checks.sources.gateway_questions.ROWS_MAX", 1)
+    monkeypatch.setattr("checks.sources.monitoring_api.questions.ROWS_MAX", 1)
     cut = answer(app, "investigate_merchant", merchant_id=row["merchant_id"])
     assert cut["verdict"] == "unknown" and cut["evidence"]["volume"] is None
 

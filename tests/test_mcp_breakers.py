@@ -14,9 +14,9 @@ from ops_case import EVIL, TOKENS_USUAL, Breakers, assert_only_data, seeing, tok
 from simulated import World, world
 from store_case import record
 
-from checks.sources.facts import Breaker
-from checks.sources.facts_unseen import Unseen, Why, blind
-from checks.sources.prometheus_facts import Turn
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.prometheus import Turn
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident

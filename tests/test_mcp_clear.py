@@ -10,9 +10,9 @@ from mcp.types import ElicitResult
 from mcp_case import NOW, app_with, found, talk
 from own_server import program, running
 
-from checks.sources.facts import RateUse
-from checks.sources.facts_reset import Cleared
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.reset import Cleared
+from checks.sources.facts.unavailable import Unseen, Why
 from demo.api.server import serve
 from demo.platform.platform import StandIn
 from mcp_server.tools.clear import _outcome

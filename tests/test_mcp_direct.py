@@ -23,10 +23,10 @@ from services import service
 from test_prometheus_source import prometheus_command, until
 
 from checks.breakers import CHECK, Options
-from checks.sources.kafka import Kafka
-from checks.sources.prometheus import Prometheus
-from checks.sources.prometheus_breakers import PrometheusBreakers
-from checks.sources.redis import Redis
+from checks.sources.kafka.source import Kafka
+from checks.sources.prometheus.breakers import PrometheusBreakers
+from checks.sources.prometheus.source import Prometheus
+from checks.sources.redis.source import Redis
 from monitor.words import Words
 
 QUIET = {"log_level": 0}

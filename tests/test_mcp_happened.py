@@ -14,8 +14,8 @@ from store_case import record
 from test_mcp_history import incident
 from test_mcp_payments import HOSTILE, without_data
 
-from checks.sources.facts import RateUse
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.unavailable import Unseen, Why
 from mcp_server.merchant import Volume, conclusion, limits, stretches
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test import LoadTestRun

@@ -23,8 +23,8 @@ from ops_case import (
 )
 
 from checks.consumer_lag import Options
-from checks.sources.facts import Breaker, GroupLag, Partition
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.facts.platform import Breaker, GroupLag, Partition
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from mcp_server.lags import stand
 from monitor.check_pass import Observed
 from monitor.domain.check import Finding, Status, Verdict

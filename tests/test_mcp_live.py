@@ -14,7 +14,7 @@ from mcp_case import NOW, answer, app_with, found
 from store_case import record
 
 from checks.load_test import CHECK
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from mcp_server.server import build_server
 from monitor.domain.check import Finding, Metric, Status
 

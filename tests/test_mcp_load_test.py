@@ -14,8 +14,8 @@ from mcp import Client
 from mcp_case import NOW, answer, app_with, found, refused, talk, writing_app
 from pay_api import Api, pay_api
 
-from checks.sources import k6
-from checks.sources.k6_read import read_bytes
+from checks.k6 import runner as k6
+from checks.k6.read import read_bytes
 from mcp_server.server import build_server
 from monitor.app import App
 from monitor.domain.load_result import figures

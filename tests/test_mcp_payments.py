@@ -152,7 +152,7 @@ def test_a_shard_that_is_down_is_unknown_and_the_rest_still_answers(tmp_path, sh
 
 
 def test_counting_that_takes_too_long_hides_the_totals_alone(app, monkeypatch):
-    from checks.sources import database_payments  # noqa: PLC0415
+    from checks.sources.database.questions import payments as database_payments  # noqa: PLC0415
 
     def stopped(snapshot, *_):
         return snapshot.unseen_error(database_payments.SQLAlchemyError("stopped"))
@@ -238,7 +238,7 @@ def test_failed_payments_are_found_through_the_monitoring_service_too(tmp_path, 
 
 
 def test_of_rows_beyond_those_listed_nothing_is_claimed(tmp_path, standin, monkeypatch):
-    monkeypatch.setattr("checks.sources.gateway_questions.ROWS_MAX", 20)
+    monkeypatch.setattr("checks.sources.monitoring_api.questions.ROWS_MAX", 20)
     app = through_gateway(tmp_path, standin)
     plain = answer(app, "query_payments", filter="failed")
     assert plain["verdict"] == "unknown" and plain["evidence"]["found"] is None

@@ -10,7 +10,7 @@ import pytest
 from mcp_case import NOW, answer, refused
 from ops_case import EVIL, TOKENS_MAX, TOKENS_USUAL, assert_only_data, pages, seeing, tokens
 
-from checks.sources.prometheus import Prometheus
+from checks.sources.prometheus.source import Prometheus
 from mcp_server.promql import QUESTIONS, Name, Question, question
 
 

@@ -16,8 +16,8 @@ from mcp.types import PromptReference, ResourceTemplateReference
 from mcp_case import NOW, app_with, found, told
 from store_case import record
 
-from checks.sources.facts import RateUse, TopicEnds
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.platform import RateUse, TopicEnds
+from checks.sources.facts.unavailable import Unseen, Why
 from mcp_server.completion import VALUES_MAX, matching
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import BY_NAME, STANDING

@@ -24,8 +24,8 @@ from ops_case import (
 )
 from store_case import record
 
-from checks.sources.facts import CachedKey, RedisStats
-from checks.sources.facts_unseen import Unseen, Why, blind
+from checks.sources.facts.platform import CachedKey, RedisStats
+from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.check import Metric
 
 LIMITS = "[checks.rate_limits]\nauthorize_max = 100\ncapture_max = 200\nrefund_max = 50\n"

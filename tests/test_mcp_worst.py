@@ -12,9 +12,8 @@ from mcp_case import answer
 from sqlalchemy import create_engine
 from test_mcp_payments import HOSTILE, without_data
 
-from checks.sources.database_tables import METADATA
-from checks.sources.facts import RateUse
-from checks.sources.facts_payments import (
+from checks.sources.database.servers.tables import METADATA
+from checks.sources.facts.payments import (
     Count,
     Entry,
     EntryPage,
@@ -31,7 +30,8 @@ from checks.sources.facts_payments import (
     WaitingGroup,
     WrongAnswer,
 )
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.unavailable import Unseen, Why
 
 LONG = (HOSTILE + "A" * 500)[:200]
 SHARDS = ("shard1", "shard2")

@@ -14,15 +14,15 @@ import pytest
 from store_case import fresh_store, record
 from typer.testing import CliRunner
 
-from checks.sources import database_story_rows as bounds
-from checks.sources.database import Database
-from checks.sources.facts import Cluster, DeadLetter, GroupLag, Platform
-from checks.sources.facts_story import PaymentRecords
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.http import Wire
-from checks.story import probe as probing
-from checks.story.probe import probe
+from checks.payment_story import probe as probing
+from checks.payment_story.probe import probe
+from checks.sources.database.questions import story_rows as bounds
+from checks.sources.database.source import Database
+from checks.sources.facts.platform import Cluster, DeadLetter, GroupLag, Platform
+from checks.sources.facts.story import PaymentRecords
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.source import Gateway
 from monitor.cli import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.breaks import OpenBreak

@@ -9,11 +9,11 @@ from pathlib import Path
 import books
 import pytest
 
-from checks.sources.database import Database
-from checks.sources.facts import Breaker, DeadLetter, GroupLag, PartitionLag
-from checks.sources.facts_unseen import Unseen, Why
-from checks.story.probe import Facts, spans
-from checks.story.tell import tell
+from checks.payment_story.probe import Facts, spans
+from checks.payment_story.story import tell
+from checks.sources.database.source import Database
+from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, PartitionLag
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.breaks import OpenBreak
 from monitor.domain.check import Finding, Status

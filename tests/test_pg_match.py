@@ -10,8 +10,8 @@ import pytest
 
 from checks.pg_match import Outcome, Rules, unless_accepted
 from checks.pg_run import Tally, run
-from checks.sources.facts_pg import Kind, Line, Record
-from checks.sources.pg_bench import GROUP_MAX, Bench
+from checks.settlement_file.staging import GROUP_MAX, Bench
+from checks.sources.facts.psp import Kind, Line, Record
 
 DAY = date(2026, 11, 26)
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)

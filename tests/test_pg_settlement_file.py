@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from checks.sources.facts_pg import BadLine, Kind, Line
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.pg_layout import FieldError, Layout, money
-from checks.sources.pg_settlement_file import LINE_MAX, FileRead, read
+from checks.settlement_file.layout import FieldError, Layout, money
+from checks.settlement_file.reader import LINE_MAX, FileRead, read
+from checks.sources.facts.psp import BadLine, Kind, Line
+from checks.sources.facts.unavailable import Unseen, Why
 
 HEADER = "transaction_id,payment_id,amount,at,status,kind\n"
 GOOD = "STL_1,7,1000,2026-11-26 13:00:00,success,capture\n"

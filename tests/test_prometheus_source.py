@@ -15,12 +15,12 @@ import pytest
 from own_server import free_port, program, running
 
 from checks.sources.connect import Address, connect
-from checks.sources.facts import Breaker
-from checks.sources.facts_instances import Pool
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.prometheus import SERIES_MAX, Prometheus
-from checks.sources.prometheus_breakers import PrometheusBreakers
-from checks.sources.prometheus_facts import happened, turns
+from checks.sources.facts.instances import Pool
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.prometheus import happened, turns
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.prometheus.breakers import PrometheusBreakers
+from checks.sources.prometheus.source import SERIES_MAX, Prometheus
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)
 T = NOW.timestamp()

@@ -26,11 +26,11 @@ from simulated import World
 from test_life_faults import FAULTS, incidents_of, is_one_of
 from test_real_platform import CAPTURE, entries, status
 
-from checks.sources.database import Database
-from checks.sources.facts import GroupLag
-from checks.sources.kafka import Kafka
-from checks.sources.prometheus_breakers import PrometheusBreakers
-from checks.sources.redis import Redis
+from checks.sources.database.source import Database
+from checks.sources.facts.platform import GroupLag
+from checks.sources.kafka.source import Kafka
+from checks.sources.prometheus.breakers import PrometheusBreakers
+from checks.sources.redis.source import Redis
 from demo.api.server import serve
 from demo.platform import ingest
 from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP

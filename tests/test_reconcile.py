@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from checks.reconciliation import Options
 from checks.reconciliation_by_hand import Wish, reconcile
 from checks.sources.connect import Address, connect
-from checks.sources.database import Database
-from checks.sources.facts_unseen import Unseen, Why
+from checks.sources.database.source import Database
+from checks.sources.facts.unavailable import Unseen, Why
 from monitor.cli import main
 from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status

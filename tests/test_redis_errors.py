@@ -7,8 +7,8 @@ import ssl
 import pytest
 from redis import exceptions
 
-from checks.sources.facts_unseen import Why
-from checks.sources.redis_wire import RedisWire
+from checks.sources.facts.unavailable import Why
+from checks.sources.redis.wire import RedisWire
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 import redis
 from own_server import Server, free_port, program, running, silent
 
-from checks.sources.facts import CachedKey, KeyLife, RateUse, RedisStats
-from checks.sources.facts_unseen import Unseen, Why
-from checks.sources.redis import Redis
-from checks.sources.redis_sweep import Bounds
+from checks.sources.facts.platform import CachedKey, KeyLife, RateUse, RedisStats
+from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.redis.source import Redis
+from checks.sources.redis.sweep import Bounds
 
 READS = {"scan", "get", "ttl", "dbsize", "info", "ping", "client|setinfo", "client|setname", "auth"}
 

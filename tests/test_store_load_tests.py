@@ -17,7 +17,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from store_case import MINUTE, T0, fresh_store, rows
 
-from checks.sources.k6_read import read_file
+from checks.k6.read import read_file
 from monitor.domain.load_result import figures
 from monitor.domain.load_test import Doubt, LoadTestRun
 from monitor.resources import folder

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from store_case import fresh_store
 
-from checks.sources.k6 import find_binary
+from checks.k6.runner import find_binary
 from demo.api import server
 from demo.platform.platform import StandIn
 from monitor.app import App, build

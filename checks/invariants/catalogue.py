@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select
 
 import checks.invariants
-from checks.sources.database_tables import Scope
+from checks.sources.database.servers.tables import Scope
 from monitor.domain.cause import Cause
 from monitor.domain.check import Status
 

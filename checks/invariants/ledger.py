@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from checks.invariants.catalogue import Invariant
-from checks.sources.database_tables import (
+from checks.sources.database.servers.tables import (
     BEFORE,
     CAPTURED_FAMILY,
     LEDGER,

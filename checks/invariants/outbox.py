@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 
 from checks.invariants.catalogue import Invariant
-from checks.sources.database_functions import json_number
-from checks.sources.database_tables import (
+from checks.sources.database.servers.functions import json_number
+from checks.sources.database.servers.tables import (
     BEFORE,
     OUTBOX,
     PARITY,

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, literal_column, not_, or_, select
 
 from checks.invariants.catalogue import Invariant
-from checks.sources.database_functions import json_number
-from checks.sources.database_tables import (
+from checks.sources.database.servers.functions import json_number
+from checks.sources.database.servers.tables import (
     BEFORE,
     IDEMPOTENCY,
     PAYMENT,

@@ -6,7 +6,7 @@ from sqlalchemy import Integer, func, literal_column, or_, select
 
 from checks.invariants.catalogue import Invariant
 from checks.invariants.requests import FAILED, MORE_THAN_ONE, SUCCESS, Requests, payment_is_not
-from checks.sources.database_tables import REFUND
+from checks.sources.database.servers.tables import REFUND
 from monitor.domain.check import Status
 
 _R = REFUND.c

@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from checks.sources.database_tables import (
+from checks.sources.database.servers.tables import (
     BEFORE,
     PAYMENT,
     ROWS,

@@ -8,7 +8,7 @@ from sqlalchemy import Select, String, literal_column, not_, select
 
 from checks.invariants.catalogue import Invariant
 from checks.invariants.requests import FAILED, MORE_THAN_ONE, SUCCESS, Requests, payment_is_not
-from checks.sources.database_tables import (
+from checks.sources.database.servers.tables import (
     BEFORE,
     CAPTURED_FAMILY,
     OUTBOX,

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from checks.invariants.catalogue import Invariant
-from checks.sources.database_functions import merchant_parity
-from checks.sources.database_tables import PARITY, PAYMENT, ROWS, Scope
+from checks.sources.database.servers.functions import merchant_parity
+from checks.sources.database.servers.tables import PARITY, PAYMENT, ROWS, Scope
 from monitor.domain.check import Status
 
 _P = PAYMENT.c

@@ -10,16 +10,16 @@ from typing import Any
 
 import httpx
 
-from checks.sources.actuator import Actuator
-from checks.sources.facts import DatabaseSource, Health, KafkaSource, Platform, RedisSource
-from checks.sources.facts_reset import RateLimitReset
-from checks.sources.facts_unseen import Fact
-from checks.sources.gateway import Gateway
-from checks.sources.gateway_ask import Ask
-from checks.sources.http import Wire
-from checks.sources.prometheus import Prometheus
-from checks.sources.prometheus_breakers import PrometheusBreakers
-from checks.sources.rate_limit_reset import GatewayReset, RedisReset
+from checks.sources.actuator.source import Actuator
+from checks.sources.facts.platform import DatabaseSource, Health, KafkaSource, Platform, RedisSource
+from checks.sources.facts.reset import RateLimitReset
+from checks.sources.facts.unavailable import Fact
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.ask import Ask
+from checks.sources.monitoring_api.source import Gateway
+from checks.sources.prometheus.breakers import PrometheusBreakers
+from checks.sources.prometheus.source import Prometheus
+from checks.sources.redis.rate_limit_reset import GatewayReset, RedisReset
 from checks.sources.services import Services
 
 
@@ -89,7 +89,7 @@ def _reset(address: Address, wire: Wire) -> RateLimitReset:
 def _database(address: Address, direct: list[Healths]) -> DatabaseSource | None:
     if not address.shards:
         return None
-    from checks.sources.database import Database  # noqa: PLC0415
+    from checks.sources.database.source import Database  # noqa: PLC0415
 
     database = Database(address.shards, zone=address.zone)
     direct.append(database.healths)
@@ -99,7 +99,7 @@ def _database(address: Address, direct: list[Healths]) -> DatabaseSource | None:
 def _redis(address: Address, direct: list[Healths]) -> RedisSource | None:
     if not address.redis_url:
         return None
-    from checks.sources.redis import Redis  # noqa: PLC0415
+    from checks.sources.redis.source import Redis  # noqa: PLC0415
 
     redis = Redis(address.redis_url, timeout_seconds=min(address.timeout_seconds, 3.0))
     direct.append(redis.healths)
@@ -110,7 +110,7 @@ def _kafka(address: Address, direct: list[Healths]) -> KafkaSource | None:
     """ValueError: the client does not take the options."""
     if not address.kafka_bootstrap:
         return None
-    from checks.sources.kafka import Kafka  # noqa: PLC0415
+    from checks.sources.kafka.source import Kafka  # noqa: PLC0415
 
     seconds = address.timeout_seconds
     try:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from checks.sources.actuator import Actuator
-from checks.sources.facts import Breaker, Health, RequestCount
-from checks.sources.facts_instances import Pool
-from checks.sources.facts_unseen import Fact, Unseen, Why
-from checks.sources.gateway import Gateway
-from checks.sources.gateway_ask import unseen_part
-from checks.sources.gateway_breakers import breakers_of
-from checks.sources.gateway_facts import DatabaseStats, KafkaHealth
+from checks.sources.actuator.source import Actuator
+from checks.sources.facts.instances import Pool
+from checks.sources.facts.platform import Breaker, Health, RequestCount
+from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.monitoring_api.ask import unseen_part
+from checks.sources.monitoring_api.breakers import breakers_of
+from checks.sources.monitoring_api.facts import DatabaseStats, KafkaHealth
+from checks.sources.monitoring_api.source import Gateway
 
 T = TypeVar("T")
 Healths = Mapping[str, Fact[Health]]

@@ -9,8 +9,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import Breaker
-from checks.sources.facts_unseen import Fact, Unseen
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answer import Answer, result
 from mcp_server.breaker_rows import breaker_rows, flat, states_text
 from mcp_server.causes import cause_rows, told

@@ -8,8 +8,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import RateUse
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import Answer, data, result
 from mcp_server.desk import Desk
 from mcp_server.writing import writing

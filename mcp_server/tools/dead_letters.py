@@ -10,8 +10,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import Cluster, DeadLetter, KafkaSource
-from checks.sources.facts_unseen import Fact, Unseen
+from checks.sources.facts.platform import Cluster, DeadLetter, KafkaSource
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.desk import Desk
 from mcp_server.letters import (

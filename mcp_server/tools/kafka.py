@@ -8,8 +8,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import Cluster, Partition
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.platform import Cluster, Partition
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.breaker_rows import PUBLISHER, breaker_rows, flat, states_text
 from mcp_server.desk import Desk

@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import KeyFindings, SharedKey, WrongAnswer
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import KeyFindings, SharedKey, WrongAnswer
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.paging import Cursor, question_of, timed_offset, timed_page

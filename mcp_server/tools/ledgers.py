@@ -8,8 +8,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import Entry, EntryFilter, EntryPage
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import Entry, EntryFilter, EntryPage
+from checks.sources.facts.unavailable import Unseen
 from mcp_server import paging
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.asked import known_shard

@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import MerchantShard
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import MerchantShard
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import Answer, percent, result, short, stamp
 from mcp_server.desk import Desk
 from mcp_server.merchant import (

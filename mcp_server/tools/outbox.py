@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import OutboxState
-from checks.sources.facts_unseen import Fact
+from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.unavailable import Fact
 from mcp_server.answer import Answer, data, result
 from mcp_server.desk import Desk
 from mcp_server.told import check_rows, finding_row, findings_of, incident_row

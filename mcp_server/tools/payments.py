@@ -9,8 +9,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import Payment, PaymentFilter, PaymentPage, position
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import Payment, PaymentFilter, PaymentPage, position
+from checks.sources.facts.unavailable import Unseen
 from mcp_server import paging
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.asked import asked, statuses

@@ -11,9 +11,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import PrometheusSource
-from checks.sources.facts_unseen import Fact, Unseen
-from checks.sources.prometheus_facts import Course, Reading
+from checks.sources.facts.platform import PrometheusSource
+from checks.sources.facts.prometheus import Course, Reading
+from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, data, result, short, stamp
 from mcp_server.desk import Desk
 from mcp_server.failure_pattern import no_prometheus

@@ -8,8 +8,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import RateUse
-from checks.sources.facts_unseen import Fact, Unseen, Why
+from checks.sources.facts.platform import RateUse
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, short
 from mcp_server.desk import Desk
 from mcp_server.looks import nothing_seen, platform, shown

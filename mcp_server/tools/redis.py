@@ -7,8 +7,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts import CachedKey, KeyLife, RedisMemory, RedisStats
-from checks.sources.facts_unseen import Fact, Unseen, Why
+from checks.sources.facts.platform import CachedKey, KeyLife, RedisMemory, RedisStats
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answer import Answer, percent, result, short
 from mcp_server.desk import Desk
 from mcp_server.looks import nothing_seen, platform, shown, together

@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import ReplayState, WaitingGroup
-from checks.sources.facts_unseen import Unseen
+from checks.sources.facts.payments import ReplayState, WaitingGroup
+from checks.sources.facts.unavailable import Unseen
 from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.asked import known_shard
 from mcp_server.desk import Desk

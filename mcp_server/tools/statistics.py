@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts_payments import PaymentStatistics
-from checks.sources.facts_unseen import Fact, Unseen, Why
+from checks.sources.facts.payments import PaymentStatistics
+from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answer import Answer, percent, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.spans import span

@@ -1,0 +1,1 @@
+"""Load tests with k6: its process, its results, its scenarios."""

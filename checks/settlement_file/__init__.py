@@ -1,0 +1,1 @@
+"""The payment gateway's settlement file: layouts, reading, matching with our rows."""

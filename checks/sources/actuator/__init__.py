@@ -1,0 +1,1 @@
+"""The actuators of the services, asked directly."""

@@ -1,0 +1,128 @@
+"""One step of a sweep: everything is examined in one range of keys, however old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, bindparam, func, literal_column, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from checks.sources.database.books.examine import CONTROL, KEY_MAX, Aim, Window, look
+from checks.sources.database.books.size import LASTS, rows_between
+from checks.sources.database.books.window import low_key, low_statement
+from checks.sources.database.servers.functions import entries_sum
+from checks.sources.database.servers.rows import break_of
+from checks.sources.database.servers.shard import Snapshot
+from checks.sources.database.servers.tables import CLOCKS, LEDGER, PAYMENT
+from checks.sources.facts.books import Books, EntriesSum, Swept
+from checks.sources.facts.unavailable import Fact
+
+_EARLY = timedelta(hours=1)  # rows of a payment are no older than this before it
+_L = LEDGER.c
+_LOW, _HIGH = (bindparam(f"{end}_entry", type_=BigInteger()) for end in ("low", "high"))
+
+FIRST_AT: Select[Any] = (
+    select(PAYMENT.c.requested_at)
+    .where(
+        PAYMENT.c.payment_id >= bindparam("low_payment", type_=BigInteger()),
+        PAYMENT.c.payment_id < bindparam("high_payment", type_=BigInteger()),
+    )
+    .order_by(PAYMENT.c.payment_id)
+    .limit(literal_column("1"))
+)
+ENTRIES: Select[Any] = select(
+    func.count().label("rows_"),
+    func.coalesce(func.sum(_L.amount), literal_column("0")).label("amount_krw"),
+    entries_sum(_L.entry_id, _L.payment_id, _L.debit_account, _L.credit_account, _L.amount).label(
+        "checksum"
+    ),
+).where(_L.entry_id >= _LOW, _L.entry_id < _HIGH)
+
+
+def sweep(
+    snapshot: Snapshot, now: datetime, window: Window, step: int, constants: Mapping[str, Any]
+) -> Fact[Swept]:
+    """The rows of one step of a sweep; the last step takes in whatever is behind it."""
+    fixed = (LASTS, FIRST_AT, *(low_statement(table) for table in CLOCKS))
+    if missing := snapshot.lacks(*fixed):
+        return snapshot.unseen_columns(missing)
+    low, high = step * window.sweep_rows, (step + 1) * window.sweep_rows
+    is_last = high > max(last or 0 for last in snapshot.rows(LASTS, {})[0])
+    aim = Aim({**_range(snapshot, low if step else -KEY_MAX, KEY_MAX if is_last else high)})
+    books = look(snapshot, now, window, replace(aim, params={**aim.params, **constants}))
+    books = _of_step(books, step)
+    if is_last:
+        books = _whole(snapshot, window, books)
+    ends = low if step else -KEY_MAX, KEY_MAX if is_last else high
+    return Swept(
+        books,
+        step,
+        is_last,
+        _entries(snapshot, window, low, high),
+        _rows(snapshot, window, *ends),
+        _again(snapshot, window, step),
+    )
+
+
+def _rows(snapshot: Snapshot, window: Window, low: int, high: int) -> int | None:
+    return rows_between(snapshot, low, high) if window.counts_rows else None
+
+
+def _of_step(books: Books, step: int) -> Books:
+    """The control total of a step is that of its range, and nothing was gone through whole."""
+    key = f"{CONTROL} {step}"
+    breaks = tuple(replace(b, key=key) if b.key == CONTROL else b for b in books.breaks)
+    reach = replace(books.reach, complete=frozenset(), wholes=frozenset({key}))
+    return replace(books, breaks=breaks, reach=reach)
+
+
+def _range(snapshot: Snapshot, low: int, high: int) -> dict[str, Any]:
+    params = {
+        f"{end}_{table}": key for table in CLOCKS for end, key in (("low", low), ("high", high))
+    }
+    first = snapshot.rows(FIRST_AT, params)
+    if not first:  # none of these payments exist: nothing can be theirs
+        return params | {f"first_{table}": KEY_MAX for table in CLOCKS}
+    at = first[0].requested_at - _EARLY
+    marks = {t: low_key(snapshot, t, at, mark=f"{t} sweep") for t in CLOCKS} if low > 0 else {}
+    return params | {f"first_{table}": marks.get(table, 0) for table in CLOCKS}
+
+
+def _whole(snapshot: Snapshot, window: Window, books: Books) -> Books:
+    """What needs the whole of a table is examined once, at the end."""
+    found, unseen = list(books.breaks), dict(books.unseen)
+    for one in window.examinations:
+        if one.whole is None or snapshot.lacks(one.whole):
+            continue
+        try:
+            rows = snapshot.rows(one.whole, {"rows": window.breaks_max + 1})
+        except SQLAlchemyError as error:
+            unseen[one.id] = snapshot.unseen_error(error)
+            continue
+        found += [break_of(one.id, snapshot.shard, row) for row in rows[: window.breaks_max]]
+    wholes = books.reach.wholes | ({"answer"} if not unseen else set())
+    reach = replace(books.reach, wholes=wholes)
+    return replace(books, breaks=tuple(found), unseen=unseen, reach=reach)
+
+
+def _entries(snapshot: Snapshot, window: Window, low: int, high: int) -> EntriesSum | None:
+    """The content of the step's entries, as far as none can be added among them any more."""
+    last = window.last_looks.get(snapshot.shard)
+    until = min(high, last.entry_mark) if last else 0
+    return _sum(snapshot, low, until) if until > low else None
+
+
+def _again(snapshot: Snapshot, window: Window, step: int) -> EntriesSum | None:
+    """The entries of the step that were summed at an earlier sweep."""
+    known = window.summed.get(snapshot.shard, {}).get(step)
+    return _sum(snapshot, *known) if known else None
+
+
+def _sum(snapshot: Snapshot, low: int, until: int) -> EntriesSum | None:
+    if snapshot.lacks(ENTRIES):
+        return None
+    row = snapshot.rows(ENTRIES, {"low_entry": low, "high_entry": until})[0]
+    return EntriesSum(row.rows_, int(row.amount_krw), int(row.checksum or 0), low, until)

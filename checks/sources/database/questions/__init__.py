@@ -1,0 +1,1 @@
+"""Questions about figures, payments and events of a shard."""

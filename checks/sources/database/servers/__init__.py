@@ -1,0 +1,1 @@
+"""The database servers, their dialects and the tables."""

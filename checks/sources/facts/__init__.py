@@ -1,0 +1,1 @@
+"""Typed facts: what any source answers about the platform."""

@@ -1,0 +1,1 @@
+"""One bounded way to ask over HTTP."""

@@ -1,0 +1,1 @@
+"""The platform as its monitoring-service shows it over HTTP."""

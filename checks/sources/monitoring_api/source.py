@@ -1,0 +1,40 @@
+"""The platform as its monitoring-service shows it over HTTP, believed field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checks.sources.facts.instances import Connections
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.unavailable import Fact
+from checks.sources.http.client import Wire
+from checks.sources.monitoring_api.ask import Ask
+from checks.sources.monitoring_api.breakers import BreakerReads, breakers_of
+from checks.sources.monitoring_api.kafka import KafkaReads
+from checks.sources.monitoring_api.load_tests import LoadTestReads
+from checks.sources.monitoring_api.questions import QuestionReads
+from checks.sources.monitoring_api.redis import RedisReads
+from checks.sources.monitoring_api.story import StoryReads
+
+
+class Gateway(KafkaReads, RedisReads, QuestionReads, StoryReads, BreakerReads, LoadTestReads):
+    """Answers as every source of facts.py over one wire (services.py adds the health of each)."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._ask = Ask(wire)
+
+    def __repr__(self) -> str:
+        return f"Gateway({self._wire!r})"
+
+    def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
+        """The one breaker that the platform shows, as that of the instance "ingest"."""
+        return {"ingest": breakers_of(self.breaker())}
+
+    def connections(self) -> Mapping[str, Fact[Connections]]:
+        """None: the monitoring-service does not tell."""
+        return {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
