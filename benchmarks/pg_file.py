@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sqlalchemy import create_engine, insert
 
-from checks.pg_look import Matched, Request, look
 from checks.settlement_file.layout import Layout
+from checks.settlement_file.probe import Matched, Request, look
 from checks.sources.database.servers.tables import METADATA, PAYMENT, SETTLEMENT
 from checks.sources.database.source import Database
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from checks.pg_look import DAYS_MAX, Matched, Request, Terms, look
-from checks.pg_match import BREAKS
-from checks.pg_told import metrics_of, told
+from checks.settlement_file.findings import metrics_of, told
 from checks.settlement_file.layout import Layout
+from checks.settlement_file.match import BREAKS
+from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, look
 from checks.settlement_file.reader import PART, unreadable
 from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict

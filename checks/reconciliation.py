@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from checks.reconciliation_judged import Facts, Options, evaluate, selected, window_of
-from checks.reconciliation_known import Known, is_sweep_due, open_ids
-from checks.reconciliation_streams import look_at_streams
-from checks.reconciliation_told import across_name
+from checks.books.findings import across_name
+from checks.books.judgement import Facts, Options, evaluate, selected, window_of
+from checks.books.memory import Known, is_sweep_due, open_ids
+from checks.books.streams import look_at_streams
 from checks.sources.facts.books import Books
 from checks.sources.facts.unavailable import Fact
 from monitor.domain.check import Check, Look

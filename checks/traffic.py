@@ -9,8 +9,8 @@ from datetime import timedelta
 from checks.sources.facts.payments import PaymentStatistics
 from checks.sources.facts.platform import BookCounts, RequestCount
 from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
-from checks.traffic_latency import Latency, latency
-from checks.traffic_rates import Arrivals, Refusals, arrivals, refusals
+from checks.traffic_parts.latency import Latency, latency
+from checks.traffic_parts.rates import Arrivals, Refusals, arrivals, refusals
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 

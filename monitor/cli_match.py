@@ -17,7 +17,7 @@ from monitor.csv_file import CsvError, Rows, check_target, replacing
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
-    from checks.pg_look import Matched
+    from checks.settlement_file.probe import Matched
     from checks.sources.facts.unavailable import Unseen
     from monitor.config import Config
     from monitor.words import Words
@@ -107,7 +107,7 @@ def _day(text: str) -> date | None:
 
 def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     """The look itself, with a progress bar; and how many rows were written."""
-    from checks.pg_look import Request, Told, look
+    from checks.settlement_file.probe import Request, Told, look
     from checks.sources.facts.unavailable import Unseen
     from monitor.app import platform_of
     from monitor.cli_progress import progress_bar
@@ -174,7 +174,7 @@ class _Outcomes:
 
     def match(self, each: Any) -> None:
         """One outcome."""
-        from checks.pg_run import row_of
+        from checks.settlement_file.run import row_of
 
         if self._rows is not None:
             self._rows.add(row_of(each))

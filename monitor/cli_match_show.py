@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.pg_file import Options
-from checks.pg_look import Matched
-from checks.pg_match import BREAKS, Outcome
-from checks.pg_told import told
+from checks.settlement_file.findings import told
+from checks.settlement_file.match import BREAKS, Outcome
+from checks.settlement_file.probe import Matched
 from checks.sources.facts.unavailable import Unseen, blind, blinds
 from monitor.domain.check import Finding, Verdict
 from monitor.render_filters import clean, krw, number

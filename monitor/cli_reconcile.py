@@ -14,7 +14,7 @@ import typer
 from monitor.cli_common import ConfigOption, build, fail, load
 
 if TYPE_CHECKING:
-    from checks.reconciliation_by_hand import Wish
+    from checks.books.by_hand import Wish
     from monitor.app import App
     from monitor.config import Config
     from monitor.domain.reconciled import Reconciled
@@ -95,8 +95,8 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
 
 
 def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
+    from checks.books.by_hand import Wish
     from checks.reconciliation import CHECK
-    from checks.reconciliation_by_hand import Wish
     from monitor.plan import options_of
     from monitor.store.memory import memory_of
 
@@ -108,7 +108,7 @@ def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
 
 
 def _looked(app: App, wish: Wish) -> Reconciled:
-    from checks.reconciliation_by_hand import reconcile as looked
+    from checks.books.by_hand import reconcile as looked
 
     with _progress(app.words, wish) as progress:
         return looked(app.runner.platform, wish, app.clock, progress)

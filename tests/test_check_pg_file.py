@@ -15,8 +15,8 @@ import pg_files
 import pytest
 
 from checks import pg_file
-from checks.pg_run import Tally
-from checks.pg_told import told
+from checks.settlement_file.findings import told
+from checks.settlement_file.run import Tally
 from checks.sources.database.source import Database
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway

@@ -14,8 +14,8 @@ import pytest
 from books_looks import ENTRIES
 from pydantic import TypeAdapter
 
+from checks.books.streams import TOPICS
 from checks.reconciliation import CHECK, Facts, Options, selected
-from checks.reconciliation_streams import TOPICS
 from checks.sources.database.source import Database
 from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.platform import DeadLetter, TopicEnds

@@ -13,8 +13,8 @@ from mariadb_books import database, keep, refill
 from services import services
 from sqlalchemy import make_url
 
-from checks.pg_look import Matched, Request, look
 from checks.settlement_file.layout import Layout
+from checks.settlement_file.probe import Matched, Request, look
 from checks.sources.database.source import Database
 from checks.sources.facts.psp import Record
 from checks.sources.facts.unavailable import Unseen, Why

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from checks.pg_match import Outcome, Rules, unless_accepted
-from checks.pg_run import Tally, run
+from checks.settlement_file.match import Outcome, Rules, unless_accepted
+from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import GROUP_MAX, Bench
 from checks.sources.facts.psp import Kind, Line, Record
 

@@ -14,8 +14,8 @@ import books
 import pytest
 from typer.testing import CliRunner
 
+from checks.books.by_hand import Wish, reconcile
 from checks.reconciliation import Options
-from checks.reconciliation_by_hand import Wish, reconcile
 from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
 from checks.sources.facts.unavailable import Unseen, Why

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from checks.reconciliation_judged import Facts, Options, evaluate, selected, window_of
-from checks.reconciliation_known import Known, is_stopped, open_breaks, open_ids
-from checks.reconciliation_streams import Streams, look_at_streams
-from checks.reconciliation_sweep import Progress, Sweep
-from checks.reconciliation_told import across_name
+from checks.books.findings import across_name
+from checks.books.judgement import Facts, Options, evaluate, selected, window_of
+from checks.books.memory import Known, is_stopped, open_breaks, open_ids
+from checks.books.streams import Streams, look_at_streams
+from checks.books.sweep import Progress, Sweep
 from checks.sources.database.books.examine import Window, window_start
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from checks.pg_match import (
+from checks.settlement_file.match import (
     Match,
     Outcome,
     Rules,

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from checks.invariants.catalogue import Invariant, catalogue
-from checks.reconciliation_known import (
+from checks.books.findings import across_name, metrics_of, old, told, untold
+from checks.books.memory import (
     Known,
     after_look,
     after_sweep,
@@ -18,8 +18,8 @@ from checks.reconciliation_known import (
     open_breaks,
     summed,
 )
-from checks.reconciliation_streams import Streams, growths, lost, repeated, unexplained
-from checks.reconciliation_told import across_name, metrics_of, old, told, untold
+from checks.books.streams import Streams, growths, lost, repeated, unexplained
+from checks.invariants.catalogue import Invariant, catalogue
 from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept

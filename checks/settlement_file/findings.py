@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from checks.pg_match import BREAKS, Outcome
+from checks.settlement_file.match import BREAKS, Outcome
 from monitor.domain.check import Finding, Metric, Params, Status
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from checks.pg_match import Match, Rules, unless_accepted
-from checks.pg_run import Tally, run
 from checks.settlement_file.layout import Layout
+from checks.settlement_file.match import Match, Rules, unless_accepted
 from checks.settlement_file.reader import PART, FileRead, read
+from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import Bench
 from checks.sources.facts.psp import BadLine, Line
 from checks.sources.facts.unavailable import Fact, Unseen, Why

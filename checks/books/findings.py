@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from checks.books.memory import open_breaks
 from checks.invariants.catalogue import Invariant
-from checks.reconciliation_known import open_breaks
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
 from checks.sources.facts.unavailable import Unseen, Why, blind

@@ -1,0 +1,1 @@
+"""What the check of traffic judges: rates and latencies."""
