@@ -34,11 +34,11 @@ from detection_scores import (  # noqa: E402
 )
 
 from monitor.cli_loadtest_backtest import backtested  # noqa: E402
-from monitor.domain.baseline import Comparison  # noqa: E402
-from monitor.domain.detection_past import LiveLimits  # noqa: E402
-from monitor.domain.detection_runs import LEVELS, judge_runs  # noqa: E402
-from monitor.domain.detection_series import SeriesLimits  # noqa: E402
-from monitor.domain.replay import replay  # noqa: E402
+from monitor.domain.ddsketch import Comparison  # noqa: E402
+from monitor.domain.detection.past import LiveLimits  # noqa: E402
+from monitor.domain.detection.replay import replay  # noqa: E402
+from monitor.domain.detection.runs import LEVELS, judge_runs  # noqa: E402
+from monitor.domain.detection.series import SeriesLimits  # noqa: E402
 
 OURS = "ours"
 MADE_RUNS = 400

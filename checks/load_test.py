@@ -11,9 +11,9 @@ from typing import Any
 from checks.k6 import runner as k6
 from checks.sources.facts.unavailable import Fact, Unseen, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
-from monitor.domain.load_plan import Plan
-from monitor.domain.load_preflight import Refusal, hours_of
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.plan import Plan
+from monitor.domain.load_test.preflight import Refusal, hours_of
+from monitor.domain.load_test.run import LoadTestRun
 
 _METRICS = {
     "p95_ms": "load_test_p95_ms",
@@ -37,7 +37,7 @@ class Options:
     every run, and belongs below the check's time-out), or while one of
     `health_checks` or an open incident is critical; they are looked at every `watch_seconds`.
     A run that got worse than those before it warns, by the rules that judge all runs
-    (monitor/domain/detection_runs.py); they need no settings.
+    (monitor/domain/detection/runs.py); they need no settings.
     """
 
     target: str = ""

@@ -20,7 +20,7 @@ from monitor.store.reads_history import Snapshot, counts_between, snapshots, sta
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
-    from monitor.domain.load_test import LoadTestRun
+    from monitor.domain.load_test.run import LoadTestRun
 
 _EACH_MAX = 500
 _BEFORE = timedelta(days=1)

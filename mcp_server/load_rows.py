@@ -9,10 +9,18 @@ from typing import Any
 from mcp_server.answer import percent, short
 from mcp_server.desk import Desk
 from mcp_server.told import run_row
-from monitor.domain.detection import relative
-from monitor.domain.load_history import MAIN, Against, Judged, unit_of, values_of, word_of, worse_of
-from monitor.domain.load_result import Measure
-from monitor.domain.load_test import Doubt
+from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.history import (
+    MAIN,
+    Against,
+    Judged,
+    unit_of,
+    values_of,
+    word_of,
+    worse_of,
+)
+from monitor.domain.load_test.result import Measure
+from monitor.domain.load_test.run import Doubt
 from monitor.load_platform import Meanwhile
 from monitor.load_words import amount, changed
 from monitor.render_filters import clean

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_server.answer import age, data, short, stamp
 from mcp_server.desk import Desk
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
 from monitor.render_filters import clean
 from monitor.words import FindingLike

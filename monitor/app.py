@@ -24,8 +24,8 @@ from monitor.check_pass import Observed, Planned
 from monitor.config import Config, ConfigError
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
-from monitor.domain.load_plan import Plan
-from monitor.domain.story import Story
+from monitor.domain.load_test.plan import Plan
+from monitor.domain.payment_story import Story
 from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
 from monitor.load_watch import Eyes

@@ -22,8 +22,8 @@ def backtest(
 
     Exit code: 0 if it could be judged, 3 if not.
     """
+    from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
-    from monitor.domain.replay import replay
     from monitor.series_file import SeriesFileError, read_series
     from monitor.show_backtest import backtest_json, backtest_lines, bad_lines
 

@@ -173,7 +173,7 @@ def diff(
     config: ConfigOption = None,
 ) -> None:
     """One run against another. Exit code 1 if they cannot be compared."""
-    from monitor.domain.load_validity import differences
+    from monitor.domain.load_test.validity import differences
     from monitor.show_load_diff import diff_lines
     from monitor.show_load_json import diff_json
     from monitor.store.load_tests import load_test

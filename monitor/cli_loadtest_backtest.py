@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from checks.k6.read import read_file
 from checks.k6.shapes import NoResultError
 from monitor.cli_loadtest_import import Order, found, run_of
-from monitor.domain.load_history import Judged, judge
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.history import Judged, judge
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_verdicts import HISTORY_MAX
 
 _ORDER = Order(ZoneInfo("UTC"), scenario="backtest")  # the files given are runs of one scenario

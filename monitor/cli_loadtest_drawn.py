@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Ruling
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.rule import Ruling
 from monitor.load_words import amount, changed, difference_text, doubt_text
 from monitor.render_filters import clean
 from monitor.show_columns import columns, wrapped

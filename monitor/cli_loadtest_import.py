@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from checks.k6.read import ReadFile, read_file
 from checks.k6.shapes import NoResultError
-from monitor.domain.load_dates import date_in, scenario_in
-from monitor.domain.load_result import figures
-from monitor.domain.load_test import LoadTestRun
-from monitor.domain.load_validity import Ending, doubts, failure_of, state_of
+from monitor.domain.load_test.dates import date_in, scenario_in
+from monitor.domain.load_test.result import figures
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.load_test.validity import Ending, doubts, failure_of, state_of
 from monitor.store.database import Store
 from monitor.store.load_tests import same_content, save_run
 

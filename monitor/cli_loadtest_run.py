@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from monitor.domain.load_preflight import Refusal
+from monitor.domain.load_test.preflight import Refusal
 from monitor.end_asked import EndAsked
 from monitor.load_runner import Consent
 from monitor.load_words import progress_line
 
 if TYPE_CHECKING:
     from monitor.app import App
-    from monitor.domain.load_plan import Plan
-    from monitor.domain.load_progress import Progress as Far
+    from monitor.domain.load_test.plan import Plan
+    from monitor.domain.load_test.progress import Progress as Far
     from monitor.words import Words
 
 LINE_SECONDS = 5.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checks.books.by_hand import Wish
     from monitor.app import App
     from monitor.config import Config
-    from monitor.domain.reconciled import Reconciled
+    from monitor.domain.reconciliation import Reconciled
     from monitor.words import Words
 
 

@@ -9,10 +9,10 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import SKETCH_RELATIVE_ERROR, Comparison, Summary
-from monitor.domain.detection import relative
-from monitor.domain.detection_periods import PeriodLimits, Stretch, judge, strongest
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
+from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
+from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.periods import Span
 from monitor.store.database import Store

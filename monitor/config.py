@@ -27,8 +27,8 @@ from monitor.config_platform import PlatformSection
 from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
 from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
 from monitor.domain.alert import Rule
-from monitor.domain.detection_past import DAY_HOURS, LiveLimits
-from monitor.domain.detection_periods import PeriodLimits
+from monitor.domain.detection.past import DAY_HOURS, LiveLimits
+from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident import Policy
 
 

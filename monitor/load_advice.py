@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.domain.load_advice import Advice, Level, advise
-from monitor.domain.load_history import Judged
+from monitor.domain.load_test.advice import Advice, Level, advise
+from monitor.domain.load_test.history import Judged
 from monitor.load_platform import Meanwhile
 from monitor.words import Words
 

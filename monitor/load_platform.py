@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Worse, spec_of
 from monitor.store.reads_metrics import metric_history, series_names
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from monitor.domain.load_plan import Control, Ended, Plan, Prepared
-from monitor.domain.load_preflight import Asked, Refusal
-from monitor.domain.load_progress import Live
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.plan import Control, Ended, Plan, Prepared
+from monitor.domain.load_test.preflight import Asked, Refusal
+from monitor.domain.load_test.progress import Live
+from monitor.domain.load_test.run import LoadTestRun
 
 
 class K6(Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.domain.detection import relative
-from monitor.domain.load_grade import grade
-from monitor.domain.load_history import MAIN, Against, Judged, values_of
-from monitor.domain.load_report import (
+from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.grade import grade
+from monitor.domain.load_test.history import MAIN, Against, Judged, values_of
+from monitor.domain.load_test.report import (
     TREND_RUNS,
     LoadFigure,
     LoadReport,
@@ -17,7 +17,7 @@ from monitor.domain.load_report import (
     Told,
     TrendPoint,
 )
-from monitor.domain.load_test import RUNNING, Doubt, LoadTestRun
+from monitor.domain.load_test.run import RUNNING, Doubt, LoadTestRun
 from monitor.load_advice import advice_on
 from monitor.load_platform import Meanwhile, platform_during
 from monitor.load_verdicts import judged_run, judged_runs

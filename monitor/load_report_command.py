@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
-from monitor.domain.load_test import RUNNING, LoadTestRun
+from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.load_report import key_of, load_messages
 from monitor.render import renderer
 from monitor.render_chart import HEIGHT, WIDTH, chart, png

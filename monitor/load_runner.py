@@ -16,11 +16,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.domain.load_history import compared_of
-from monitor.domain.load_plan import Control, Plan, Prepared
-from monitor.domain.load_preflight import Asked, Refusal, Rules, outside_hours, over_bounds
-from monitor.domain.load_progress import Progress
-from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
+from monitor.domain.load_test.history import compared_of
+from monitor.domain.load_test.plan import Control, Plan, Prepared
+from monitor.domain.load_test.preflight import Asked, Refusal, Rules, outside_hours, over_bounds
+from monitor.domain.load_test.progress import Progress
+from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
 from monitor.load_port import K6
 from monitor.load_verdicts import judged_against
 from monitor.load_watch import Eyes, watch

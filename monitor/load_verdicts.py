@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.domain.load_history import Judged, judge
-from monitor.domain.load_test import RUNNING, LoadTestRun
+from monitor.domain.load_test.history import Judged, judge
+from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.store.load_tests import load_test, load_tests
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.check import Status
-from monitor.domain.load_preflight import Refusal, in_trouble, unhealthy
+from monitor.domain.load_test.preflight import Refusal, in_trouble, unhealthy
 from monitor.store.incidents import open_incidents
 from monitor.store.memory import memory_of
 from monitor.words import Words

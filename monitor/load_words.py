@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Ruling
-from monitor.domain.load_progress import Progress
-from monitor.domain.load_test import Doubt
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.rule import Ruling
+from monitor.domain.load_test.progress import Progress
+from monitor.domain.load_test.run import Doubt
 from monitor.render_filters import clean, number, percent
 from monitor.words import Words
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
-from monitor.domain.story import Glance, History
+from monitor.domain.payment_story import Glance, History
 from monitor.store.breaks import breaks_of_payment
 from monitor.store.reads_alerts import alerts_between
 from monitor.store.reads_history import snapshots

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monitor.domain.breaks import money_in
 from monitor.domain.check import Status
-from monitor.domain.reconciled import FoundBreak, Reconciled
+from monitor.domain.discrepancies import money_in
+from monitor.domain.reconciliation import FoundBreak, Reconciled
 from monitor.print_lines import is_wide, printed
 from monitor.render_filters import clean, clock, duration, krw, number
 from monitor.show import SYMBOLS

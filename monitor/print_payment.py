@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.domain.check import Status
-from monitor.domain.story import Chapter, Happening, Reason, Story
+from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.print_lines import printed
 from monitor.render_filters import day_text
 from monitor.show import SYMBOLS

@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from monitor.domain.check import Finding, Metric, Params, Status, Verdict
-from monitor.domain.detection import relative
-from monitor.domain.detection_live import Effect, Reading, Standing
-from monitor.domain.detection_past import Hour, LiveLimits
-from monitor.domain.live_series import Series
+from monitor.domain.detection.live import Effect, Reading, Standing
+from monitor.domain.detection.live_series import Series
+from monitor.domain.detection.past import Hour, LiveLimits
+from monitor.domain.detection.replay import is_worse
+from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS, Kind, MetricSpec
-from monitor.domain.replay import is_worse
 
 _HOUR = timedelta(hours=1)
 _SELDOM = 12  # readings that are looked back for where they come seldom

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor import resources
-from monitor.domain.load_report import LoadReport, TrendPoint
+from monitor.domain.load_test.report import LoadReport, TrendPoint
 from monitor.render_filters import clean, day_text, metric_value
 from monitor.render_layout import render
 from monitor.words import Words

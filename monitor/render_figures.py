@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.domain.detection import relative
+from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS
 from monitor.domain.report import Figure, LoadTest
 from monitor.render_filters import capital, metric_value, percent

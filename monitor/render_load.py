@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.domain.check import Status
-from monitor.domain.load_report import LoadFigure, LoadReport, PlatformFigure, Told
+from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigure, Told
 from monitor.render_figures import TONES, change_text
 from monitor.render_filters import capital, clean, cut, metric_value
 from monitor.render_incident import SYMBOLS

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
-from monitor.domain.detection_periods import PeriodLimits
-from monitor.domain.load_test import RUNNING
+from monitor.domain.detection.periods import PeriodLimits
+from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_verdicts import judged_against
 from monitor.report_figures import Spans, drifts, figures, midnight

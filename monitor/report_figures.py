@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import Comparison, Summary
-from monitor.domain.detection import relative
-from monitor.domain.detection_periods import PeriodLimits, Stretch, judge
+from monitor.domain.ddsketch import Comparison, Summary
+from monitor.domain.detection.periods import PeriodLimits, Stretch, judge
+from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS, spec_of
 from monitor.domain.report import Drift, Figure
 from monitor.store.parts import Parts, parts

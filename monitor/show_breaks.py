@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from monitor.domain.breaks import AgeBucket, ageing
 from monitor.domain.check import Finding, Status
-from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
+from monitor.domain.discrepancies import AgeBucket, ageing
+from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.render_filters import clean
 from monitor.words import Words
 

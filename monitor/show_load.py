@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from monitor.domain.load_history import Judged, unit_of
-from monitor.domain.load_result import COUNTER, Measure, Threshold
-from monitor.domain.load_rules import statistic_of
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.history import Judged, unit_of
+from monitor.domain.load_test.result import COUNTER, Measure, Threshold
+from monitor.domain.load_test.rules import statistic_of
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_words import (
     amount,
     changed,

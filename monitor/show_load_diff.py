@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monitor.domain.detection import relative
-from monitor.domain.load_history import Judged, unit_of, values_of, word_of, worse_of
-from monitor.domain.load_result import LoadResult, Measure
-from monitor.domain.load_test import LoadTestRun
-from monitor.domain.load_validity import differences
+from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.history import Judged, unit_of, values_of, word_of, worse_of
+from monitor.domain.load_test.result import LoadResult, Measure
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
 from monitor.load_words import (
     amount,

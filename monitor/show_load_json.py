@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain import load_plain
-from monitor.domain.detection import Ruling
-from monitor.domain.load_history import Judged, values_of
-from monitor.domain.load_test import Doubt, LoadTestRun
-from monitor.domain.load_validity import differences
+from monitor.domain.detection.rule import Ruling
+from monitor.domain.load_test import plain as load_plain
+from monitor.domain.load_test.history import Judged, values_of
+from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.validity import differences
 from monitor.load_platform import Meanwhile
 from monitor.show_load_diff import diff_values
 from monitor.store.load_tests import load_test, load_tests, raw_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.domain.load_advice import Advice
+from monitor.domain.load_test.advice import Advice
 from monitor.load_advice import advice_text
 from monitor.load_platform import Meanwhile
 from monitor.render_filters import metric_value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitor.domain.story import BREAKER, BROKER, Chapter, Happening, Reason, Story
+from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.render_filters import clean
 from monitor.words import Words
 

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli import main
-from monitor.domain.baseline import bucket_of
-from monitor.domain.detection_past import Hour
+from monitor.domain.ddsketch import bucket_of
+from monitor.domain.detection.past import Hour
 from monitor.store.database import migrate, open_store
 from monitor.store.reads_past import StoredPast
 from monitor.store.rollup import pack

@@ -14,12 +14,12 @@ from checks import load_test
 from checks.k6 import runner as k6
 from checks.load_test import CHECK, Options
 from checks.sources.facts.unavailable import Unseen, Why
-from monitor.domain import load_validity
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
-from monitor.domain.load_plan import Plan
-from monitor.domain.load_preflight import Refusal
-from monitor.domain.load_result import LoadResult, Measure, Threshold
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test import validity as load_validity
+from monitor.domain.load_test.plan import Plan
+from monitor.domain.load_test.preflight import Refusal
+from monitor.domain.load_test.result import LoadResult, Measure, Threshold
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
 from monitor.words import Words
 

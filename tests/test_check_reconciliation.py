@@ -21,8 +21,8 @@ from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Unseen, Why
 from checks.sources.kafka.dead_letter import dead_letter
-from monitor.domain.breaks import OpenBreak, OpenBreaks, ageing
 from monitor.domain.check import Look, Status, Verdict
+from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing
 from monitor.words import Words
 
 IDS = tuple(e.id for e in selected((), Options().ignore) if e.build)

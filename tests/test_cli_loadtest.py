@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from monitor.cli import main
-from monitor.domain.load_dates import date_in, scenario_in
+from monitor.domain.load_test.dates import date_in, scenario_in
 
 SAMPLES = Path(__file__).parent / "data" / "k6"
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -6,8 +6,8 @@ from monitor.app import platform_of
 from monitor.config import ConfigError, parse
 from monitor.config_example import example_text
 from monitor.domain.alert import Rule
-from monitor.domain.detection_past import LiveLimits
-from monitor.domain.detection_periods import PeriodLimits
+from monitor.domain.detection.past import LiveLimits
+from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident import Policy
 from monitor.plan import plan
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.domain.detection import Shape
-from monitor.domain.detection_live import Effect, Pace, Reading
+from monitor.domain.detection.live import Effect, Pace, Reading
+from monitor.domain.detection.replay import Alarm, replay
+from monitor.domain.detection.rule import Shape
 from monitor.domain.metrics import Worse
-from monitor.domain.replay import Alarm, replay
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

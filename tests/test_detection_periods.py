@@ -6,8 +6,8 @@ from operator import attrgetter
 
 import pytest
 
-from monitor.domain.baseline import Comparison, Summary
-from monitor.domain.detection_periods import PeriodLimits, Stretch, judge, strongest
+from monitor.domain.ddsketch import Comparison, Summary
+from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.metrics import METRICS
 
 LIMITS = PeriodLimits()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Shape
-from monitor.domain.detection_runs import Run, judge_run, judge_runs
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.rule import Shape
+from monitor.domain.detection.runs import Run, judge_run, judge_runs
 
 METRIC = "http_req_duration{name:pay}"
 REGRESSION, IMPROVEMENT, SAME = Comparison.REGRESSION, Comparison.IMPROVEMENT, Comparison.SAME

@@ -20,8 +20,8 @@ from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 from checks.k6 import process as k6_process
 from checks.k6 import runner as k6
 from checks.sources.facts.unavailable import Unseen, Why
-from monitor.domain.load_plan import Plan
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.plan import Plan
+from monitor.domain.load_test.run import LoadTestRun
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 pytestmark = pytest.mark.slow
@@ -311,7 +311,7 @@ def parent(temporary: Path, plan: Plan) -> subprocess.Popen[bytes]:
         f"""
         import datetime, tempfile, threading
         from checks.sources import k6
-        from monitor.domain.load_plan import Plan
+        from monitor.domain.load_test.plan import Plan
         tempfile.tempdir = {str(temporary)!r}
         plan = Plan({plan.scenario!r}, {plan.target!r}, {plan.targets_allowed!r},
             k6_binary={plan.k6_binary!r})

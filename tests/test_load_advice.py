@@ -1,4 +1,4 @@
-"""monitor/domain/load_advice: advice that follows from evidence, and none without it."""
+"""monitor/domain/load_test/advice: advice that follows from evidence, and none without it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Ruling
-from monitor.domain.load_advice import Level, advise
-from monitor.domain.load_history import Judged
-from monitor.domain.load_result import LoadResult, Measure, Threshold
-from monitor.domain.load_test import Doubt, LoadTestRun
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.rule import Ruling
+from monitor.domain.load_test.advice import Level, advise
+from monitor.domain.load_test.history import Judged
+from monitor.domain.load_test.result import LoadResult, Measure, Threshold
+from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.load_advice import advice_text
 from monitor.words import Words
 

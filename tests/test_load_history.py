@@ -1,4 +1,4 @@
-"""monitor/domain/load_history and load_verdicts: a run among those before it, judged once."""
+"""monitor/domain/load_test/history and load_verdicts: a run among those before it, judged once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from store_case import fresh_store
 
 from checks.k6.read import read_bytes
-from monitor.domain.load_history import compared_of, judge, judge_all, values_of
-from monitor.domain.load_result import figures
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.history import compared_of, judge, judge_all, values_of
+from monitor.domain.load_test.result import figures
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_verdicts import judged_against, judged_run, judged_runs
 from monitor.store.load_tests import save_run
 

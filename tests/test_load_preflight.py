@@ -1,4 +1,4 @@
-"""monitor/domain/load_preflight and checks/k6/inspect: may this load begin?"""
+"""monitor/domain/load_test/preflight and checks/k6/inspect: may this load begin?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from checks.k6.inspect import asked_of, script_hash, seconds_of
 from checks.load_test import Options
 from monitor.domain.check import Status
 from monitor.domain.incident import Incident
-from monitor.domain.load_preflight import (
+from monitor.domain.load_test.preflight import (
     Asked,
     hours_of,
     in_trouble,

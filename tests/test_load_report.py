@@ -21,11 +21,11 @@ from monitor.cli_demo_life import Kept
 from monitor.config import parse
 from monitor.domain.check import Metric
 from monitor.domain.delivery import Message as Delivered
-from monitor.domain.load_grade import grade
-from monitor.domain.load_history import judge
-from monitor.domain.load_report import LoadReport
-from monitor.domain.load_result import COUNTER, RATE, TREND, LoadResult, Measure, Threshold
-from monitor.domain.load_test import Doubt, LoadTestRun
+from monitor.domain.load_test.grade import grade
+from monitor.domain.load_test.history import judge
+from monitor.domain.load_test.report import LoadReport
+from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure, Threshold
+from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.load_report import SETTLED, build, owe_load_reports
 from monitor.notifiers import slack
 from monitor.outbox import deliver

@@ -21,9 +21,9 @@ from checks.k6 import process as k6_process
 from checks.k6 import runner as k6
 from checks.load_test import Options
 from monitor.domain.check import Status
-from monitor.domain.load_plan import Plan
-from monitor.domain.load_preflight import Refusal
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.plan import Plan
+from monitor.domain.load_test.preflight import Refusal
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_runner import Consent, LoadRunner
 from monitor.load_watch import Health
 from monitor.store import load_tests

@@ -1,4 +1,4 @@
-"""monitor/domain/load_validity: valid before compared, whatever k6's exit code says."""
+"""monitor/domain/load_test/validity: valid before compared, whatever k6's exit code says."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 
 from checks.k6.process import LOG_BYTES_MAX, Log
 from checks.k6.read import read_bytes, read_file
-from monitor.domain import load_validity
-from monitor.domain.load_result import LoadResult, figures
-from monitor.domain.load_test import LoadTestRun
-from monitor.domain.load_validity import Ending, differences, doubts, failure_of, state_of
+from monitor.domain.load_test import validity as load_validity
+from monitor.domain.load_test.result import LoadResult, figures
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.load_test.validity import Ending, differences, doubts, failure_of, state_of
 from monitor.words import Words
 
 SAMPLES = Path(__file__).parent / "data" / "k6"

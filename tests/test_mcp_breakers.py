@@ -20,7 +20,7 @@ from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.store.alerts import save_alerts
 from monitor.store.incidents import save_incidents
 from monitor.store.load_tests import save_run

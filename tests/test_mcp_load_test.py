@@ -18,8 +18,8 @@ from checks.k6 import runner as k6
 from checks.k6.read import read_bytes
 from mcp_server.server import build_server
 from monitor.app import App
-from monitor.domain.load_result import figures
-from monitor.domain.load_test import Doubt, LoadTestRun
+from monitor.domain.load_test.result import figures
+from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.store.load_tests import load_test, save_run
 
 needs_k6 = pytest.mark.skipif(k6.find_binary() is None, reason="no k6 (Linux x86-64 only)")

@@ -25,8 +25,8 @@ from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from monitor.cli import main
 from monitor.domain.alert import Alert, Phase
-from monitor.domain.breaks import OpenBreak
 from monitor.domain.check import Finding, Status
+from monitor.domain.discrepancies import OpenBreak
 from monitor.payment_history import history_of
 from monitor.store.alerts import save_alerts
 from monitor.store.breaks import save_breaks

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
-from monitor.domain.story import BREAKER, BROKER, Chapter, Happening, Reason, Story
+from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.show_payment import (
     around_text,
     happening_text,

@@ -22,7 +22,7 @@ from checks.sources.facts.unavailable import Unseen, Why
 from monitor.cli import main
 from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status
-from monitor.domain.reconciled import Reconciled
+from monitor.domain.reconciliation import Reconciled
 from monitor.moments import moment_before
 from monitor.store.breaks import open_breaks
 from monitor.store.database import open_store

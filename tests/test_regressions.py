@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.domain.check import Metric, Status, Verdict
-from monitor.domain.detection_past import Hour, LiveLimits
+from monitor.domain.detection.past import Hour, LiveLimits
 from monitor.regressions import Baselines
 from monitor.store.reads_past import Unusual
 

@@ -12,8 +12,8 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
 from checks.reconciliation import CHECK
 from monitor.check_pass import Observed, Planned
 from monitor.domain.alert import Rule
-from monitor.domain.breaks import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.check import Status, Verdict
+from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.store.breaks import break_ages, breaks_of_payment, open_breaks, save_breaks

@@ -18,8 +18,8 @@ from sqlalchemy import create_engine
 from store_case import MINUTE, T0, fresh_store, rows
 
 from checks.k6.read import read_file
-from monitor.domain.load_result import figures
-from monitor.domain.load_test import Doubt, LoadTestRun
+from monitor.domain.load_test.result import figures
+from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.resources import folder
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store

@@ -11,8 +11,8 @@ from statistics import median
 import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
-from monitor.domain.baseline import SKETCH_RELATIVE_ERROR
 from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR
 from monitor.store.database import Store
 from monitor.store.reads_history import (
     PassCounts,

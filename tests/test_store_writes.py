@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
-from monitor.domain.baseline import bucket_of
 from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.ddsketch import bucket_of
 from monitor.store import rollup
 from monitor.store.database import Store
 from monitor.store.memory import memory_of

@@ -19,7 +19,7 @@ from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
-from monitor.domain.reconciled import FoundBreak, LookedAt, Reconciled
+from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 
 BREAKS_MAX = 100_000  # of one invariant in one look: more are told as "at least"
 IDS_MAX = 100_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.k6.process import environment
-from monitor.domain.load_preflight import Asked
+from monitor.domain.load_test.preflight import Asked
 
 _TIMEOUT_SECONDS = 20.0
 _FILES_MAX = 50

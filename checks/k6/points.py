@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.domain.baseline import bucket_of, quantile
-from monitor.domain.load_result import (
+from monitor.domain.ddsketch import bucket_of, quantile
+from monitor.domain.load_test.result import (
     COUNTER,
     GAUGE,
     RATE,
@@ -24,7 +24,7 @@ from monitor.domain.load_result import (
     Measure,
     Threshold,
 )
-from monitor.domain.load_rules import holds, value_for
+from monitor.domain.load_test.rules import holds, value_for
 
 EXACT_MAX = 5_000
 METRICS_MAX = 500

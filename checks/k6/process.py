@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from checks.k6 import keeper as k6_keeper
-from monitor.domain.load_plan import Control, Ended
+from monitor.domain.load_test.plan import Control, Ended
 
 SUMMARY_BYTES_MAX = 2_000_000
 LOG_BYTES_MAX = 8_000

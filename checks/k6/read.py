@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from checks.k6.points import Declared, Gatherer
 from checks.k6.shapes import NoResultError, read_summary
-from monitor.domain.load_result import LoadResult
+from monitor.domain.load_test.result import LoadResult
 
 SUMMARY_BYTES_MAX = 20_000_000
 BYTES_MAX = 64_000_000_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from monitor.domain.load_progress import Live
+from monitor.domain.load_test.progress import Live
 
 _TIMEOUT_SECONDS = 0.8
 _BYTES_MAX = 1_000_000

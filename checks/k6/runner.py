@@ -22,12 +22,12 @@ from checks.k6.read import read_bytes
 from checks.k6.rest import look_live
 from checks.k6.shapes import NoResultError
 from checks.sources.facts.unavailable import Fact, Unseen, Why
-from monitor.domain import load_validity
-from monitor.domain.load_plan import Control, Ended, Plan, Prepared
-from monitor.domain.load_preflight import Asked, Refusal
-from monitor.domain.load_result import LoadResult, figures
-from monitor.domain.load_test import RUNNING, LoadTestRun
-from monitor.domain.load_validity import Ending
+from monitor.domain.load_test import validity as load_validity
+from monitor.domain.load_test.plan import Control, Ended, Plan, Prepared
+from monitor.domain.load_test.preflight import Asked, Refusal
+from monitor.domain.load_test.result import LoadResult, figures
+from monitor.domain.load_test.run import RUNNING, LoadTestRun
+from monitor.domain.load_test.validity import Ending
 
 # All of monitor/load_port.py: mypy holds a module to a protocol by what is listed here.
 __all__ = [

@@ -1,6 +1,6 @@
 """k6's summaries in JSON, of all versions: --summary-export, handleSummary, the new one.
 
-The traps are told in monitor/domain/load_result.py: inverted thresholds, swapped counts.
+The traps are told in monitor/domain/load_test/result.py: inverted thresholds, swapped counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.domain.load_result import (
+from monitor.domain.load_test.result import (
     COUNTER,
     GAUGE,
     RATE,
@@ -21,7 +21,7 @@ from monitor.domain.load_result import (
     Measure,
     Threshold,
 )
-from monitor.domain.load_rules import value_for
+from monitor.domain.load_test.rules import value_for
 
 Data = Mapping[str, Any]
 

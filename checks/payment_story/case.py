@@ -13,7 +13,7 @@ from checks.sources.facts.story import LedgerEntry, OutboxEvent, PaymentRecords,
 from checks.sources.facts.unavailable import Fact, Unseen
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status
-from monitor.domain.story import BREAKER, BROKER, History
+from monitor.domain.payment_story import BREAKER, BROKER, History
 
 GRACE = timedelta(seconds=60)  # what takes no longer is under way
 CAPTURED = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED", "REFUNDED")

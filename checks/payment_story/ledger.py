@@ -12,7 +12,7 @@ from checks.payment_story.worker import consumed
 from checks.sources.facts.story import LedgerEntry, PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Unseen
 from monitor.domain.check import Status
-from monitor.domain.story import Reason
+from monitor.domain.payment_story import Reason
 
 CONSUMER, DLQ = "payment-consumer", "payment.dlq"
 STAGE = "ledger"

@@ -14,7 +14,7 @@ from checks.payment_story.worker import CAPTURE, REFUND, done, failed, waiting
 from checks.sources.facts.story import PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Unseen, blind, blinds
 from monitor.domain.check import Finding, Params, Status
-from monitor.domain.story import Chapter, History, Reason, Story
+from monitor.domain.payment_story import Chapter, History, Reason, Story
 
 _ORDER = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
 _STAGES = ("ledger", "refund", "capture", "payment")  # of equal reasons, the latest stage first

@@ -11,7 +11,7 @@ from checks.payment_story.probe import Facts, spans
 from checks.sources.facts.story import OutboxEvent, PaymentRecords, PaymentRow, PgRequest
 from checks.sources.facts.unavailable import Unseen
 from monitor.domain.check import Status
-from monitor.domain.story import Happening, History
+from monitor.domain.payment_story import Happening, History
 
 ALERTS_MAX = 12
 _RELEVANT = (

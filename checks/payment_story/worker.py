@@ -12,7 +12,7 @@ from checks.sources.facts.platform import GroupLag
 from checks.sources.facts.story import OutboxEvent, PgRequest
 from checks.sources.facts.unavailable import Fact, Unseen
 from monitor.domain.check import Status
-from monitor.domain.story import Reason
+from monitor.domain.payment_story import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from mcp.types import CallToolResult
 from mcp_server.answer import Answer, age, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.told import check_rows, finding_row, findings_of, metric_rows
-from monitor.domain.breaks import OpenBreak
 from monitor.domain.check import Finding, Status, worst
+from monitor.domain.discrepancies import OpenBreak
 from monitor.render_filters import clean
 from monitor.store.breaks import break_ages, open_breaks
 

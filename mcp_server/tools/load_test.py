@@ -20,8 +20,8 @@ from mcp_server.load_rows import (
     threshold_rows,
 )
 from monitor.domain.check import Status
-from monitor.domain.load_history import Judged
-from monitor.domain.load_test import FAILED, INVALID, PASSED, RUNNING
+from monitor.domain.load_test.history import Judged
+from monitor.domain.load_test.run import FAILED, INVALID, PASSED, RUNNING
 from monitor.load_advice import advice_on, advice_text
 from monitor.load_platform import platform_during
 from monitor.load_verdicts import judged_run, judged_runs

@@ -13,7 +13,7 @@ from mcp_server.desk import Desk
 from mcp_server.load_rows import endpoint_rows, judged_row, threshold_rows
 from mcp_server.writing import writing
 from monitor.domain.check import Status
-from monitor.domain.load_preflight import Refusal
+from monitor.domain.load_test.preflight import Refusal
 from monitor.load_runner import Consent
 from monitor.load_verdicts import judged_run
 from monitor.load_words import progress_line

@@ -14,7 +14,7 @@ from mcp_server.answer import Answer, percent, result, stamp
 from mcp_server.desk import Desk
 from mcp_server.spans import span
 from mcp_server.unseen import parted, parts_text, seen_whole, unseen_rows
-from monitor.domain.detection import relative
+from monitor.domain.detection.rule import relative
 from monitor.periods import Span, period, shifted
 from monitor.render_filters import clean
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain import load_plain
-from monitor.domain.load_test import INVALID, Doubt, LoadTestRun
+from monitor.domain.load_test import plain as load_plain
+from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
 from monitor.store.alerts import time_of
 from monitor.store.codec import to_json
 from monitor.store.times import from_micros, to_micros

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import Summary
+from monitor.domain.ddsketch import Summary
 from monitor.store.rollup import DAY, HOUR
 from monitor.store.summaries import series_keys, summary_of_packed, summary_of_values
 from monitor.store.times import to_micros

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import quantile
+from monitor.domain.ddsketch import quantile
 from monitor.store.codec import to_json
 from monitor.store.reads_metrics import History, Point, metric_history
 from monitor.store.rollup import DAY, HOUR, merge_all

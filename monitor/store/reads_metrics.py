@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import quantile
+from monitor.domain.ddsketch import quantile
 from monitor.store.codec import to_json
 from monitor.store.rollup import DAY, HOUR, merge_all
 from monitor.store.times import from_micros, to_micros

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import quantile
-from monitor.domain.detection_past import EDGE, Hour
+from monitor.domain.ddsketch import quantile
+from monitor.domain.detection.past import EDGE, Hour
 from monitor.store.accepted import accepted_since
 from monitor.store.alerts import time_of
 from monitor.store.codec import to_json

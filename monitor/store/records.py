@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain.breaks import OpenBreaks
-from monitor.domain.load_test import LoadTestRun
+from monitor.domain.discrepancies import OpenBreaks
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.store.breaks import save_breaks
 from monitor.store.load_tests import save_run
 

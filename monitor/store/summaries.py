@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.baseline import Summary, quantile
+from monitor.domain.ddsketch import Summary, quantile
 from monitor.store.rollup import DAY, HOUR, bucket, merge_all
 from monitor.store.times import to_micros
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.domain.load_result import LoadResult, checks_failed_share, dropped_share
-from monitor.domain.load_test import FAILED, INVALID, PASSED, Doubt, LoadTestRun
+from monitor.domain.load_test.result import LoadResult, checks_failed_share, dropped_share
+from monitor.domain.load_test.run import FAILED, INVALID, PASSED, Doubt, LoadTestRun
 
 DROPPED_MAX = 0.01
 THROWN_MAX = 0.01

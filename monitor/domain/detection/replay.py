@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.domain.detection import Shape
-from monitor.domain.detection_live import Effect, Reading, Standing
-from monitor.domain.detection_past import LiveLimits
-from monitor.domain.live_series import Series
+from monitor.domain.detection.live import Effect, Reading, Standing
+from monitor.domain.detection.live_series import Series
+from monitor.domain.detection.past import LiveLimits
+from monitor.domain.detection.rule import Shape
 from monitor.domain.metrics import Worse
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 
-from monitor.domain.tails import Band, Window
+from monitor.domain.detection.tails import Band, Window
 
 DAY_HOURS = 24
 _WEEK_HOURS = 7 * DAY_HOURS

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_high
 
-from monitor.domain.detection import Shape
-from monitor.domain.detection_past import Frame, LiveLimits
+from monitor.domain.detection.past import Frame, LiveLimits
+from monitor.domain.detection.rule import Shape
+from monitor.domain.detection.tails import Band
 from monitor.domain.metrics import MetricSpec
-from monitor.domain.tails import Band
 
 Reading = tuple[datetime, float]
 

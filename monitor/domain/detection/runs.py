@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from monitor.domain.baseline import STRENGTH, Comparison
-from monitor.domain.detection import Ruling, Shape, relative
-from monitor.domain.detection_series import Course, SeriesLimits, advance, shape_of
+from monitor.domain.ddsketch import STRENGTH, Comparison
+from monitor.domain.detection.rule import Ruling, Shape, relative
+from monitor.domain.detection.series import Course, SeriesLimits, advance, shape_of
 from monitor.domain.metrics import Worse
 
 Run = Mapping[str, Mapping[str, float]]  # metric -> statistic -> value, milliseconds and shares

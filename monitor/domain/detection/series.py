@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import dropwhile
 from statistics import median
 
-from monitor.domain.detection import Shape, blended, spread
+from monitor.domain.detection.rule import Shape, blended, spread
 
 _LOOKED_AT = 3
 _HALF_MIN = 2  # fewer values tell no slope

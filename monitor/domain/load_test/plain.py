@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from monitor.domain.load_result import CheckTally, LoadResult, Measure, Threshold
-from monitor.domain.load_test import Doubt
+from monitor.domain.load_test.result import CheckTally, LoadResult, Measure, Threshold
+from monitor.domain.load_test.run import Doubt
 
 _BUCKETS_MAX = 20_000
 

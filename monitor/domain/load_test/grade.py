@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.load_history import MAIN, Judged
-from monitor.domain.load_result import dropped_share
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.load_test.history import MAIN, Judged
+from monitor.domain.load_test.result import dropped_share
 
 BEST, GOOD, SLOWER, CROSSED, FAILING = "A", "B", "C", "D", "F"
 _DROPPED_MAX = 0.001

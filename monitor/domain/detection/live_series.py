@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from statistics import median
 
-from monitor.domain.detection_live import Effect, Pace, Reading, Standing, Watch, advance, stand
-from monitor.domain.detection_past import Frame, Hour, LiveLimits, Past
+from monitor.domain.detection.live import Effect, Pace, Reading, Standing, Watch, advance, stand
+from monitor.domain.detection.past import Frame, Hour, LiveLimits, Past
 
 _SETTLED = 8  # with so many readings their pace is known
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from monitor.domain.load_result import LoadResult
+from monitor.domain.load_test.result import LoadResult
 
 RUNNING, PASSED, FAILED, INVALID = "running", "passed", "failed", "invalid"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.load_history import MAIN, Judged
-from monitor.domain.load_result import LoadResult, dropped_share
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.load_test.history import MAIN, Judged
+from monitor.domain.load_test.result import LoadResult, dropped_share
 
 _DROPPED_MIN = 0.001
 _SHARE_MIN = 0.01

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from monitor.domain.baseline import STRENGTH, Comparison, Summary
-from monitor.domain.detection_live import Effect
+from monitor.domain.ddsketch import STRENGTH, Comparison, Summary
+from monitor.domain.detection.live import Effect
 from monitor.domain.metrics import Kind, MetricSpec, Worse
 
 Figure = Callable[[Summary], float | None]

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from monitor.domain.baseline import Comparison
-from monitor.domain.detection import Ruling, relative
-from monitor.domain.detection_runs import Rulings, judge_run
-from monitor.domain.load_result import COUNTER, RATE, TREND, LoadResult, Measure
-from monitor.domain.load_test import Doubt, LoadTestRun
-from monitor.domain.load_validity import differences
+from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.rule import Ruling, relative
+from monitor.domain.detection.runs import Rulings, judge_run
+from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure
+from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
 
 RECENT = 5

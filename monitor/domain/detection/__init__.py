@@ -1,0 +1,1 @@
+"""What is a regression: the rule for live series and for runs."""
