@@ -28,7 +28,7 @@ from monitor.app import App
 from monitor.check_pass import Planned
 from monitor.cli_demo_config import history_toml
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
 from monitor.domain.incident import Policy

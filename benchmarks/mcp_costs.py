@@ -37,7 +37,7 @@ from demo.platform.platform import StandIn
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.app import build
-from monitor.config import parse
+from monitor.config.models import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 SIX = (

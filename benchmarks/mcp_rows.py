@@ -29,7 +29,7 @@ from sqlalchemy import Engine
 
 from mcp_server.server import build_server
 from monitor.app import App, build
-from monitor.config import parse
+from monitor.config.models import parse
 
 QUESTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("query_payments", {}),

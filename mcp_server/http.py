@@ -17,8 +17,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_server.caller import WRITE
 from mcp_server.desk import Desk
 from mcp_server.server import server_of
-from monitor.config import Config, ConfigError
-from monitor.config_mcp import HttpSection
+from monitor.config.mcp import HttpSection
+from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
     import uvicorn

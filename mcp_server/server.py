@@ -18,7 +18,7 @@ from mcp_server.prompts import add_prompts
 from mcp_server.resources import add_resources
 from mcp_server.tool import strict
 from mcp_server.toolsets import offers
-from monitor.config import Config
+from monitor.config.models import Config
 from monitor.words import Words
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from mcp_server.answer import only_next, refusal
 from mcp_server.writing import Writing, acting
-from monitor.config import ConfigError, explain
+from monitor.config.models import ConfigError, explain
 from monitor.store.database import StoreError
 from monitor.words import Words
 

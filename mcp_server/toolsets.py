@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mcp_server.writing import Writing, writing_of
 from monitor import plugins
-from monitor.config import ConfigError
+from monitor.config.models import ConfigError
 
 Fn = Callable[..., Any]
 F = TypeVar("F", bound=Fn)

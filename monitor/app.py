@@ -21,7 +21,9 @@ from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
 from monitor import outbox
 from monitor.check_pass import Observed, Planned
-from monitor.config import Config, ConfigError
+from monitor.config.models import Config, ConfigError
+from monitor.config.plan import configured, options_of, plan
+from monitor.config.receivers import receivers
 from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
 from monitor.domain.load_test.plan import Plan
@@ -30,8 +32,6 @@ from monitor.load_report import LOOK_EVERY, owe_load_reports
 from monitor.load_runner import LoadRunner
 from monitor.load_watch import Eyes
 from monitor.payment_history import history_of
-from monitor.plan import configured, options_of, plan
-from monitor.receivers import receivers
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 from monitor.report_job import await_passes, owe_report

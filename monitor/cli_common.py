@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from monitor import config as configuration
-from monitor.config import Config, ConfigError
+from monitor.config import models as configuration
+from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
     from monitor.app import App

@@ -12,7 +12,7 @@ commands = typer.Typer(no_args_is_help=True, help="The configuration.")
 @commands.command()
 def example() -> None:
     """Print a commented configuration with every default."""
-    from monitor.config_example import example_text
+    from monitor.config.example import example_text
 
     typer.echo(example_text())
 
@@ -22,9 +22,9 @@ def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
     from monitor.cli_common import fail
     from monitor.cli_mcp import require_sound
-    from monitor.config import ConfigError
-    from monitor.plan import plan
-    from monitor.receivers import receivers
+    from monitor.config.models import ConfigError
+    from monitor.config.plan import plan
+    from monitor.config.receivers import receivers
 
     settings = load(config)
     try:

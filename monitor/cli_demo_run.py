@@ -24,7 +24,7 @@ from monitor.cli_demo_folder import claim, sweep
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
 from monitor.cli_demo_platform import Ground, make_standin, serve_standin
 from monitor.cli_progress import progress_bar
-from monitor.config import Config, parse
+from monitor.config.models import Config, parse
 from monitor.end_asked import EndAsked, interruptible
 from monitor.lock import only_scheduler
 from monitor.report_command import print_report

@@ -12,10 +12,10 @@ from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unseen
 from monitor.app import platform_of
 from monitor.check_pass import Planned
-from monitor.config import Config, ConfigError
+from monitor.config.models import Config, ConfigError
+from monitor.config.plan import plan
+from monitor.config.receivers import receivers
 from monitor.lock import holder
-from monitor.plan import plan
-from monitor.receivers import receivers
 from monitor.show import SYMBOLS
 from monitor.store.database import StoreError, open_store
 from monitor.words import Words

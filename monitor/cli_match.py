@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from checks.pg_file import Options
     from checks.settlement_file.probe import Matched
     from checks.sources.facts.unavailable import Unseen
-    from monitor.config import Config
+    from monitor.config.models import Config
     from monitor.words import Words
 
 _COLUMNS = (
@@ -87,8 +87,8 @@ class _Task:
 
 def _options(settings: Config) -> Options:
     from checks.pg_file import CHECK
-    from monitor.config import ConfigError
-    from monitor.plan import options_of
+    from monitor.config.models import ConfigError
+    from monitor.config.plan import options_of
 
     try:
         given = settings.check(CHECK.name).options
@@ -111,7 +111,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     from checks.sources.facts.unavailable import Unseen
     from monitor.app import platform_of
     from monitor.cli_progress import progress_bar
-    from monitor.config import ConfigError
+    from monitor.config.models import ConfigError
 
     try:
         platform = platform_of(task.settings)

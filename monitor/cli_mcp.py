@@ -15,7 +15,7 @@ from monitor.cli_common import ConfigOption, fail, load
 from monitor.cli_mcp_audit import audit
 from monitor.cli_mcp_install import install, require_address
 from monitor.client_entry import TOKEN_ENV
-from monitor.config import Config, ConfigError
+from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
     from mcp_server.http import HttpServer

@@ -32,7 +32,7 @@ from monitor.client_file import (
     with_servers,
     write_client_file,
 )
-from monitor.config import DEFAULT_FILE
+from monitor.config.models import DEFAULT_FILE
 
 SPLIT = (
     *("circuit-breaker", "database-query", "redis-cache"),

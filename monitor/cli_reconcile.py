@@ -16,7 +16,7 @@ from monitor.cli_common import ConfigOption, build, fail, load
 if TYPE_CHECKING:
     from checks.books.by_hand import Wish
     from monitor.app import App
-    from monitor.config import Config
+    from monitor.config.models import Config
     from monitor.domain.reconciliation import Reconciled
     from monitor.words import Words
 
@@ -97,7 +97,7 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
 def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
     from checks.books.by_hand import Wish
     from checks.reconciliation import CHECK
-    from monitor.plan import options_of
+    from monitor.config.plan import options_of
     from monitor.store.memory import memory_of
 
     given = app.config.check(CHECK.name).options

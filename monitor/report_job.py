@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from monitor import report
-from monitor.config import Config
+from monitor.config.models import Config
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, last_slot, record_run, runs
 from monitor.store.notifications import Message, add_notifications

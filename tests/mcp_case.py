@@ -18,7 +18,7 @@ from checks.sources.facts.payments import PaymentsSource, PaymentStatistics, Sta
 from checks.sources.facts.unavailable import Unseen, Why
 from mcp_server.server import build_server
 from monitor.app import App, build
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.check import Check, Finding, Verdict
 
 NOW = datetime.fromisoformat("2026-11-22T05:30:00+00:00")

@@ -13,7 +13,7 @@ from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
 from monitor.store.alerts import all_live_alerts
 from monitor.store.incidents import open_incidents

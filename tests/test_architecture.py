@@ -153,7 +153,7 @@ def test_a_module_imports_only_what_its_part_may(path):
         ("monitor.notifiers.slack", "from monitor import outbox"),
         ("monitor.app", "import mcp_server.server"),
         ("checks.services", "from monitor.store.tables import AlertRow"),
-        ("checks.sources.kafka.source", "import monitor.config"),
+        ("checks.sources.kafka.source", "import monitor.config.models"),
         ("mcp_server.tools.health", "from monitor.store import tables"),
         ("mcp_server.tools.health", "import slack_sdk"),
         ("demo.platform.shards", "from monitor.domain import check"),

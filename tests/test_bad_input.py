@@ -31,7 +31,7 @@ from typer.testing import CliRunner
 from monitor import app as application
 from monitor.cli import main
 from monitor.cli_demo_life import Kept
-from monitor.config import load
+from monitor.config.models import load
 from monitor.render import renderer
 
 SECRET = "hunter2-is-no-password"

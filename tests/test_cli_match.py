@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from demo.api.server import serve
 from demo.platform.platform import StandIn
 from monitor.cli import main
-from monitor.config import ConfigError, parse
-from monitor.plan import plan
+from monitor.config.models import ConfigError, parse
+from monitor.config.plan import plan
 
 DAY = "2026-11-25"
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)

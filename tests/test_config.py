@@ -3,13 +3,13 @@
 import pytest
 
 from monitor.app import platform_of
-from monitor.config import ConfigError, parse
-from monitor.config_example import example_text
+from monitor.config.example import example_text
+from monitor.config.models import ConfigError, parse
+from monitor.config.plan import plan
 from monitor.domain.alert import Rule
 from monitor.domain.detection.past import LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident import Policy
-from monitor.plan import plan
 
 
 @pytest.mark.parametrize(

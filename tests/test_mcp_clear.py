@@ -17,7 +17,7 @@ from demo.api.server import serve
 from demo.platform.platform import StandIn
 from mcp_server.tools.clear import _outcome
 from monitor.app import platform_of
-from monitor.config import ConfigError, parse
+from monitor.config.models import ConfigError, parse
 
 WRITES = '[mcp]\nwrites = ["clear_rate_limit"]\n'
 YES = ElicitResult(action="accept", content={"confirm": True})

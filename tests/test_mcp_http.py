@@ -23,7 +23,7 @@ from mcp_case import told, writing_app
 from store_case import rows
 
 from mcp_server.http import HttpServer, tokens_of
-from monitor.config import ConfigError, parse
+from monitor.config.models import ConfigError, parse
 from monitor.store.audit import audit_between
 
 READ, WRITE = "read-token-0123456789", "write-token-0123456789"

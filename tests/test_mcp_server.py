@@ -17,7 +17,7 @@ from store_case import record
 from mcp_server.schema import ANSWER
 from mcp_server.server import build_server
 from mcp_server.toolsets import NAMES, all_offers, offers
-from monitor.config import ConfigError
+from monitor.config.models import ConfigError
 from monitor.domain.check import Metric
 from monitor.store.database import StoreError
 

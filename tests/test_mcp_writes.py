@@ -15,7 +15,7 @@ from store_case import rows
 from mcp_server.confirm import LIFE_SECONDS, Act, Confirmations
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
-from monitor.config import ConfigError
+from monitor.config.models import ConfigError
 from monitor.store.audit import audit_between
 from monitor.store.database import StoreError
 

@@ -40,7 +40,7 @@ from demo.real.connect import on_services, read_env, tell_prometheus
 from monitor import app as application
 from monitor.app import App
 from monitor.cli_demo_life import Kept, Life, SimulatedClock
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
 from monitor.words import Words
 

@@ -14,7 +14,7 @@ import simulated
 from slack_server import problem_of
 from store_case import fresh_store, record
 
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.delivery import Message

@@ -18,7 +18,7 @@ from monitor import app as application
 from monitor import plugins
 from monitor.app import App
 from monitor.cli_demo_life import InProcess, Life, SimulatedClock, switch_times
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.delivery import Message as Delivered
 from monitor.outbox import DeliveryPolicy
 from monitor.render import renderer

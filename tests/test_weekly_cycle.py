@@ -16,7 +16,7 @@ from checks.k6.runner import find_binary
 from demo.api import server
 from demo.platform.platform import StandIn
 from monitor.app import App, build
-from monitor.config import parse
+from monitor.config.models import parse
 from monitor.domain.delivery import Message, Reference
 from monitor.load_report import SETTLED
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from monitor.config_section import Seconds, Section, Url
+from monitor.config.section import Seconds, Section, Url
 
 
 def _is_url(text: str) -> bool:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from monitor import plugins
-from monitor.config import AlertSection, BaselineSection, ReportSection, RetentionSection
+from monitor.config.models import AlertSection, BaselineSection, ReportSection, RetentionSection
 from monitor.domain.check import Check
 
 _HEAD = """\

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
 from monitor.check_pass import Planned
-from monitor.config import CheckSection, Config, ConfigError
-from monitor.config_words import explain
+from monitor.config.errors import explain
+from monitor.config.models import CheckSection, Config, ConfigError
 from monitor.domain.check import Check
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.config_section import Section
+from monitor.config.section import Section
 
 
 def _variable(name: str) -> str:

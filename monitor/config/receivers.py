@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor import plugins
-from monitor.config import Config, ConfigError
+from monitor.config.models import Config, ConfigError
+from monitor.config.plan import options_of
 from monitor.domain.delivery import Notifier, Sender
-from monitor.plan import options_of
 from monitor.render import renderer
 
 

@@ -22,10 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.config_mcp import McpSection
-from monitor.config_platform import PlatformSection
-from monitor.config_section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
-from monitor.config_words import explain as explain  # noqa: PLC0414 - others import it here
+from monitor.config.errors import explain as explain  # noqa: PLC0414 - others import it here
+from monitor.config.mcp import McpSection
+from monitor.config.platform import PlatformSection
+from monitor.config.section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
 from monitor.domain.alert import Rule
 from monitor.domain.detection.past import DAY_HOURS, LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
