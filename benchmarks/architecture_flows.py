@@ -36,7 +36,7 @@ from slack_server import TOKEN, SlackServer  # noqa: E402
 from demo.api.server import Ticker, serve  # noqa: E402
 from mcp_server.server import build_server  # noqa: E402
 from monitor import app as application  # noqa: E402
-from monitor.cli import main as commands  # noqa: E402
+from monitor.cli.main import main as commands  # noqa: E402
 from monitor.config import models as configuration  # noqa: E402
 
 # What runs once at the start; whatever it calls belongs to it.

@@ -33,7 +33,7 @@ from detection_scores import (  # noqa: E402
     truth_of,
 )
 
-from monitor.cli_loadtest_backtest import backtested  # noqa: E402
+from monitor.cli.loadtest.backtest import backtested  # noqa: E402
 from monitor.domain.ddsketch import Comparison  # noqa: E402
 from monitor.domain.detection.past import LiveLimits  # noqa: E402
 from monitor.domain.detection.replay import replay  # noqa: E402

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from monitor.series_file import Point, read_series
+from monitor.cli.series_file import Point, read_series
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)

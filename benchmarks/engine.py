@@ -26,8 +26,8 @@ from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.check_pass import Planned
-from monitor.cli_demo_config import history_toml
-from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
+from monitor.cli.demo.config import history_toml
+from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict

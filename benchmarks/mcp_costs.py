@@ -44,7 +44,7 @@ SIX = (
     *("circuit-breaker", "database-query", "redis-cache"),
     *("kafka-operations", "loadtest", "system-health"),
 )
-SERVER = [sys.executable, "-c", "from monitor.cli import run_main; run_main()", "mcp"]
+SERVER = [sys.executable, "-c", "from monitor.cli.main import run_main; run_main()", "mcp"]
 INFO = {"name": "benchmark", "version": "1"}
 HANDSHAKE = {
     "protocolVersion": "2025-11-25",

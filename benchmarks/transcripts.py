@@ -255,7 +255,7 @@ def _server(folder: Path, language: str) -> StdioServerParameters:
     text += '\n[mcp]\nwrites = ["run_load_test"]\n' if "[mcp]" not in text else ""
     file = folder / f"transcripts-{language}.toml"
     file.write_text(text, "utf-8")
-    code = "from monitor.cli import main; main()"
+    code = "from monitor.cli.main import main; main()"
     return StdioServerParameters(command=sys.executable, args=["-c", code, "mcp", "-c", str(file)])
 
 

@@ -98,7 +98,7 @@ class Site:
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
         """A command of the product as anyone starts it."""
-        code = "from monitor.cli import main; main(prog_name='paypulse')"
+        code = "from monitor.cli.main import main; main(prog_name='paypulse')"
         return self._popen([sys.executable, "-c", code, *arguments, "-c", str(self.config)])
 
     def order(self, step: str, seen: str) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from monitor import app, outbox
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.notifiers.slack import SlackChannel
 from monitor.record import Recorder
 from monitor.store import notifications

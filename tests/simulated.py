@@ -12,7 +12,7 @@ import httpx
 from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
-from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock
+from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
 from monitor.store.alerts import all_live_alerts

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli import main
+from monitor.cli.main import main
 
 RUN = CliRunner()
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -29,8 +29,8 @@ from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from monitor import app as application
-from monitor.cli import main
-from monitor.cli_demo_life import Kept
+from monitor.cli.demo.life import Kept
+from monitor.cli.main import main
 from monitor.config.models import load
 from monitor.render import renderer
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.domain.ddsketch import bucket_of
 from monitor.domain.detection.past import Hour
 from monitor.store.database import migrate, open_store

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.incident import Change, Incident

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli import main
-from monitor.cli_demo_folder import MARKER, ForeignFolderError, claim, sweep
+from monitor.cli.demo.folder import MARKER, ForeignFolderError, claim, sweep
+from monitor.cli.main import main
 
 
 def refused(*words: object) -> str:
@@ -21,7 +21,7 @@ def refused(*words: object) -> str:
 @pytest.fixture(autouse=True)
 def no_demo(monkeypatch):
     """What gets past the folder must not begin to live."""
-    for name in ("cli_demo_run.run_demo", "cli_demo_platform.run_platform"):
+    for name in ("cli.demo.run.run_demo", "cli.demo.platform.run_platform"):
         monkeypatch.setattr(f"monitor.{name}", lambda *_: None)
 
 

@@ -16,7 +16,7 @@ from click.testing import Result
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.domain.load_test.dates import date_in, scenario_in
 
 SAMPLES = Path(__file__).parent / "data" / "k6"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from demo.api.server import serve
 from demo.platform.platform import StandIn
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.config.models import ConfigError, parse
 from monitor.config.plan import plan
 

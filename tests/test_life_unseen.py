@@ -5,7 +5,7 @@ import httpx
 import pytest
 from simulated import world
 
-from monitor.cli_demo_life import InProcess
+from monitor.cli.demo.life import InProcess
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from store_case import T0, fresh_store, record
 
 from monitor import app as application
 from monitor import resources
-from monitor.cli_demo_life import Kept
+from monitor.cli.demo.life import Kept
 from monitor.config.models import parse
 from monitor.domain.check import Metric
 from monitor.domain.delivery import Message as Delivered

@@ -325,7 +325,8 @@ def test_kill_9_of_the_monitor_ends_k6_and_the_next_start_marks_the_run(
     config = tmp_path / "paypulse.toml"
     config.write_text(CONFIG.format(folder=tmp_path, url=api.url))
     code = (
-        f"import tempfile; tempfile.tempdir = {str(own_folder)!r}; from monitor.cli import main;"
+        f"import tempfile; tempfile.tempdir = {str(own_folder)!r}; "
+        "from monitor.cli.main import main; "
         f"main(['loadtest', 'run', 'authorize-short', '--duration', '60s', '-c', {str(config)!r}])"
     )
     root = Path(__file__).parent.parent

@@ -203,7 +203,7 @@ def running(folder, port, **env):
         '[platform]\nbase_url = "http://127.0.0.1:9"\n'
         f"[mcp.http]\nenabled = true\nport = {port}\n[checks.services]\nevery_seconds = 1\n"
     )
-    command = [sys.executable, "-c", "from monitor.cli import main; main()", "run"]
+    command = [sys.executable, "-c", "from monitor.cli.main import main; main()", "run"]
     process = subprocess.Popen(
         [*command, "-c", str(config)],
         cwd=folder,
@@ -282,7 +282,7 @@ def test_a_way_in_that_is_not_safe_stops_the_start(tmp_path):
 def bridge(url, tmp_path, token=READ):
     return StdioServerParameters(
         command=sys.executable,
-        args=["-c", "from monitor.cli import main; main()", "mcp", "--connect", url],
+        args=["-c", "from monitor.cli.main import main; main()", "mcp", "--connect", url],
         env={"PAYPULSE_MCP_TOKEN": token},
         cwd=tmp_path,
     )

@@ -48,7 +48,7 @@ def inspect(target, *options, folder):
 def stdio(tmp_path):
     config = tmp_path / "paypulse.toml"
     config.write_text('[platform]\nbase_url = "http://127.0.0.1:9"\n')
-    command = "from monitor.cli import main; main()"
+    command = "from monitor.cli.main import main; main()"
     return [sys.executable, "-c", command, "mcp", "-c", str(config), "--directory", str(tmp_path)]
 
 

@@ -11,11 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 from mcp_server.toolsets import NAMES
-from monitor.cli import main
-from monitor.cli_mcp_install import SPLIT
-from monitor.client_entry import client_path
-from monitor.client_file import ClientFileError, read_client_file, with_servers, write_client_file
-from monitor.env_file import load_env_file
+from monitor.cli.main import main
+from monitor.cli.mcp.client_entry import client_path
+from monitor.cli.mcp.client_file import (
+    ClientFileError,
+    read_client_file,
+    with_servers,
+    write_client_file,
+)
+from monitor.cli.mcp.env_file import load_env_file
+from monitor.cli.mcp.install import SPLIT
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 OTHER = {

@@ -39,7 +39,8 @@ def ask(folder: Path, tool: str, **arguments):
     file.write_text(
         f'database = "{folder}/paypulse.db"\nplatform.base_url = "http://127.0.0.1:9"\n'
     )
-    command = [sys.executable, "-c", "from monitor.cli import main; main()", "mcp", "-c", str(file)]
+    start = "from monitor.cli.main import main; main()"
+    command = [sys.executable, "-c", start, "mcp", "-c", str(file)]
 
     async def call():
         server = StdioServerParameters(command=command[0], args=command[1:])

@@ -185,7 +185,7 @@ def test_a_real_process_answers_over_stdio(tmp_path, mode):
     config.write_text('[platform]\nbase_url = "http://127.0.0.1:9"\n')
     server = StdioServerParameters(
         command=sys.executable,
-        args=["-c", "from monitor.cli import main; main()", "mcp", "-c", str(config)],
+        args=["-c", "from monitor.cli.main import main; main()", "mcp", "-c", str(config)],
         cwd=tmp_path,
     )
 

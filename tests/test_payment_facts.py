@@ -23,7 +23,7 @@ from checks.sources.facts.story import PaymentRecords
 from checks.sources.facts.unavailable import Unseen, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.discrepancies import OpenBreak

@@ -39,7 +39,7 @@ from demo.platform.platform import StandIn
 from demo.real.connect import on_services, read_env, tell_prometheus
 from monitor import app as application
 from monitor.app import App
-from monitor.cli_demo_life import Kept, Life, SimulatedClock
+from monitor.cli.demo.life import Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
 from monitor.words import Words

@@ -19,7 +19,7 @@ from checks.reconciliation import Options
 from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
 from checks.sources.facts.unavailable import Unseen, Why
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status
 from monitor.domain.reconciliation import Reconciled

@@ -17,7 +17,7 @@ from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor import plugins
 from monitor.app import App
-from monitor.cli_demo_life import InProcess, Life, SimulatedClock, switch_times
+from monitor.cli.demo.life import InProcess, Life, SimulatedClock, switch_times
 from monitor.config.models import parse
 from monitor.domain.delivery import Message as Delivered
 from monitor.outbox import DeliveryPolicy

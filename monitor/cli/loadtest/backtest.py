@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from checks.k6.read import read_file
 from checks.k6.shapes import NoResultError
-from monitor.cli_loadtest_import import Order, found, run_of
+from monitor.cli.loadtest.importing import Order, found, run_of
 from monitor.domain.load_test.history import Judged, judge
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_verdicts import HISTORY_MAX

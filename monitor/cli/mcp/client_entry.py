@@ -70,7 +70,7 @@ def command_line() -> tuple[str, ...]:
     found = str(beside) if beside.is_file() else shutil.which("paypulse")
     if found:
         return (found,)
-    return (sys.executable, "-c", "from monitor.cli import run_main; run_main()")
+    return (sys.executable, "-c", "from monitor.cli.main import run_main; run_main()")
 
 
 def variables_of(config_text: str) -> tuple[str, ...]:

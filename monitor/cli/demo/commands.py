@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import fail
+from monitor.cli.common import fail
 
 ServicesOption = Annotated[
     Path | None,
@@ -39,7 +39,7 @@ def demo(
     """Live a fortnight in seconds, then go on in real time while faults come and go."""
     if context.invoked_subcommand is not None:
         return
-    from monitor.cli_demo_run import Plan, run_demo
+    from monitor.cli.demo.run import Plan, run_demo
     from monitor.lock import LockedError
 
     if language not in ("en", "ko"):
@@ -135,7 +135,7 @@ def platform(
     services: ServicesOption = None,
 ) -> None:
     """Only the stand-in platform, in real time, until Ctrl-C."""
-    from monitor.cli_demo_platform import Ground, run_platform
+    from monitor.cli.demo.platform import Ground, run_platform
 
     ground = Ground(_claimed(folder or default_folder()), seed, _env(services))
     run_platform(ground, port, as_original, payments_per_minute)
@@ -163,7 +163,7 @@ def _env(services: Path | None) -> dict[str, str]:
 
 def _claimed(folder: Path) -> Path:
     """The folder, made or taken for the demo; one that is not its own is refused, untouched."""
-    from monitor.cli_demo_folder import ForeignFolderError, claim
+    from monitor.cli.demo.folder import ForeignFolderError, claim
 
     try:
         claim(folder)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, load
-from monitor.cli_mcp_audit import audit
-from monitor.cli_mcp_install import install, require_address
-from monitor.client_entry import TOKEN_ENV
+from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.mcp.audit import audit
+from monitor.cli.mcp.client_entry import TOKEN_ENV
+from monitor.cli.mcp.install import install, require_address
 from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def serve(
 
 
 def _prepare(env_file: Path | None, directory: Path | None) -> None:
-    from monitor.env_file import load_env_file
+    from monitor.cli.mcp.env_file import load_env_file
 
     try:
         if env_file is not None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, build, fail, load
+from monitor.cli.common import ConfigOption, build, fail, load
 
 # A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -28,7 +28,7 @@ main = typer.Typer(
 @main.command()
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
-    from monitor.cli_mcp import http_way_in
+    from monitor.cli.mcp.commands import http_way_in
     from monitor.end_asked import interruptible
     from monitor.lock import LockedError, only_scheduler
     from monitor.schedule import Scheduler
@@ -92,7 +92,7 @@ def check(
 @main.command()
 def doctor(config: ConfigOption = None) -> None:
     """Try the configuration and every connection, and say what to do about each."""
-    from monitor.cli_doctor import examine
+    from monitor.cli.doctor import examine
 
     settings = load(config)
     lines, healthy = examine(settings)
@@ -112,7 +112,8 @@ def report(
     config: ConfigOption = None,
 ) -> None:
     """Print the report of a day or of a load test, or send it."""
-    from monitor import load_report_command, report_command
+    from monitor.cli import report as report_command
+    from monitor.cli.loadtest import report as load_report_command
 
     settings = load(config)
     if kind not in ("daily", "weekly", "load-test"):
@@ -159,19 +160,17 @@ def version(
 
 def _groups() -> None:
     """Hang in the groups of commands."""
-    from monitor import (
-        cli_alerts,
-        cli_backtest,
-        cli_baseline,
-        cli_config,
-        cli_db,
-        cli_demo,
-        cli_loadtest,
-        cli_match,
-        cli_mcp,
-        cli_payment,
-        cli_reconcile,
-    )
+    from monitor.cli import alerts as cli_alerts
+    from monitor.cli import backtest as cli_backtest
+    from monitor.cli import baseline as cli_baseline
+    from monitor.cli import config as cli_config
+    from monitor.cli import db as cli_db
+    from monitor.cli import match as cli_match
+    from monitor.cli import payment as cli_payment
+    from monitor.cli import reconcile as cli_reconcile
+    from monitor.cli.demo import commands as cli_demo
+    from monitor.cli.loadtest import commands as cli_loadtest
+    from monitor.cli.mcp import commands as cli_mcp
 
     main.command()(cli_payment.payment)
     main.command()(cli_reconcile.reconcile)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, load, opened
+from monitor.cli.common import ConfigOption, fail, load, opened
 
 commands = typer.Typer(no_args_is_help=True, help="Look after the monitor's own database.")
 

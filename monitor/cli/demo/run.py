@@ -19,15 +19,15 @@ from demo.api.server import Running, Ticker
 from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
-from monitor.cli_demo_config import IN_FILES, ON_SERVICES, history_toml, real_toml
-from monitor.cli_demo_folder import claim, sweep
-from monitor.cli_demo_life import InProcess, Kept, Life, SimulatedClock, switch_times
-from monitor.cli_demo_platform import Ground, make_standin, serve_standin
-from monitor.cli_progress import progress_bar
+from monitor.cli.demo.config import IN_FILES, ON_SERVICES, history_toml, real_toml
+from monitor.cli.demo.folder import claim, sweep
+from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock, switch_times
+from monitor.cli.demo.platform import Ground, make_standin, serve_standin
+from monitor.cli.progress import progress_bar
+from monitor.cli.report import print_report
 from monitor.config.models import Config, parse
 from monitor.end_asked import EndAsked, interruptible
 from monitor.lock import only_scheduler
-from monitor.report_command import print_report
 from monitor.schedule import Scheduler
 from monitor.store.load_tests import load_tests
 from monitor.store.reads_alerts import incidents_between

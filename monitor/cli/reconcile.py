@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, build, fail, load
+from monitor.cli.common import ConfigOption, build, fail, load
 
 if TYPE_CHECKING:
     from checks.books.by_hand import Wish
@@ -117,7 +117,7 @@ def _looked(app: App, wish: Wish) -> Reconciled:
 @contextmanager
 def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; the rows of a sweep, or that something is going on."""
-    from monitor.cli_progress import rows_bar
+    from monitor.cli.progress import rows_bar
 
     title = words.say("reconcile.sweeping" if wish.is_full else "reconcile.looking")
     with rows_bar(title, words.say("reconcile.rows")) as progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, opened, words_of
+from monitor.cli.common import ConfigOption, fail, opened, words_of
 
 if TYPE_CHECKING:
     from monitor.store.database import Store
@@ -37,8 +37,8 @@ def run(
     config: ConfigOption = None,
 ) -> None:
     """Run a load test now. Exit code: 0 passed, 1 thresholds crossed, 3 invalid, 4 not started."""
-    from monitor.cli_common import build, load
-    from monitor.cli_loadtest_run import run_test
+    from monitor.cli.common import build, load
+    from monitor.cli.loadtest.run import run_test
     from monitor.end_asked import interruptible
     from monitor.load_runner import Consent
 
@@ -78,9 +78,9 @@ def import_(
     config: ConfigOption = None,
 ) -> None:
     """Read results of k6 into the history. What is no result is named and left alone."""
-    from monitor.cli_alerts import span_of
-    from monitor.cli_loadtest_import import Order, import_files, parsed_time
-    from monitor.cli_loadtest_told import import_json, import_lines, import_total
+    from monitor.cli.alerts import span_of
+    from monitor.cli.loadtest.import_summary import import_json, import_lines, import_total
+    from monitor.cli.loadtest.importing import Order, import_files, parsed_time
     from monitor.words import Words
 
     with opened(config) as (settings, store):
@@ -109,9 +109,9 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The last runs, newest first."""
+    from monitor.cli.loadtest.json_form import judged_json
     from monitor.load_verdicts import judged_runs
     from monitor.show_load import list_lines
-    from monitor.show_load_json import judged_json
     from monitor.words import Words
 
     with opened(config) as (settings, store):
@@ -137,11 +137,11 @@ def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) 
 
 def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     """A run whole, as text or as JSON; its state."""
+    from monitor.cli.loadtest.json_form import judged_json, platform_json
     from monitor.load_advice import advice_on
     from monitor.load_platform import platform_during
     from monitor.load_verdicts import judged_run
     from monitor.show_load import run_lines
-    from monitor.show_load_json import judged_json, platform_json
     from monitor.show_load_platform import advice_lines, platform_lines
     from monitor.store.load_tests import raw_file
 
@@ -173,9 +173,9 @@ def diff(
     config: ConfigOption = None,
 ) -> None:
     """One run against another. Exit code 1 if they cannot be compared."""
+    from monitor.cli.loadtest.json_form import diff_json
     from monitor.domain.load_test.validity import differences
     from monitor.show_load_diff import diff_lines
-    from monitor.show_load_json import diff_json
     from monitor.store.load_tests import load_test
     from monitor.words import Words
 
@@ -205,9 +205,9 @@ def trend(
     config: ConfigOption = None,
 ) -> None:
     """A value over the last runs, with what is said of it each time."""
+    from monitor.cli.loadtest.json_form import trend_json
     from monitor.load_verdicts import judged_runs
     from monitor.show_load_diff import trend_lines, trend_values, usual_statistic
-    from monitor.show_load_json import trend_json
     from monitor.words import Words
 
     with opened(config) as (settings, store), store.read() as tx:
@@ -234,7 +234,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Give runs away: every value of every run, or the file that k6 wrote."""
-    from monitor.show_load_json import exported
+    from monitor.cli.loadtest.json_form import exported
     from monitor.words import Words
 
     if format not in ("json", "csv", "raw"):
@@ -265,8 +265,8 @@ def backtest(
 
     Exit code: 0 if at least one run could be judged by itself, 3 if none was valid.
     """
-    from monitor.cli_loadtest_backtest import backtested
-    from monitor.cli_loadtest_drawn import backtest_json, backtest_lines
+    from monitor.cli.loadtest.backtest import backtested
+    from monitor.cli.loadtest.backtest_view import backtest_json, backtest_lines
 
     words, runs = words_of(config), []
     for run in backtested(files):

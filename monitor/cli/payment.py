@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, build, fail, load
+from monitor.cli.common import ConfigOption, build, fail, load
 
 
 def payment(

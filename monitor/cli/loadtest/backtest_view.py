@@ -13,7 +13,7 @@ from monitor.show_columns import columns, wrapped
 from monitor.words import Words
 
 if TYPE_CHECKING:
-    from monitor.cli_loadtest_backtest import Backtested
+    from monitor.cli.loadtest.backtest import Backtested
 
 _BARS = "▁▂▃▄▅▆▇█"
 _DRAWN = ("p(95)", "med", "avg")

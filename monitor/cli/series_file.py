@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from monitor.series_times import TimeReader
+from monitor.cli.series_times import TimeReader
 
 BYTES_MAX = 1_000_000_000
 POINTS_MAX = 2_000_000

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, caller, fail, opened
+from monitor.cli.common import ConfigOption, caller, fail, opened
 
 commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes care of it.")
 

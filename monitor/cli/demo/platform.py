@@ -12,7 +12,7 @@ import typer
 
 from demo.api.server import Running, Ticker, serve
 from demo.platform.platform import StandIn
-from monitor.cli_demo_folder import claim
+from monitor.cli.demo.folder import claim
 from monitor.end_asked import interruptible
 
 

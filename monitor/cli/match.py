@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, load
+from monitor.cli.common import ConfigOption, fail, load
 from monitor.csv_file import CsvError, Rows, check_target, replacing
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def match(
     Its columns and formats are those of [checks.pg_file]. Exit code: 0 they agree, 1 warn,
     2 crit, 3 not seen.
     """
-    from monitor.cli_match_show import Result, as_data, show
+    from monitor.cli.match_view import Result, as_data, show
     from monitor.words import Words
 
     if out is not None and out.resolve() == file.resolve():
@@ -110,7 +110,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
     from checks.settlement_file.probe import Request, Told, look
     from checks.sources.facts.unavailable import Unseen
     from monitor.app import platform_of
-    from monitor.cli_progress import progress_bar
+    from monitor.cli.progress import progress_bar
     from monitor.config.models import ConfigError
 
     try:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, words_of
+from monitor.cli.common import ConfigOption, fail, words_of
 
 
 def backtest(
@@ -22,10 +22,10 @@ def backtest(
 
     Exit code: 0 if it could be judged, 3 if not.
     """
+    from monitor.cli.backtest_view import backtest_json, backtest_lines, bad_lines
+    from monitor.cli.series_file import SeriesFileError, read_series
     from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
-    from monitor.series_file import SeriesFileError, read_series
-    from monitor.show_backtest import backtest_json, backtest_lines, bad_lines
 
     directions = {"up": Worse.HIGHER, "down": Worse.LOWER, "both": Worse.EITHER}
     if worse not in directions:

@@ -10,7 +10,7 @@ from monitor.render_filters import clean
 from monitor.words import Words
 
 if TYPE_CHECKING:
-    from monitor.cli_loadtest_import import Imported
+    from monitor.cli.loadtest.importing import Imported
 
 
 def import_lines(outcome: Imported, words: Words) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from monitor.cli.series_file import BadRow, Point, SeriesFile
 from monitor.domain.detection.replay import Alarm, Replayed
 from monitor.domain.detection.rule import relative
 from monitor.render_filters import clean, number, percent
-from monitor.series_file import BadRow, Point, SeriesFile
 from monitor.show_columns import wrapped
 from monitor.words import Words
 

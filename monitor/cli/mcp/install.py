@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli_common import ConfigOption, fail, load
-from monitor.client_entry import (
+from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.mcp.client_entry import (
     CLIENTS,
     TOKEN_ENV,
     Start,
@@ -24,7 +24,7 @@ from monitor.client_entry import (
     knows_variables,
     variables_of,
 )
-from monitor.client_file import (
+from monitor.cli.mcp.client_file import (
     SERVERS,
     ClientFileError,
     difference,

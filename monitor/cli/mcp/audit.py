@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, opened
+from monitor.cli.common import ConfigOption, opened
 
 _ROWS_MAX = 200
 

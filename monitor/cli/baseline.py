@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli_common import ConfigOption, caller, fail, opened
+from monitor.cli.common import ConfigOption, caller, fail, opened
 
 commands = typer.Typer(no_args_is_help=True, help="What series are measured by.")
 _LOOK_BACK = timedelta(days=365)
@@ -25,7 +25,7 @@ def accept(
 
     A running monitor takes it up with its next pass.
     """
-    from monitor.cli_loadtest_import import parsed_time
+    from monitor.cli.loadtest.importing import parsed_time
     from monitor.store.accepted import Accepted
     from monitor.store.accepted import accept as save
     from monitor.store.reads_metrics import series_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from monitor.cli_common import ConfigOption, load
+from monitor.cli.common import ConfigOption, load
 
 commands = typer.Typer(no_args_is_help=True, help="The configuration.")
 
@@ -20,8 +20,8 @@ def example() -> None:
 @commands.command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
-    from monitor.cli_common import fail
-    from monitor.cli_mcp import require_sound
+    from monitor.cli.common import fail
+    from monitor.cli.mcp.commands import require_sound
     from monitor.config.models import ConfigError
     from monitor.config.plan import plan
     from monitor.config.receivers import receivers
