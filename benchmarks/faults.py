@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from simulated import World, world  # noqa: E402
 
-from monitor.words import Words  # noqa: E402
+from monitor.text.catalog import Words  # noqa: E402
 
 LEARN_MINUTES, LASTS_MINUTES, WAIT_MINUTES = 25 * 60, 12, 50
 

@@ -13,7 +13,7 @@ from mcp.types import CallToolResult, TextContent
 
 from mcp_server.paging import Page
 from monitor.domain.check import Status
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 CHARS_PER_TOKEN = 4
 CHARS_USUAL = 2_000 * CHARS_PER_TOKEN

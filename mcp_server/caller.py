@@ -9,7 +9,7 @@ from typing import Any
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver import Context
 
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 WRITE = "write"
 _NAME_MAX = 60

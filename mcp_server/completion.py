@@ -12,9 +12,9 @@ from mcp.types import Completion
 from checks.sources.facts.unavailable import Unseen
 from mcp_server.desk import Desk
 from monitor.domain.metrics import METRICS
-from monitor.render_filters import clean
 from monitor.store.reads_mcp import alert_subjects
 from monitor.store.reads_metrics import series_names
+from monitor.text.filters import clean
 
 VALUES_MAX = 50
 _NAME_MAX = 200

@@ -12,11 +12,11 @@ from mcp_server.desk import Desk
 from mcp_server.told import root_of
 from monitor.domain.check import Status, worst
 from monitor.periods import Span
-from monitor.render_filters import clean
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
 from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
 from monitor.store.reads_history import Snapshot, counts_between, snapshots, status_changes
+from monitor.text.filters import clean
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert

@@ -22,9 +22,9 @@ from monitor.domain.load_test.history import (
 from monitor.domain.load_test.result import Measure
 from monitor.domain.load_test.run import Doubt
 from monitor.load_platform import Meanwhile
-from monitor.load_words import amount, changed
-from monitor.render_filters import clean
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
+from monitor.text.load_test_values import amount, changed
 
 ENDPOINTS_MAX = 12
 WEEK = timedelta(days=7)

@@ -17,7 +17,7 @@ from mcp_server.answer import Answer, result
 from mcp_server.desk import Desk
 from mcp_server.unseen import reason, unseen_rows
 from monitor.domain.check import Finding, Status, worst
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 if TYPE_CHECKING:
     from monitor.check_pass import Observed

@@ -14,8 +14,8 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 
 from mcp_server.desk import Desk
-from monitor.render_filters import clean
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
 
 ARGUMENT_MAX = 200
 _TOOL = re.compile(r"`(\w+)")

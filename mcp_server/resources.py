@@ -16,7 +16,7 @@ from mcp.server.mcpserver.tools import Tool
 
 from mcp_server.desk import Desk
 from mcp_server.schema import ANSWER
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 _JSON = "application/json"
 

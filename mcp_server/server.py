@@ -19,7 +19,7 @@ from mcp_server.resources import add_resources
 from mcp_server.tool import strict
 from mcp_server.toolsets import offers
 from monitor.config.models import Config
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 if TYPE_CHECKING:
     from monitor.app import App

@@ -13,7 +13,7 @@ from mcp_server.desk import Desk
 from monitor.domain.check import series_name
 from monitor.domain.metrics import METRICS
 from monitor.periods import Span, instant
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 NAME_MAX = 2 * TEXT_MAX  # how long a subject is shown
 _EXAMPLE = "2026-11-22 or 2026-11-22T14:00 (clock of the configured zone) or with an offset"

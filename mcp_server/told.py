@@ -14,8 +14,8 @@ from mcp_server.desk import Desk
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
-from monitor.render_filters import clean
-from monitor.words import FindingLike
+from monitor.text.catalog import FindingLike
+from monitor.text.filters import clean
 
 if TYPE_CHECKING:
     from monitor.check_pass import Observed

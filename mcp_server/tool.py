@@ -16,7 +16,7 @@ from mcp_server.answer import only_next, refusal
 from mcp_server.writing import Writing, acting
 from monitor.config.models import ConfigError, explain
 from monitor.store.database import StoreError
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from mcp_server.desk import Desk
 from monitor.domain.check import Status
 from monitor.store.audit import AuditEntry, begin_audit, end_audit
 from monitor.store.database import StoreError
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 log = logging.getLogger(__name__)
 

@@ -42,8 +42,8 @@ from monitor.store.database import Store, migrate, open_store
 from monitor.store.memory import memory_of
 from monitor.store.prune import prune
 from monitor.store.reads_past import StoredPast
+from monitor.text.catalog import Words
 from monitor.timetable import Timetable
-from monitor.words import Words
 
 CAUSES_ALL = (*CAUSES, *implied_causes())
 DELIVER_EVERY = timedelta(seconds=2)

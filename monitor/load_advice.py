@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from monitor.domain.load_test.advice import Advice, Level, advise
 from monitor.domain.load_test.history import Judged
 from monitor.load_platform import Meanwhile
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 
 def advice_on(judged: Judged, meanwhile: Sequence[Meanwhile]) -> tuple[Advice, ...]:

@@ -14,7 +14,7 @@ from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal, in_trouble, unhealthy
 from monitor.store.incidents import open_incidents
 from monitor.store.memory import memory_of
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 if TYPE_CHECKING:
     from monitor.check_pass import Observed, Planned

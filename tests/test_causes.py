@@ -14,7 +14,7 @@ from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
 from monitor.domain.incident import explains, root_of
-from monitor.words import languages, load
+from monitor.text.catalog import languages, load
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS = ("shard1", "shard2")

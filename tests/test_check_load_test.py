@@ -21,7 +21,7 @@ from monitor.domain.load_test.preflight import Refusal
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 FIGURES = {"p95_ms": 100.0, "median_ms": 40.0, "failed_percent": 0.5, "requests_per_second": 30.0}

@@ -21,7 +21,7 @@ from checks.sources.database.source import Database
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from monitor.domain.check import Look, Memory, Status, Verdict
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 DAY = date(2026, 3, 9)
 MORNING = datetime(2026, 3, 10, 9, 0, tzinfo=pg_files.SEOUL)  # before the file of DAY is due

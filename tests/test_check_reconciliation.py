@@ -23,7 +23,7 @@ from checks.sources.facts.unavailable import Unseen, Why
 from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.check import Look, Status, Verdict
 from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 IDS = tuple(e.id for e in selected((), Options().ignore) if e.build)
 NIGHT = books.NOW.replace(hour=18)  # when everything is swept

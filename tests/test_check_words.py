@@ -42,7 +42,7 @@ from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import Cluster, Group, Health, KeyLife, RedisStats
 from checks.sources.facts.unavailable import Unseen, Why, blind
 from monitor.domain.check import Check, Finding
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 LIMITS = {"authorize_max": 100, "capture_max": 100, "refund_max": 50}
 

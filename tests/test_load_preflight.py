@@ -23,7 +23,7 @@ from monitor.domain.load_test.preflight import (
     over_bounds,
     unhealthy,
 )
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 RULES = Options(rate_max=100, vus_max=50, seconds_max=60)

@@ -29,12 +29,12 @@ from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.load_report import SETTLED, build, owe_load_reports
 from monitor.notifiers import slack
 from monitor.outbox import deliver
-from monitor.render import MessageRenderer
-from monitor.render_chart import chart, png
 from monitor.store.database import Store
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.chart import chart, png
+from monitor.text.render import MessageRenderer
 
 WEEK = timedelta(days=7)
 LENGTH = timedelta(minutes=6)

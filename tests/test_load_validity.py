@@ -17,7 +17,7 @@ from monitor.domain.load_test import validity as load_validity
 from monitor.domain.load_test.result import LoadResult, figures
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import Ending, differences, doubts, failure_of, state_of
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 SAMPLES = Path(__file__).parent / "data" / "k6"
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

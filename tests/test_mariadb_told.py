@@ -18,7 +18,7 @@ from services import services
 from checks.reconciliation import CHECK, Options
 from checks.sources.database.source import Database
 from monitor.domain.check import Finding, Look, Status
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 pytestmark = pytest.mark.slow
 

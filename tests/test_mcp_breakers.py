@@ -25,7 +25,7 @@ from monitor.store.alerts import save_alerts
 from monitor.store.incidents import save_incidents
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 CLOSED = Breaker("ingest", "kafka-publisher", "CLOSED", 0.5, 0.0, 1, 100, 0)
 PG = Breaker("ingest", "pg-auth-api", "CLOSED", None, None, 0, 0, 0)

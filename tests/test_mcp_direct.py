@@ -27,7 +27,7 @@ from checks.sources.kafka.source import Kafka
 from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.prometheus.source import Prometheus
 from checks.sources.redis.source import Redis
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 QUIET = {"log_level": 0}
 

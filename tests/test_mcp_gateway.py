@@ -9,7 +9,7 @@ from mcp_case import answer, refused
 from ops_case import TOKENS_USUAL, pages, tokens
 from simulated import World, world
 
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from monitor.domain.load_test.run import LoadTestRun
 from monitor.report_job import owe_report
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
-from monitor.show_payment import (
+from monitor.text.catalog import Words, load
+from monitor.text.terminal.payment import (
     around_text,
     happening_text,
     heading,
@@ -21,7 +22,6 @@ from monitor.show_payment import (
     reason_words,
     story_json,
 )
-from monitor.words import Words, load
 
 NOW = books.NOW
 AT = NOW.isoformat()

@@ -42,7 +42,7 @@ from monitor.app import App
 from monitor.cli.demo.life import Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 pytestmark = pytest.mark.slow
 

@@ -20,12 +20,12 @@ from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
 from checks.sources.facts.unavailable import Unseen, Why
 from monitor.cli.main import main
-from monitor.csv_file import CsvError, inert, write
 from monitor.domain.check import Status
 from monitor.domain.reconciliation import Reconciled
-from monitor.moments import moment_before
 from monitor.store.breaks import open_breaks
 from monitor.store.database import open_store
+from monitor.text.csv_file import CsvError, inert, write
+from monitor.text.time_input import moment_before
 
 NOW = books.NOW
 LATER = NOW + timedelta(minutes=30)  # past every grace; what waits has waited too long

@@ -12,8 +12,8 @@ import pytest
 from monitor import resources
 from monitor.domain.check import Finding, Status
 from monitor.domain.metrics import METRICS
-from monitor.render_filters import clean, clock, cut, duration, krw, metric_value, number, percent
-from monitor.words import Words, WordsError, languages, load
+from monitor.text.catalog import Words, WordsError, languages, load
+from monitor.text.filters import clean, clock, cut, duration, krw, metric_value, number, percent
 
 SEOUL = ZoneInfo("Asia/Seoul")
 AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)

@@ -21,8 +21,6 @@ from monitor.domain.delivery import Message
 from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
-from monitor.render import MessageRenderer, Words
-from monitor.render_figures import load_test_lines
 from monitor.report import build
 from monitor.report_figures import midnight
 from monitor.report_job import await_passes, report_messages
@@ -33,6 +31,8 @@ from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
 from monitor.store.writes import PassRecord, record_pass
+from monitor.text.render import MessageRenderer, Words
+from monitor.text.report_figures import load_test_lines
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAY = date(2026, 11, 22)

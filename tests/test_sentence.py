@@ -17,7 +17,7 @@ from mcp_server.sentence.read import Wanted, read
 from mcp_server.sentence.times import Calendar
 from mcp_server.sentence.tokens import _TOKEN, LENGTH_MAX, plain, tokens
 from mcp_server.sentence.words import WORDS
-from monitor.words import Words
+from monitor.text.catalog import Words
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(datetime(2026, 11, 27, 5, 30, tzinfo=UTC), SEOUL)  # a Friday, 14:30 in Seoul

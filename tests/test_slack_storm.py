@@ -21,9 +21,9 @@ from monitor.cli.demo.life import InProcess, Life, SimulatedClock, switch_times
 from monitor.config.models import parse
 from monitor.domain.delivery import Message as Delivered
 from monitor.outbox import DeliveryPolicy
-from monitor.render import renderer
 from monitor.store import notifications
 from monitor.store.notifications import Message
+from monitor.text.render import renderer
 
 pytestmark = pytest.mark.slow
 

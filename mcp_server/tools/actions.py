@@ -16,11 +16,11 @@ from mcp_server.told import root_of
 from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.incident import Silence, is_silenced
-from monitor.render_filters import clean
 from monitor.store.alerts import all_live_alerts
 from monitor.store.incidents import acknowledge
 from monitor.store.notes import Note, add_note, add_silence
 from monitor.store.reads_alerts import incident as incident_by_id
+from monitor.text.filters import clean
 
 TEXT_MAX, COMMENT_MAX, PATTERN_MAX = 300, 120, 200  # a question shows all that will be written
 SILENCE_MINUTES_MAX = 7 * 24 * 60

@@ -14,7 +14,7 @@ from mcp_server.answer import Answer, data, result
 from mcp_server.desk import Desk
 from mcp_server.writing import writing
 from monitor.domain.check import Status
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 ACTIONS = ("authorize", "capture", "refund")
 _MERCHANT_MAX = 100

@@ -11,8 +11,8 @@ from mcp_server.desk import Desk
 from mcp_server.told import check_rows, finding_row, findings_of, metric_rows
 from monitor.domain.check import Finding, Status, worst
 from monitor.domain.discrepancies import OpenBreak
-from monitor.render_filters import clean
 from monitor.store.breaks import break_ages, open_breaks
+from monitor.text.filters import clean
 
 _FINDINGS_MAX = 12
 _OLDEST_MAX = 6

@@ -18,7 +18,7 @@ from mcp_server.spans import at, span
 from mcp_server.told import root_of
 from monitor.domain.check import Status, worst
 from monitor.periods import Span
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 LIMIT = 20
 _TEXT_MAX = 180

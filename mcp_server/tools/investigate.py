@@ -10,8 +10,8 @@ from pydantic import Field
 from mcp_server.answer import CHARS_MAX, Answer, data, result, stamp
 from mcp_server.desk import Desk
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
-from monitor.render_filters import clean
-from monitor.show_payment import around_text, happening_text, reason_words, unseen_texts
+from monitor.text.filters import clean
+from monitor.text.terminal.payment import around_text, happening_text, reason_words, unseen_texts
 
 _REASONS_MAX = 4
 _HAPPENINGS_MAX = 25

@@ -19,7 +19,7 @@ from mcp_server.told import check_rows, finding_row, findings_of
 from mcp_server.toolsets import toolsets
 from mcp_server.unseen import reason, unseen_rows
 from monitor.domain.check import Finding, Status, worst
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 Topic = Annotated[str, Field(min_length=1, max_length=250)]
 Limit = Annotated[int, Field(ge=1, le=200)]

@@ -15,8 +15,8 @@ from mcp_server.desk import Desk
 from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.unseen import parts_text, unseen_rows
 from monitor.domain.check import Status, worst
-from monitor.render_filters import clean
 from monitor.store.breaks import open_breaks
+from monitor.text.filters import clean
 
 LIMIT = 8
 _USES_MAX = 4

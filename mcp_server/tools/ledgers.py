@@ -19,7 +19,7 @@ from mcp_server.payment_pages import merged, places, positions, totals, uncounte
 from mcp_server.spans import at
 from mcp_server.unseen import parted, parts_text, unseen_rows
 from monitor.domain.check import Status, worst
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 LIMIT = 10
 _COLUMNS = [

@@ -16,7 +16,7 @@ from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal
 from monitor.load_runner import Consent
 from monitor.load_verdicts import judged_run
-from monitor.load_words import progress_line
+from monitor.text.load_test_values import progress_line
 
 _WAIT_SECONDS = 1.0
 _STATUS = {"passed": Status.OK, "failed": Status.CRIT}

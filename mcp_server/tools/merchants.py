@@ -26,8 +26,8 @@ from mcp_server.merchant import (
 from mcp_server.unseen import parted, parts_text, unseen_rows
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
-from monitor.render_filters import clean
 from monitor.store.reads_alerts import alerts_between
+from monitor.text.filters import clean
 
 _BACK = timedelta(days=7)
 _ALERTS_MAX = 5

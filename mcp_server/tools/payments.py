@@ -21,7 +21,7 @@ from mcp_server.sentence.read import Wanted
 from mcp_server.sentence.tokens import LENGTH_MAX
 from mcp_server.spans import at
 from mcp_server.unseen import parted, parts_text, seen_whole, unseen_rows
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 LIMIT = 10
 _HEAD = 2  # start and end lead each position

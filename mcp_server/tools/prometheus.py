@@ -22,7 +22,7 @@ from mcp_server.paging import Cursor, offset, offset_page, question_of
 from mcp_server.promql import QUESTIONS, Name, Question, question
 from mcp_server.unseen import reason, unseen_rows
 from monitor.domain.check import Status
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 LIMIT = 10
 _POINTS = 12

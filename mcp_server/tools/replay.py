@@ -15,7 +15,7 @@ from mcp_server.asked import known_shard
 from mcp_server.desk import Desk
 from mcp_server.unseen import parted, parts_text, unseen_rows
 from monitor.domain.check import Status, worst
-from monitor.render_filters import clean
+from monitor.text.filters import clean
 
 _LATE_SECONDS = 60
 _HARMLESS = ("done", "unread")

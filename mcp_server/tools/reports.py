@@ -10,10 +10,10 @@ from mcp_server.answer import Answer, result, stamp
 from mcp_server.desk import Desk
 from monitor.domain.check import Status
 from monitor.domain.report import Report
-from monitor.render_figures import FigureRow
-from monitor.render_report import ReportView, report_view
 from monitor.report_job import report_messages
 from monitor.store.notifications import Message, messages_with_key
+from monitor.text.report import ReportView, report_view
+from monitor.text.report_figures import FigureRow
 
 _RECEIVERS_MAX = 20
 _LINES_MAX = 8

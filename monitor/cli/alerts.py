@@ -21,9 +21,9 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
-    from monitor.show import delivery_lines, incident_lines, silence_lines
     from monitor.store import notes, notifications, reads_alerts
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.listing import delivery_lines, incident_lines, silence_lines
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)

@@ -8,9 +8,9 @@ from typing import Any
 from monitor.cli.series_file import BadRow, Point, SeriesFile
 from monitor.domain.detection.replay import Alarm, Replayed
 from monitor.domain.detection.rule import relative
-from monitor.render_filters import clean, number, percent
-from monitor.show_columns import wrapped
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, number, percent
+from monitor.text.terminal.columns import wrapped
 
 HEIGHT = 10
 BAD_SHOWN_MAX = 20

@@ -30,7 +30,7 @@ def accept(
     from monitor.store.accepted import accept as save
     from monitor.store.reads_metrics import series_names
     from monitor.store.reads_past import regressions_since
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     with opened(config) as (settings, store):
         words, now = Words(settings.language, settings.zone), datetime.now(UTC)
@@ -52,9 +52,9 @@ def accept(
 @commands.command("list")
 def list_(config: ConfigOption = None) -> None:
     """Every new normal that was accepted, by whom and why."""
-    from monitor.render_filters import clean
     from monitor.store.accepted import all_accepted
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.filters import clean
 
     with opened(config) as (settings, store):
         words = Words(settings.language, settings.zone)

@@ -16,7 +16,7 @@ from monitor.config.models import Config, ConfigError
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.store.database import Store
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
 ConfigOption = Annotated[
     Path | None,
@@ -51,7 +51,7 @@ def build(config: Config, **given: Any) -> App:
 
 def words_of(path: Path | None) -> Words:
     """The sentences of the configured language, for commands that need nothing else."""
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     config = load(path)
     return Words(config.language, config.zone)

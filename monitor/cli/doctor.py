@@ -16,9 +16,9 @@ from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
 from monitor.lock import holder
-from monitor.show import SYMBOLS
 from monitor.store.database import StoreError, open_store
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.terminal.listing import SYMBOLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.common import ConfigOption, fail, load
-from monitor.csv_file import CsvError, Rows, check_target, replacing
+from monitor.text.csv_file import CsvError, Rows, check_target, replacing
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
     from checks.settlement_file.probe import Matched
     from checks.sources.facts.unavailable import Unseen
     from monitor.config.models import Config
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
 _COLUMNS = (
     *("outcome", "why", "kind", "transaction_id", "payment_id", "merchant_id", "shard", "line"),
@@ -46,7 +46,7 @@ def match(
     2 crit, 3 not seen.
     """
     from monitor.cli.match_view import Result, as_data, show
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     if out is not None and out.resolve() == file.resolve():
         fail(f"--csv {out}: that is the file to be matched; name another")

@@ -17,9 +17,9 @@ from checks.settlement_file.match import BREAKS, Outcome
 from checks.settlement_file.probe import Matched
 from checks.sources.facts.unavailable import Unseen, blind, blinds
 from monitor.domain.check import Finding, Verdict
-from monitor.render_filters import clean, krw, number
-from monitor.show import finding_lines
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, krw, number
+from monitor.text.terminal.listing import finding_lines
 
 _ORDER = (
     Outcome.MATCHED,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.config.models import Config
     from monitor.domain.reconciliation import Reconciled
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
 
 def reconcile(
@@ -43,8 +43,8 @@ def reconcile(
 
     Exit code: 0 they hold, 1 warn, 2 crit, 3 something could not be examined.
     """
-    from monitor.print_breaks import show
-    from monitor.show_breaks import reconciled_json
+    from monitor.text.terminal.discrepancies import reconciled_json
+    from monitor.text.terminal.discrepancy_tables import show
 
     settings = load(config)
     start = _start(since, settings) if since else None
@@ -67,7 +67,7 @@ def reconcile(
 
 
 def _start(text: str, settings: Config) -> datetime:
-    from monitor.moments import moment_before
+    from monitor.text.time_input import moment_before
 
     now = datetime.now(settings.zone)
     try:
@@ -78,9 +78,9 @@ def _start(text: str, settings: Config) -> datetime:
 
 def _check(settings: Config, shard: str, out: Path | None) -> None:
     """What would fail after a long look is refused before it."""
-    from monitor.csv_file import CsvError, check_target
-    from monitor.show_breaks import COLUMNS
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.csv_file import CsvError, check_target
+    from monitor.text.terminal.discrepancies import COLUMNS
 
     database = settings.platform.database
     if database.via != "direct":
@@ -125,8 +125,8 @@ def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
 
 
 def _write(out: Path, result: Reconciled, words: Words) -> None:
-    from monitor.csv_file import CsvError, write
-    from monitor.show_breaks import COLUMNS, break_row
+    from monitor.text.csv_file import CsvError, write
+    from monitor.text.terminal.discrepancies import COLUMNS, break_row
 
     try:
         count = write(out, COLUMNS, (break_row(one, result, words) for one in result.breaks))

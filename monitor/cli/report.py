@@ -7,9 +7,9 @@ from datetime import date
 
 from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
-from monitor.render import renderer
 from monitor.report_job import report_messages
 from monitor.store.notifications import Message, add_notifications
+from monitor.text.render import renderer
 
 
 def print_report(app: App, kind: str, day: str, form: str) -> str:

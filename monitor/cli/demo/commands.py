@@ -69,7 +69,7 @@ def fault(
 
     import httpx
 
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     base = url or _running(folder or default_folder())
     try:

@@ -32,8 +32,8 @@ from monitor.schedule import Scheduler
 from monitor.store.load_tests import load_tests
 from monitor.store.reads_alerts import incidents_between
 from monitor.store.reads_history import latest_snapshots, pass_counts
+from monitor.text.catalog import Words
 from monitor.timetable import Timetable
-from monitor.words import Words
 
 PASS_SECONDS = 5
 _LONG_AGO, _ROWS_MAX = datetime(2000, 1, 1, tzinfo=UTC), 10_000

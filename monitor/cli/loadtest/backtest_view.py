@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
-from monitor.load_words import amount, changed, difference_text, doubt_text
-from monitor.render_filters import clean
-from monitor.show_columns import columns, wrapped
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
+from monitor.text.load_test_values import amount, changed, difference_text, doubt_text
+from monitor.text.terminal.columns import columns, wrapped
 
 if TYPE_CHECKING:
     from monitor.cli.loadtest.backtest import Backtested

@@ -15,7 +15,7 @@ from monitor.cli.common import ConfigOption, fail, opened, words_of
 
 if TYPE_CHECKING:
     from monitor.store.database import Store
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
 commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -81,7 +81,7 @@ def import_(
     from monitor.cli.alerts import span_of
     from monitor.cli.loadtest.import_summary import import_json, import_lines, import_total
     from monitor.cli.loadtest.importing import Order, import_files, parsed_time
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     with opened(config) as (settings, store):
         time = parsed_time(at, settings.zone) if at else None
@@ -111,8 +111,8 @@ def list_(
     """The last runs, newest first."""
     from monitor.cli.loadtest.json_form import judged_json
     from monitor.load_verdicts import judged_runs
-    from monitor.show_load import list_lines
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.load_test import list_lines
 
     with opened(config) as (settings, store):
         with store.read() as tx:
@@ -129,7 +129,7 @@ def list_(
 @commands.command()
 def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """One run whole: what it measured, and how it stands against those before it."""
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     with opened(config) as (settings, store):
         _tell(store, Words(settings.language, settings.zone), number, as_json)
@@ -141,9 +141,9 @@ def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     from monitor.load_advice import advice_on
     from monitor.load_platform import platform_during
     from monitor.load_verdicts import judged_run
-    from monitor.show_load import run_lines
-    from monitor.show_load_platform import advice_lines, platform_lines
     from monitor.store.load_tests import raw_file
+    from monitor.text.terminal.load_test import run_lines
+    from monitor.text.terminal.platform_meanwhile import advice_lines, platform_lines
 
     with store.read() as tx:
         judged = judged_run(tx, number)
@@ -175,9 +175,9 @@ def diff(
     """One run against another. Exit code 1 if they cannot be compared."""
     from monitor.cli.loadtest.json_form import diff_json
     from monitor.domain.load_test.validity import differences
-    from monitor.show_load_diff import diff_lines
     from monitor.store.load_tests import load_test
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.load_test_diff import diff_lines
 
     with opened(config) as (settings, store):
         words = Words(settings.language, settings.zone)
@@ -207,8 +207,8 @@ def trend(
     """A value over the last runs, with what is said of it each time."""
     from monitor.cli.loadtest.json_form import trend_json
     from monitor.load_verdicts import judged_runs
-    from monitor.show_load_diff import trend_lines, trend_values, usual_statistic
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.load_test_diff import trend_lines, trend_values, usual_statistic
 
     with opened(config) as (settings, store), store.read() as tx:
         runs = judged_runs(tx, _soon(), scenario, limit)[::-1]
@@ -235,7 +235,7 @@ def export(
 ) -> None:
     """Give runs away: every value of every run, or the file that k6 wrote."""
     from monitor.cli.loadtest.json_form import exported
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
     if format not in ("json", "csv", "raw"):
         fail(f"--format {format!r}: json, csv or raw is expected")

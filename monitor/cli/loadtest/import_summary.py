@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from monitor.load_words import amount
-from monitor.render_filters import clean
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
+from monitor.text.load_test_values import amount
 
 if TYPE_CHECKING:
     from monitor.cli.loadtest.importing import Imported

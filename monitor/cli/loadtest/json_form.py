@@ -15,9 +15,9 @@ from monitor.domain.load_test.history import Judged, values_of
 from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.domain.load_test.validity import differences
 from monitor.load_platform import Meanwhile
-from monitor.show_load_diff import diff_values
 from monitor.store.load_tests import load_test, load_tests, raw_file
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.terminal.load_test_diff import diff_values
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

@@ -9,11 +9,11 @@ from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.load_report import key_of, load_messages
-from monitor.render import renderer
-from monitor.render_chart import HEIGHT, WIDTH, chart, png
-from monitor.render_layout import render
 from monitor.store.load_tests import load_test, load_tests
 from monitor.store.notifications import Message, add_notifications
+from monitor.text.chart import HEIGHT, WIDTH, chart, png
+from monitor.text.layout import render
+from monitor.text.render import renderer
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 FORMS = ("text", "slack", "svg", "png")

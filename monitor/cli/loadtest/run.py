@@ -13,13 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from monitor.domain.load_test.preflight import Refusal
 from monitor.end_asked import EndAsked
 from monitor.load_runner import Consent
-from monitor.load_words import progress_line
+from monitor.text.load_test_values import progress_line
 
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.domain.load_test.plan import Plan
     from monitor.domain.load_test.progress import Progress as Far
-    from monitor.words import Words
+    from monitor.text.catalog import Words
 
 LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5

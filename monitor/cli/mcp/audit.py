@@ -17,9 +17,9 @@ def audit(
     config: ConfigOption = None,
 ) -> None:
     """What was done or refused over MCP: when, which tool, for whom, and how it ended."""
-    from monitor.show import audit_lines
     from monitor.store.audit import audit_between
-    from monitor.words import Words
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.listing import audit_lines
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)

@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 
 from monitor import resources
 from monitor.domain.check import Params, Status
-from monitor.render_filters import clean, filters
+from monitor.text.filters import clean, filters
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.delivery import Message, Picture, SlackContent
-from monitor.render_chart import png
-from monitor.render_incident import incident_view
-from monitor.render_layout import render
-from monitor.render_load import load_view
-from monitor.render_report import report_view
-from monitor.render_slack import blocks, quiet
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.chart import png
+from monitor.text.incident import incident_view
+from monitor.text.layout import render
+from monitor.text.load_test import load_view
+from monitor.text.report import report_view
+from monitor.text.slack import blocks, quiet
 
 __all__ = ["MessageRenderer", "Words", "renderer"]
 

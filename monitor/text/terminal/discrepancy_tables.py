@@ -13,11 +13,11 @@ from rich.text import Text
 from monitor.domain.check import Status
 from monitor.domain.discrepancies import money_in
 from monitor.domain.reconciliation import FoundBreak, Reconciled
-from monitor.print_lines import is_wide, printed
-from monitor.render_filters import clean, clock, duration, krw, number
-from monitor.show import SYMBOLS
-from monitor.show_breaks import ages, details_text, groups, look_text, unseen_text
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, clock, duration, krw, number
+from monitor.text.terminal.discrepancies import ages, details_text, groups, look_text, unseen_text
+from monitor.text.terminal.listing import SYMBOLS
+from monitor.text.terminal.output import is_wide, printed
 
 ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
 Part: TypeAlias = Text | Table | Padding

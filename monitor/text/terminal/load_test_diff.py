@@ -11,16 +11,10 @@ from monitor.domain.load_test.result import LoadResult, Measure
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
-from monitor.load_words import (
-    amount,
-    changed,
-    difference_text,
-    doubt_text,
-    verdict_text,
-)
-from monitor.render_filters import clean
-from monitor.show_columns import columns, wrapped
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
+from monitor.text.load_test_values import amount, changed, difference_text, doubt_text, verdict_text
+from monitor.text.terminal.columns import columns, wrapped
 
 _BARS = "▁▂▃▄▅▆▇█"
 _DIFFED = ("p(95)", "med", "rate")

@@ -10,12 +10,12 @@ from typing import Any
 from monitor.check_pass import Observed
 from monitor.domain.alert import Phase
 from monitor.domain.check import Finding
-from monitor.render_filters import clean
 from monitor.store.audit import AuditEntry
 from monitor.store.notes import SilenceEntry
 from monitor.store.notifications import Message
 from monitor.store.reads_alerts import IncidentStory
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
 
 SYMBOLS = {"ok": "🟢", "warn": "🟠", "crit": "🔴", "unknown": "⚪"}
 

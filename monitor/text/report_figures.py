@@ -9,8 +9,8 @@ from datetime import datetime
 from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS
 from monitor.domain.report import Figure, LoadTest
-from monitor.render_filters import capital, metric_value, percent
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import capital, metric_value, percent
 
 TONES = {"regression": "warn", "improvement": "ok"}
 _WIDTH, _HEIGHT = 96, 22

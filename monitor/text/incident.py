@@ -9,8 +9,8 @@ from typing import Any
 
 from monitor.domain.check import Params, Status
 from monitor.domain.message import IncidentMessage, Told
-from monitor.render_filters import clean, cut
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, cut
 
 SYMBOLS = {Status.CRIT: "🔴", Status.WARN: "🟠", Status.UNKNOWN: "⚪", Status.OK: "🟢"}
 _EVIDENCE_MAX = 3

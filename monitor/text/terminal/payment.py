@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
-from monitor.render_filters import clean
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
 
 
 def story_json(story: Story, words: Words) -> dict[str, Any]:

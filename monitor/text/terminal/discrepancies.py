@@ -10,8 +10,8 @@ from typing import Any
 from monitor.domain.check import Finding, Status
 from monitor.domain.discrepancies import AgeBucket, ageing
 from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
-from monitor.render_filters import clean
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
 
 COLUMNS = (
     *("shard", "invariant", "severity", "row", "payment_id", "amount_krw"),

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from monitor.domain.check import Status
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
-from monitor.print_lines import printed
-from monitor.render_filters import day_text
-from monitor.show import SYMBOLS
-from monitor.show_payment import (
+from monitor.text.catalog import Words
+from monitor.text.filters import day_text
+from monitor.text.terminal.listing import SYMBOLS
+from monitor.text.terminal.output import printed
+from monitor.text.terminal.payment import (
     around_text,
     happening_text,
     heading,
@@ -22,7 +23,6 @@ from monitor.show_payment import (
     reason_words,
     unseen_texts,
 )
-from monitor.words import Words
 
 
 def show(story: Story, words: Words) -> None:

@@ -9,8 +9,8 @@ from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test.progress import Progress
 from monitor.domain.load_test.run import Doubt
-from monitor.render_filters import clean, number, percent
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, number, percent
 
 
 def amount(value: float | None, unit: str, words: Words) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from monitor.domain.load_test.advice import Advice
 from monitor.load_advice import advice_text
 from monitor.load_platform import Meanwhile
-from monitor.render_filters import metric_value
-from monitor.show_columns import columns, wrapped
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import metric_value
+from monitor.text.terminal.columns import columns, wrapped
 
 
 def platform_lines(found: Sequence[Meanwhile], words: Words) -> list[str]:

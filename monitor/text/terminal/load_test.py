@@ -8,16 +8,10 @@ from monitor.domain.load_test.history import Judged, unit_of
 from monitor.domain.load_test.result import COUNTER, Measure, Threshold
 from monitor.domain.load_test.rules import statistic_of
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.load_words import (
-    amount,
-    changed,
-    difference_text,
-    doubt_text,
-    verdict_text,
-)
-from monitor.render_filters import clean, percent
-from monitor.show_columns import columns, wrapped
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, percent
+from monitor.text.load_test_values import amount, changed, difference_text, doubt_text, verdict_text
+from monitor.text.terminal.columns import columns, wrapped
 
 
 def list_lines(runs: Sequence[Judged], words: Words) -> list[str]:

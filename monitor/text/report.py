@@ -9,10 +9,10 @@ from typing import Any
 
 from monitor.domain.check import Status
 from monitor.domain.report import Drift, Report, Trouble
-from monitor.render_figures import FigureRow, change_text, figure_rows, load_test_lines
-from monitor.render_filters import capital, cut, day_text, metric_value
-from monitor.render_incident import SYMBOLS
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import capital, cut, day_text, metric_value
+from monitor.text.incident import SYMBOLS
+from monitor.text.report_figures import FigureRow, change_text, figure_rows, load_test_lines
 
 _LINES_MAX = 10
 _LABELS = ("figure", "change", "trend")

@@ -9,9 +9,9 @@ from typing import Any
 
 from monitor import resources
 from monitor.domain.load_test.report import LoadReport, TrendPoint
-from monitor.render_filters import clean, day_text, metric_value
-from monitor.render_layout import render
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, day_text, metric_value
+from monitor.text.layout import render
 
 WIDTH, HEIGHT = 920, 440
 LEFT, RIGHT, TOP, BOTTOM = 84, 24, 84, 64

@@ -8,10 +8,10 @@ from typing import Any
 
 from monitor.domain.check import Status
 from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigure, Told
-from monitor.render_figures import TONES, change_text
-from monitor.render_filters import capital, clean, cut, metric_value
-from monitor.render_incident import SYMBOLS
-from monitor.words import Words
+from monitor.text.catalog import Words
+from monitor.text.filters import capital, clean, cut, metric_value
+from monitor.text.incident import SYMBOLS
+from monitor.text.report_figures import TONES, change_text
 
 _GRADES = {"A": Status.OK, "B": Status.OK, "C": Status.WARN, "D": Status.WARN, "F": Status.CRIT}
 _DOUBTS_MAX = 5

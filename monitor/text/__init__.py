@@ -1,0 +1,1 @@
+"""From models to text: sentences, figures, and the forms of each medium."""
