@@ -13,9 +13,9 @@ from mcp_server.answer import short, stamp
 from mcp_server.desk import Desk
 from mcp_server.looks import platform
 from mcp_server.told import incident_row, root_of, run_row
-from monitor.compare import Events, events
 from monitor.domain.alert import Alert
-from monitor.periods import Span
+from monitor.reports.compare import Events, events
+from monitor.reports.periods import Span
 from monitor.store.reads_alerts import IncidentStory, alerts_between
 from monitor.store.reads_mcp import stepped_history
 from monitor.store.reads_metrics import series_names

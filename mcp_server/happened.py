@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_server.desk import Desk
 from mcp_server.told import root_of
 from monitor.domain.check import Status, worst
-from monitor.periods import Span
+from monitor.reports.periods import Span
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
 from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between

@@ -21,7 +21,7 @@ from monitor.domain.load_test.history import (
 )
 from monitor.domain.load_test.result import Measure
 from monitor.domain.load_test.run import Doubt
-from monitor.load_platform import Meanwhile
+from monitor.load_tests.platform import Meanwhile
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed

@@ -12,7 +12,7 @@ from checks.sources.facts.payments import Count, MerchantShard, Stretches
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unseen
 from monitor.domain.check import Status
-from monitor.periods import days_before
+from monitor.reports.periods import days_before
 
 DAYS = 7
 _SURGE = 3.0  # so many times the usual is a surge

@@ -13,9 +13,9 @@ from mcp_server.desk import Desk
 from mcp_server.series import compared_row, span_row
 from mcp_server.told import incident_row
 from mcp_server.unseen import parted, parts_text
-from monitor.compare import Compared, compare
 from monitor.domain.ddsketch import Comparison
-from monitor.periods import period, shifted
+from monitor.reports.compare import Compared, compare
+from monitor.reports.periods import period, shifted
 from monitor.store.reads_alerts import incidents_between
 
 KEY_METRICS = (

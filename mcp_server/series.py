@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_server.answer import percent, short, stamp
-from monitor.compare import Compared, Figures
 from monitor.domain.metrics import Kind, MetricSpec
-from monitor.periods import Span
+from monitor.reports.compare import Compared, Figures
+from monitor.reports.periods import Span
 
 
 def span_row(span: Span) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mcp_server.answer import TEXT_MAX
 from mcp_server.desk import Desk
 from monitor.domain.check import series_name
 from monitor.domain.metrics import METRICS
-from monitor.periods import Span, instant
+from monitor.reports.periods import Span, instant
 from monitor.text.filters import clean
 
 NAME_MAX = 2 * TEXT_MAX  # how long a subject is shown

@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_server.desk import Desk
 from mcp_server.sentence.read import read_moment, read_stretch
 from mcp_server.sentence.times import Calendar
-from monitor.periods import PERIODS, Span, instant, period
+from monitor.reports.periods import PERIODS, Span, instant, period
 
 AROUND = timedelta(hours=1)
 LONGEST = timedelta(days=31)

@@ -28,13 +28,13 @@ from monitor.domain.check import Sighting
 from monitor.domain.delivery import Sender
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.payment_story import Story
-from monitor.load_report import LOOK_EVERY, owe_load_reports
-from monitor.load_runner import LoadRunner
-from monitor.load_watch import Eyes
+from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
+from monitor.load_tests.runner import LoadRunner
+from monitor.load_tests.watch import Eyes
 from monitor.payment_history import history_of
 from monitor.record import Recorder
 from monitor.regressions import Baselines
-from monitor.report_job import await_passes, owe_report
+from monitor.reports.job import await_passes, owe_report
 from monitor.run_check import Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
 from monitor.store import reads_history

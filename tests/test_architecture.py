@@ -157,12 +157,12 @@ def test_a_module_imports_only_what_its_part_may(path):
         ("mcp_server.tools.health", "from monitor.store import tables"),
         ("mcp_server.tools.health", "import slack_sdk"),
         ("demo.platform.shards", "from monitor.domain import check"),
-        ("monitor.report", "import typer"),
-        ("monitor.report", "from monitor.cli.common import console"),
+        ("monitor.reports.build", "import typer"),
+        ("monitor.reports.build", "from monitor.cli.common import console"),
         ("monitor.notifiers.slack", "import sqlalchemy"),
         ("checks.services", "from sqlalchemy import select"),
-        ("monitor.report", "def f():\n    from sqlalchemy import Connection"),
-        ("monitor.report", "import sqlite3"),
+        ("monitor.reports.build", "def f():\n    from sqlalchemy import Connection"),
+        ("monitor.reports.build", "import sqlite3"),
     ],
 )
 def test_the_table_refuses(module, line):

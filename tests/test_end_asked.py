@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitor.end_asked import EndAsked, interruptible
+from monitor.shutdown import EndAsked, interruptible
 
 MOMENTS = """
 import signal
-from monitor.end_asked import EndAsked
+from monitor.shutdown import EndAsked
 
 for micros in range(1, 21):
     ended = EndAsked()

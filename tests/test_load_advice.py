@@ -14,7 +14,7 @@ from monitor.domain.load_test.advice import Level, advise
 from monitor.domain.load_test.history import Judged
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import Doubt, LoadTestRun
-from monitor.load_advice import advice_text
+from monitor.load_tests.advice import advice_text
 from monitor.text.catalog import Words
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

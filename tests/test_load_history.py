@@ -15,7 +15,7 @@ from checks.k6.read import read_bytes
 from monitor.domain.load_test.history import compared_of, judge, judge_all, values_of
 from monitor.domain.load_test.result import figures
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.load_verdicts import judged_against, judged_run, judged_runs
+from monitor.load_tests.verdicts import judged_against, judged_run, judged_runs
 from monitor.store.load_tests import save_run
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""monitor/load_port: what a k6 must offer is stated by the monitor and checked by the types."""
+"""The port to a k6: what the monitor asks of one, and that the real one is of that type."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from types import ModuleType
 import pytest
 
 from checks.k6 import runner as k6
-from monitor import load_port, load_runner
-from monitor.load_port import K6
+from monitor.load_tests import port as load_port
+from monitor.load_tests import runner as load_runner
+from monitor.load_tests.port import K6
 
 
 @pytest.mark.parametrize("module", [load_port, load_runner], ids=lambda m: m.__name__)

@@ -26,7 +26,7 @@ from monitor.domain.load_test.history import judge
 from monitor.domain.load_test.report import LoadReport
 from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import Doubt, LoadTestRun
-from monitor.load_report import SETTLED, build, owe_load_reports
+from monitor.load_tests.report import SETTLED, build, owe_load_reports
 from monitor.notifiers import slack
 from monitor.outbox import deliver
 from monitor.store.database import Store

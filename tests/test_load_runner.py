@@ -1,4 +1,4 @@
-"""monitor/load_runner with the real k6: marked, watched, alone, and dead with its monitor."""
+"""monitor/load_tests/runner with the real k6: marked, watched, alone, and dead with its monitor."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from monitor.domain.check import Status
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.preflight import Refusal
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.load_runner import Consent, LoadRunner
-from monitor.load_watch import Health
+from monitor.load_tests.runner import Consent, LoadRunner
+from monitor.load_tests.watch import Health
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from store_case import DAY, HOUR, MINUTE, fresh_store, record, rows
 
-from monitor.compare import compare
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.periods import PERIODS, Span, instant, period, shifted
+from monitor.reports.compare import compare
+from monitor.reports.periods import PERIODS, Span, instant, period, shifted
 from monitor.store.alerts import save_alerts
 from monitor.store.notes import Note, add_note
 from monitor.store.parts import parts

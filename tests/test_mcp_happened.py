@@ -19,7 +19,7 @@ from checks.sources.facts.unavailable import Unseen, Why
 from mcp_server.merchant import Volume, conclusion, limits, stretches
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.report_job import owe_report
+from monitor.reports.job import owe_report
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
 from monitor.text.catalog import Words

@@ -21,9 +21,9 @@ from monitor.domain.delivery import Message
 from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
-from monitor.report import build
-from monitor.report_figures import midnight
-from monitor.report_job import await_passes, report_messages
+from monitor.reports.build import build
+from monitor.reports.figures import midnight
+from monitor.reports.job import await_passes, report_messages
 from monitor.store.alerts import save_alerts
 from monitor.store.database import Store
 from monitor.store.incidents import save_incidents
@@ -284,7 +284,7 @@ def test_the_report_of_a_simulated_day_says_so(
 def test_after_a_night_off_the_report_tells_what_the_first_passes_saw(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.report_job._ROUNDS", 1)
+    monkeypatch.setattr("monitor.reports.job._ROUNDS", 1)
     lived = world_with_reports(tmp_path, monkeypatch, NOW - 10 * HOUR)
     lived.live(10)
     lived.life.clock.set(NOW)

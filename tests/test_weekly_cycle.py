@@ -18,7 +18,7 @@ from demo.platform.platform import StandIn
 from monitor.app import App, build
 from monitor.config.models import parse
 from monitor.domain.delivery import Message, Reference
-from monitor.load_report import SETTLED
+from monitor.load_tests.report import SETTLED
 
 pytestmark = [
     pytest.mark.slow,

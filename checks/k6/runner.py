@@ -29,7 +29,7 @@ from monitor.domain.load_test.result import LoadResult, figures
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.domain.load_test.validity import Ending
 
-# All of monitor/load_port.py: mypy holds a module to a protocol by what is listed here.
+# All of monitor/load_tests/port.py: mypy holds a module to a protocol by what is listed here.
 __all__ = [
     "alone",
     "ask",

@@ -17,7 +17,7 @@ from mcp_server.sentence.times import Calendar, Fact, Point, Stretch, stretches
 from mcp_server.sentence.tokens import LENGTH_MAX, Token, plain, tokens
 from mcp_server.sentence.values import values
 from mcp_server.sentence.words import MEANINGS, Part
-from monitor.periods import days_before
+from monitor.reports.periods import days_before
 
 LIMIT_MAX = 100
 AMOUNT_MAX = 10**15

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from monitor.periods import days_before, period
+from monitor.reports.periods import days_before, period
 
 _SECONDS = {"m": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 7, "M": 30}

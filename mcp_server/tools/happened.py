@@ -17,7 +17,7 @@ from mcp_server.sentence.times import Calendar
 from mcp_server.spans import at, span
 from mcp_server.told import root_of
 from monitor.domain.check import Status, worst
-from monitor.periods import Span
+from monitor.reports.periods import Span
 from monitor.text.filters import clean
 
 LIMIT = 20

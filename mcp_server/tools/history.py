@@ -15,11 +15,11 @@ from mcp_server.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.series import compared_row, span_row
 from mcp_server.spans import choose, known_metrics, span
 from mcp_server.told import incident_row, run_row
-from monitor.compare import Compared, Events, PeriodComparison, compare
 from monitor.domain.check import Status
 from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.metrics import METRICS, Kind
-from monitor.periods import Span, period, shifted
+from monitor.reports.compare import Compared, Events, PeriodComparison, compare
+from monitor.reports.periods import Span, period, shifted
 from monitor.store.reads_mcp import stepped_history
 from monitor.store.reads_metrics import series_names
 from monitor.store.summaries import summaries

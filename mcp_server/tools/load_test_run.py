@@ -14,8 +14,8 @@ from mcp_server.load_rows import endpoint_rows, judged_row, threshold_rows
 from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal
-from monitor.load_runner import Consent
-from monitor.load_verdicts import judged_run
+from monitor.load_tests.runner import Consent
+from monitor.load_tests.verdicts import judged_run
 from monitor.text.load_test_values import progress_line
 
 _WAIT_SECONDS = 1.0

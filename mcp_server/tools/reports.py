@@ -10,7 +10,7 @@ from mcp_server.answer import Answer, result, stamp
 from mcp_server.desk import Desk
 from monitor.domain.check import Status
 from monitor.domain.report import Report
-from monitor.report_job import report_messages
+from monitor.reports.job import report_messages
 from monitor.store.notifications import Message, messages_with_key
 from monitor.text.report import ReportView, report_view
 from monitor.text.report_figures import FigureRow

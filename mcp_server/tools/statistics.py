@@ -15,7 +15,7 @@ from mcp_server.desk import Desk
 from mcp_server.spans import span
 from mcp_server.unseen import parted, parts_text, seen_whole, unseen_rows
 from monitor.domain.detection.rule import relative
-from monitor.periods import Span, period, shifted
+from monitor.reports.periods import Span, period, shifted
 from monitor.text.filters import clean
 
 _LONGEST = timedelta(days=366 * 5)

@@ -29,9 +29,9 @@ main = typer.Typer(
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli.mcp.commands import http_way_in
-    from monitor.end_asked import interruptible
     from monitor.lock import LockedError, only_scheduler
     from monitor.schedule import Scheduler
+    from monitor.shutdown import interruptible
 
     settings = load(config)
     logging.basicConfig(

@@ -7,7 +7,7 @@ from datetime import date
 
 from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
-from monitor.report_job import report_messages
+from monitor.reports.job import report_messages
 from monitor.store.notifications import Message, add_notifications
 from monitor.text.render import renderer
 

@@ -13,7 +13,7 @@ import typer
 from demo.api.server import Running, Ticker, serve
 from demo.platform.platform import StandIn
 from monitor.cli.demo.folder import claim
-from monitor.end_asked import interruptible
+from monitor.shutdown import interruptible
 
 
 @dataclass(frozen=True, slots=True)

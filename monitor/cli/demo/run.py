@@ -26,9 +26,9 @@ from monitor.cli.demo.platform import Ground, make_standin, serve_standin
 from monitor.cli.progress import progress_bar
 from monitor.cli.report import print_report
 from monitor.config.models import Config, parse
-from monitor.end_asked import EndAsked, interruptible
 from monitor.lock import only_scheduler
 from monitor.schedule import Scheduler
+from monitor.shutdown import EndAsked, interruptible
 from monitor.store.load_tests import load_tests
 from monitor.store.reads_alerts import incidents_between
 from monitor.store.reads_history import latest_snapshots, pass_counts

@@ -13,7 +13,7 @@ from checks.k6.shapes import NoResultError
 from monitor.cli.loadtest.importing import Order, found, run_of
 from monitor.domain.load_test.history import Judged, judge
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.load_verdicts import HISTORY_MAX
+from monitor.load_tests.verdicts import HISTORY_MAX
 
 _ORDER = Order(ZoneInfo("UTC"), scenario="backtest")  # the files given are runs of one scenario
 _SOMETIME = datetime(2000, 1, 1, tzinfo=UTC)  # their order counts, not their times

@@ -39,8 +39,8 @@ def run(
     """Run a load test now. Exit code: 0 passed, 1 thresholds crossed, 3 invalid, 4 not started."""
     from monitor.cli.common import build, load
     from monitor.cli.loadtest.run import run_test
-    from monitor.end_asked import interruptible
-    from monitor.load_runner import Consent
+    from monitor.load_tests.runner import Consent
+    from monitor.shutdown import interruptible
 
     seconds = seconds_of(duration) if duration else 0
     app = build(load(config), senders={})
@@ -110,7 +110,7 @@ def list_(
 ) -> None:
     """The last runs, newest first."""
     from monitor.cli.loadtest.json_form import judged_json
-    from monitor.load_verdicts import judged_runs
+    from monitor.load_tests.verdicts import judged_runs
     from monitor.text.catalog import Words
     from monitor.text.terminal.load_test import list_lines
 
@@ -138,9 +138,9 @@ def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) 
 def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     """A run whole, as text or as JSON; its state."""
     from monitor.cli.loadtest.json_form import judged_json, platform_json
-    from monitor.load_advice import advice_on
-    from monitor.load_platform import platform_during
-    from monitor.load_verdicts import judged_run
+    from monitor.load_tests.advice import advice_on
+    from monitor.load_tests.platform import platform_during
+    from monitor.load_tests.verdicts import judged_run
     from monitor.store.load_tests import raw_file
     from monitor.text.terminal.load_test import run_lines
     from monitor.text.terminal.platform_meanwhile import advice_lines, platform_lines
@@ -206,7 +206,7 @@ def trend(
 ) -> None:
     """A value over the last runs, with what is said of it each time."""
     from monitor.cli.loadtest.json_form import trend_json
-    from monitor.load_verdicts import judged_runs
+    from monitor.load_tests.verdicts import judged_runs
     from monitor.text.catalog import Words
     from monitor.text.terminal.load_test_diff import trend_lines, trend_values, usual_statistic
 

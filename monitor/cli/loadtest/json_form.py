@@ -14,7 +14,7 @@ from monitor.domain.load_test import plain as load_plain
 from monitor.domain.load_test.history import Judged, values_of
 from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.domain.load_test.validity import differences
-from monitor.load_platform import Meanwhile
+from monitor.load_tests.platform import Meanwhile
 from monitor.store.load_tests import load_test, load_tests, raw_file
 from monitor.text.catalog import Words
 from monitor.text.terminal.load_test_diff import diff_values

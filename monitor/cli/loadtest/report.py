@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from monitor.app import App
 from monitor.domain.delivery import Message as Delivered
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
-from monitor.load_report import key_of, load_messages
+from monitor.load_tests.report import key_of, load_messages
 from monitor.store.load_tests import load_test, load_tests
 from monitor.store.notifications import Message, add_notifications
 from monitor.text.chart import HEIGHT, WIDTH, chart, png

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_test.preflight import Refusal
-from monitor.end_asked import EndAsked
-from monitor.load_runner import Consent
+from monitor.load_tests.runner import Consent
+from monitor.shutdown import EndAsked
 from monitor.text.load_test_values import progress_line
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, stron
 from monitor.domain.detection.rule import relative
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
-from monitor.periods import Span
+from monitor.reports.periods import Span
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from monitor import report
 from monitor.config.models import Config
+from monitor.reports import build as report
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, last_slot, record_run, runs
 from monitor.store.notifications import Message, add_notifications

@@ -21,9 +21,9 @@ from monitor.domain.load_test.plan import Control, Plan, Prepared
 from monitor.domain.load_test.preflight import Asked, Refusal, Rules, outside_hours, over_bounds
 from monitor.domain.load_test.progress import Progress
 from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
-from monitor.load_port import K6
-from monitor.load_verdicts import judged_against
-from monitor.load_watch import Eyes, watch
+from monitor.load_tests.port import K6
+from monitor.load_tests.verdicts import judged_against
+from monitor.load_tests.watch import Eyes, watch
 from monitor.store import load_tests
 
 if TYPE_CHECKING:

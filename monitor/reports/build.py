@@ -11,8 +11,8 @@ from monitor.domain.check import Status, worst
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
-from monitor.load_verdicts import judged_against
-from monitor.report_figures import Spans, drifts, figures, midnight
+from monitor.load_tests.verdicts import judged_against
+from monitor.reports.figures import Spans, drifts, figures, midnight
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications

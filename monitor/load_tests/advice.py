@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from monitor.domain.load_test.advice import Advice, Level, advise
 from monitor.domain.load_test.history import Judged
-from monitor.load_platform import Meanwhile
+from monitor.load_tests.platform import Meanwhile
 from monitor.text.catalog import Words
 
 

@@ -18,9 +18,9 @@ from monitor.domain.load_test.report import (
     TrendPoint,
 )
 from monitor.domain.load_test.run import RUNNING, Doubt, LoadTestRun
-from monitor.load_advice import advice_on
-from monitor.load_platform import Meanwhile, platform_during
-from monitor.load_verdicts import judged_run, judged_runs
+from monitor.load_tests.advice import advice_on
+from monitor.load_tests.platform import Meanwhile, platform_during
+from monitor.load_tests.verdicts import judged_run, judged_runs
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import Message, add_notifications, known_keys

@@ -1,0 +1,1 @@
+"""Reports: built from the store, compared with earlier periods, sent once a day."""
