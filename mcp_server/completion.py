@@ -10,7 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Completion
 
 from checks.sources.facts.unavailable import Unseen
-from mcp_server.desk import Desk
+from mcp_server.context import Desk
 from monitor.domain.metrics import METRICS
 from monitor.store.reads_mcp import alert_subjects
 from monitor.store.reads_metrics import series_names

@@ -13,7 +13,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 
-from mcp_server.desk import Desk
+from mcp_server.context import Desk
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 

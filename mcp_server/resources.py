@@ -14,8 +14,8 @@ from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 
-from mcp_server.desk import Desk
-from mcp_server.schema import ANSWER
+from mcp_server.answers.schema import ANSWER
+from mcp_server.context import Desk
 from monitor.text.catalog import Words
 
 _JSON = "application/json"

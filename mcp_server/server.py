@@ -13,7 +13,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
 from mcp_server.completion import add_completion
-from mcp_server.desk import Desk
+from mcp_server.context import Desk
 from mcp_server.prompts import add_prompts
 from mcp_server.resources import add_resources
 from mcp_server.tool import strict

@@ -1,7 +1,7 @@
 """Which tools a server offers: by toolset, and the writing ones by name.
 
-A file in mcp_server/tools says with TOOLSETS to which sets its TOOLS belong; `toolsets` in front
-of one function says it for that one alone.
+A file below mcp_server/tools says with TOOLSETS to which sets its TOOLS belong; `toolsets` in
+front of one function says it for that one alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mcp_server.writing import Writing, writing_of
+from mcp_server.access.writing import Writing, writing_of
 from monitor import plugins
 from monitor.config.models import ConfigError
 
@@ -56,7 +56,9 @@ def toolsets(*names: str) -> Callable[[F], F]:
 
 def all_offers() -> list[Offer]:
     """Every tool there is, whether it is offered or not."""
-    groups: dict[str, tuple[Fn, ...]] = plugins.load(_PACKAGE, "TOOLS")
+    groups: dict[str, tuple[Fn, ...]] = plugins.load(
+        _PACKAGE, "TOOLS", plugins.names_in_folders(_PACKAGE)
+    )
     return [_offer(fn, _sets_of(file)) for file, group in groups.items() for fn in group]
 
 

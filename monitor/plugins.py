@@ -14,6 +14,13 @@ def names(package: str) -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(path) if not m.ispkg)
 
 
+def names_in_folders(package: str) -> list[str]:
+    """The modules one folder below a package, as `folder.module`."""
+    path = importlib.import_module(package).__path__
+    folders = sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg)
+    return [f"{folder}.{name}" for folder in folders for name in names(f"{package}.{folder}")]
+
+
 def load(package: str, constant: str, only: Iterable[str] | None = None) -> dict[str, Any]:
     """The plug-ins of a package by file name; files without the constant are none.
 

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 from mcp_case import writing_app
 
-from mcp_server.answer import CHARS_PER_TOKEN
+from mcp_server.answers.answer import CHARS_PER_TOKEN
 from mcp_server.server import INSTRUCTIONS, build_server
 from mcp_server.toolsets import NAMES, all_offers
 

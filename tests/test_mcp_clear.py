@@ -15,7 +15,7 @@ from checks.sources.facts.reset import Cleared
 from checks.sources.facts.unavailable import Unseen, Why
 from demo.api.server import serve
 from demo.platform.platform import StandIn
-from mcp_server.tools.clear import _outcome
+from mcp_server.tools.merchants.clear import _outcome
 from monitor.app import platform_of
 from monitor.config.models import ConfigError, parse
 

@@ -16,7 +16,7 @@ from test_mcp_payments import HOSTILE, without_data
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unseen, Why
-from mcp_server.merchant import Volume, conclusion, limits, stretches
+from mcp_server.tools.merchants.judgement import Volume, conclusion, limits, stretches
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.reports.job import owe_report

@@ -25,7 +25,7 @@ from ops_case import (
 from checks.consumer_lag import Options
 from checks.sources.facts.platform import Breaker, GroupLag, Partition
 from checks.sources.facts.unavailable import Unseen, Why, blind
-from mcp_server.lags import stand
+from mcp_server.tools.kafka.lags import stand
 from monitor.check_pass import Observed
 from monitor.domain.check import Finding, Status, Verdict
 

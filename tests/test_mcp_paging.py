@@ -6,8 +6,16 @@ import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_case import NOW
 
-from mcp_server.answer import CHARS_MAX, CHARS_USUAL, Answer, compact, result
-from mcp_server.paging import CURSOR_MAX, Page, encode, offset, offset_page, position, question_of
+from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, compact, result
+from mcp_server.answers.paging import (
+    CURSOR_MAX,
+    Page,
+    encode,
+    offset,
+    offset_page,
+    position,
+    question_of,
+)
 from monitor.domain.check import Status
 
 QUESTION = question_of("query_payments", {"filter": "failed", "limit": 50})

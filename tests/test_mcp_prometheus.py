@@ -11,7 +11,7 @@ from mcp_case import NOW, answer, refused
 from ops_case import EVIL, TOKENS_MAX, TOKENS_USUAL, assert_only_data, pages, seeing, tokens
 
 from checks.sources.prometheus.source import Prometheus
-from mcp_server.promql import QUESTIONS, Name, Question, question
+from mcp_server.tools.prometheus.questions import QUESTIONS, Name, Question, question
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

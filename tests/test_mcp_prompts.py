@@ -18,10 +18,10 @@ from store_case import record
 
 from checks.sources.facts.platform import RateUse, TopicEnds
 from checks.sources.facts.unavailable import Unseen, Why
+from mcp_server.answers.schema import ANSWER
 from mcp_server.completion import VALUES_MAX, matching
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import BY_NAME, STANDING
-from mcp_server.schema import ANSWER
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.domain.check import Metric

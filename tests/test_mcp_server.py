@@ -14,7 +14,7 @@ from mcp import Client, StdioServerParameters
 from mcp_case import NOW, answer, app_with, ask, found, refused
 from store_case import record
 
-from mcp_server.schema import ANSWER
+from mcp_server.answers.schema import ANSWER
 from mcp_server.server import build_server
 from mcp_server.toolsets import NAMES, all_offers, offers
 from monitor.config.models import ConfigError

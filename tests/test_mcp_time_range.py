@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from mcp.server.mcpserver.exceptions import ToolError
 
-from mcp_server.time_range import time_range
+from mcp_server.tools.history.time_range import time_range
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=SEOUL)

@@ -12,7 +12,7 @@ from mcp.types import ElicitResult
 from mcp_case import NOW, app_with, found, talk, writing_app
 from store_case import rows
 
-from mcp_server.confirm import LIFE_SECONDS, Act, Confirmations
+from mcp_server.access.confirm import LIFE_SECONDS, Act, Confirmations
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.config.models import ConfigError
@@ -226,7 +226,7 @@ def test_what_cannot_be_written_down_is_not_done(tmp_path, monkeypatch):
     def full(*_):
         raise StoreError("disk is full")
 
-    monkeypatch.setattr("mcp_server.writing.begin_audit", full)
+    monkeypatch.setattr("mcp_server.access.writing.begin_audit", full)
     (result,) = talk(app, NOTE, answers=lambda params: YES)
     assert result.is_error and "disk is full" in result.structured_content["summary"]
     assert noted(app) == []

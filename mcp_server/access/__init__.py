@@ -1,0 +1,1 @@
+"""Who may ask, over which transport, and what must be confirmed."""

@@ -1,0 +1,240 @@
+"""Tools that change something: confirmed in the call, once, and written down before and after."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
+from mcp.types import CallToolResult
+from pydantic import BaseModel, Field, create_model
+
+from mcp_server.access.caller import called_by, may_write
+from mcp_server.access.confirm import LIFE_SECONDS, TOKEN_MAX, Act
+from mcp_server.answers.answer import Answer, plain, result
+from mcp_server.context import Desk
+from monitor.domain.check import Status
+from monitor.store.audit import AuditEntry, begin_audit, end_audit
+from monitor.store.database import StoreError
+from monitor.text.catalog import Words
+
+log = logging.getLogger(__name__)
+
+Fn = Callable[..., Any]
+F = TypeVar("F", bound=Fn)
+_SAID_MAX = 400
+_TOKEN = "confirm_token"  # noqa: S105  (the name of an argument)
+_ANSWER = "confirmation"
+_USED = "was used already, is too old or belongs to something else; call again without it"
+_Token = Annotated[
+    str | None,
+    Field(max_length=TOKEN_MAX, description="only after the person said yes: from the first call"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a tool writes.
+
+    `asks(desk, **arguments)` is the question that a person confirms: what would happen, in the
+    configured language. It must depend on the arguments alone, for it is asked twice. What cannot
+    be done at all it refuses with a ToolError.
+    """
+
+    asks: Callable[..., str]
+    destructive: bool
+
+
+def writing(*, asks: Callable[..., str], destructive: bool) -> Callable[[F], F]:
+    """Mark a tool as one that changes something."""
+
+    def mark(fn: F) -> F:
+        fn.writing = Writing(asks, destructive)  # type: ignore[attr-defined]
+        return fn
+
+    return mark
+
+
+def writing_of(fn: Fn) -> Writing | None:
+    """How a tool writes; None if it only reads."""
+    found = getattr(fn, "writing", None)
+    return found if isinstance(found, Writing) else None
+
+
+def acting(fn: Fn, how: Writing, words: Words) -> Fn:
+    """The tool with the asking around it: it takes `confirm_token` beside its own arguments."""
+    confirm = create_model(
+        "Confirm", confirm=(bool, Field(title=words.say("mcp.write.confirm"), default=False))
+    )
+    own = list(inspect.signature(fn, eval_str=True).parameters.values())
+    given = inspect.Parameter(
+        _TOKEN, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Token
+    )
+    name = find_context_parameter(fn)
+    if name is None:
+        raise TypeError(f"{fn.__name__} writes, and must take the context")
+
+    def ask(**arguments: Any) -> Elicit[Any] | None:
+        return _question(_Call(fn, how, arguments.pop(name), arguments), confirm)
+
+    async def act(**arguments: Any) -> CallToolResult:
+        answer = arguments.pop(_ANSWER)
+        return await _act(_Call(fn, how, arguments.pop(name), arguments, name), answer)
+
+    asked = _shaped(ask, fn, [*own, given])
+    wanted = Annotated[ElicitationResult[BaseModel], Resolve(asked)]
+    answer = inspect.Parameter(_ANSWER, inspect.Parameter.KEYWORD_ONLY, annotation=wanted)
+    return _shaped(act, fn, [*own, given, answer])
+
+
+def _shaped(made: Fn, like: Fn, parameters: list[inspect.Parameter]) -> Fn:
+    """A function that takes anything, shown with the parameters that it really takes."""
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    made.__name__ = made.__qualname__ = like.__name__
+    made.__doc__, made.__module__ = like.__doc__, like.__module__
+    made.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    made.__annotations__ = {p.name: p.annotation for p in named}
+    return made
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a writing tool."""
+
+    fn: Fn
+    how: Writing
+    context: Context[Desk]
+    given: Mapping[str, Any]
+    context_name: str = ""
+
+    @property
+    def desk(self) -> Desk:
+        return self.context.request_context.lifespan_context
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {name: value for name, value in self.given.items() if name != _TOKEN}
+
+    @property
+    def act(self) -> Act:
+        return Act(self.fn.__name__, self.arguments, called_by(self.context))
+
+    def entry(self, outcome: str, confirmed_by: str = "", said: str = "") -> AuditEntry:
+        """How this call stands in the audit."""
+        now = self.desk.now
+        return AuditEntry(
+            at=now,
+            tool=self.act.tool,
+            caller=self.act.caller,
+            arguments=plain(self.arguments),
+            confirmed_by=confirmed_by,
+            outcome=outcome,
+            said=said,
+            ended_at=None if outcome == "started" else now,
+        )
+
+
+def _question(call: _Call, confirm: type[BaseModel]) -> Elicit[Any] | None:
+    """The question to the person, where the client can ask; None where a token must do."""
+    if not may_write(call.context):
+        refused = "this caller may only read; writing needs the token with the scope write"
+        begin_audit(call.desk.app.store, call.entry("refused", said=refused))
+        raise ToolError(refused)
+    question = call.how.asks(call.desk, **call.arguments)
+    if not _can_ask(call.context):
+        return None
+    if call.context.request_state is None:  # the first round: one act may follow from it
+        call.desk.confirmations.ask(call.act)
+    return Elicit(question, confirm)
+
+
+def _can_ask(context: Context[Desk]) -> bool:
+    able = context.client_capabilities
+    form = able.elicitation if able else None
+    return form is not None and (form.form is not None or form.url is None)
+
+
+async def _act(call: _Call, answer: Any) -> CallToolResult:
+    """Do it, if it is confirmed; what is not is refused, and both are written down."""
+    if isinstance(answer, AcceptedElicitation) and answer.data is None:
+        if call.given.get(_TOKEN) is None:
+            return await run_sync(_not_yet, call)
+        is_right, by = call.desk.confirmations.redeem(call.given[_TOKEN], call.act), "token"
+        wrong = f"{_TOKEN} {_USED}"
+    else:
+        by, wrong = "elicitation", f"the confirmation {_USED}"
+        is_right = call.desk.confirmations.take(call.act)
+        if not isinstance(answer, AcceptedElicitation) or not getattr(answer.data, "confirm", 0):
+            await _refuse(call, "declined", "the person did not confirm: nothing was done")
+    if not is_right:
+        await _refuse(call, "refused", wrong)
+    return await _recorded(call, by)
+
+
+async def _refuse(call: _Call, outcome: str, said: str) -> None:
+    await run_sync(begin_audit, call.desk.app.store, call.entry(outcome, said=said))
+    raise ToolError(said)
+
+
+def _not_yet(call: _Call) -> CallToolResult:
+    """What would happen, and the token with which it may be asked for again."""
+    question = call.how.asks(call.desk, **call.arguments)
+    desk = call.desk
+    token = desk.confirmations.token(call.act)
+    answer = Answer(
+        verdict=Status.UNKNOWN,
+        summary=desk.say("write.not_yet", question=question),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "done": False,
+            "would_text": question,
+            _TOKEN: token,
+            "valid_until": desk.now + timedelta(seconds=LIFE_SECONDS),
+            "how": f"ask the person; after a yes repeat the call with {_TOKEN}",
+        },
+        next=(call.act.tool,),
+    )
+    return result(answer, desk.now)
+
+
+async def _recorded(call: _Call, by: str) -> CallToolResult:
+    """The act itself, written down before it begins and when it has ended."""
+    entry = await run_sync(begin_audit, call.desk.app.store, call.entry("started", by))
+    outcome, said = "failed", "it was cut off"
+    try:
+        done = await _do(call)
+        outcome, said = "failed" if done.is_error else "done", _said(done)
+        return done
+    except Exception as error:
+        said = str(error) if isinstance(error, ToolError) else type(error).__name__
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_sync(_end, call, entry, outcome, said[:_SAID_MAX], call.desk.now)
+
+
+async def _do(call: _Call) -> CallToolResult:
+    arguments = {**call.arguments, call.context_name: call.context}
+    if inspect.iscoroutinefunction(call.fn):
+        return await call.fn(**arguments)  # type: ignore[no-any-return]
+    return await run_sync(lambda: call.fn(**arguments))
+
+
+def _said(done: CallToolResult) -> str:
+    return str((done.structured_content or {}).get("summary", ""))
+
+
+def _end(call: _Call, entry: int, outcome: str, said: str, at: datetime) -> None:
+    try:
+        end_audit(call.desk.app.store, entry, outcome, said, at)
+    except StoreError:  # done is done: its line stays at "started", and the answer still goes out
+        log.exception("the end of act %s (%s: %s) could not be recorded", entry, outcome, said)

@@ -1,0 +1,1 @@
+"""The shape of answers: rows, pages, what was unavailable."""

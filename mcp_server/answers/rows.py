@@ -1,0 +1,165 @@
+"""Findings, passes, incidents and runs as rows of evidence.
+
+Keys that end in `_text`, and all under `data`, may quote the platform: they are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mcp_server.answers.answer import age, data, short, stamp
+from mcp_server.context import Desk
+from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.metrics import METRICS
+from monitor.text.catalog import FindingLike
+from monitor.text.filters import clean
+
+if TYPE_CHECKING:
+    from monitor.check_pass import Observed
+    from monitor.store.reads_alerts import IncidentStory
+
+_WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
+_ROWS_MAX = 3
+_CONSEQUENCES_MAX = 8
+
+
+def check_rows(desk: Desk, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
+    """The live checks, worst first; beside one that could not look, what it last saw."""
+    ordered = sorted(seen.values(), key=lambda each: _rank(each.verdict.status))
+    return [_check_row(desk, each) for each in ordered]
+
+
+def _check_row(desk: Desk, each: Observed) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "check": each.name,
+        "verdict": each.verdict.status.value,
+        "took_ms": short(each.took_ms),
+    }
+    if each.verdict.status is Status.UNKNOWN:
+        row["last_seen"] = last_seen(desk, each.name)
+    return row
+
+
+def last_seen(desk: Desk, check: str) -> dict[str, Any] | None:
+    """The latest stored pass of a check that could look, with its age."""
+    snapshot = desk.last_seen(check)
+    if snapshot is None:
+        return None
+    return {
+        "origin": "stored",
+        "verdict": snapshot.status.value,
+        "measured_at": stamp(snapshot.at),
+        "age_seconds": age(snapshot.at, desk.now),
+        "findings": [_title(desk, f) for f in worst_first(snapshot.findings)[:_ROWS_MAX]],
+    }
+
+
+def _title(desk: Desk, finding: FindingLike) -> dict[str, Any]:
+    return {
+        "status": finding.status.value,
+        "title_text": desk.words.finding(finding, desk.now).title,
+    }
+
+
+def findings_of(seen: Mapping[str, Observed]) -> list[tuple[str, Finding]]:
+    """What some passes found, each thing once with the check that saw it worst, worst first."""
+    found = [(each.name, finding) for each in seen.values() for finding in each.verdict.findings]
+    once: dict[str, tuple[str, Finding]] = {}
+    for check, finding in sorted(found, key=lambda pair: _rank(pair[1].status)):
+        once.setdefault(finding.key, (check, finding))
+    return list(once.values())
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings, worst first."""
+    return sorted(findings, key=lambda finding: _rank(finding.status))
+
+
+def _rank(status: Status) -> int:
+    return _WORST_FIRST.index(status)
+
+
+def finding_row(desk: Desk, check: str, finding: FindingLike, full: bool = True) -> dict[str, Any]:
+    """A finding in words, with the figures behind it."""
+    sentence = desk.words.finding(finding, desk.now)
+    row: dict[str, Any] = {
+        "check": check,
+        "status": finding.status.value,
+        "code": finding.code,
+        "about_text": finding.subject,
+        "title_text": sentence.title,
+    }
+    if full:
+        row |= {"meaning_text": sentence.text, "action_text": sentence.action}
+        row |= {"data": data(finding.params)}
+        rows = [data(each) for each in finding.evidence[:_ROWS_MAX]]
+        row |= {"data_rows": rows} if rows else {}
+    return row
+
+
+def metric_rows(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
+    """Live readings with their units."""
+    return [
+        {"metric": m.name, "subject_text": m.subject, "value": short(m.value), "unit": _unit(m)}
+        for m in metrics
+    ]
+
+
+def _unit(metric: Metric) -> str:
+    spec = METRICS.get(metric.name)
+    return spec.unit if spec else ""
+
+
+def incident_row(desk: Desk, story: IncidentStory) -> dict[str, Any]:
+    """An incident: its cause in words, how long it lasts, what follows from it."""
+    incident, now = story.incident, desk.now
+    root = root_of(story)
+    others = [a for a in story.alerts if a is not root]
+    return {
+        "incident": incident.id,
+        "status": incident.status.value,
+        "state": "over" if incident.ended_at else "open",
+        "title_text": desk.words.finding(root, now).title if root else incident.root,
+        "since": stamp(_began(story)),
+        "ended_at": stamp(incident.ended_at),
+        "lasted_seconds": round(((incident.ended_at or now) - _began(story)).total_seconds()),
+        "announced": incident.told is not None,
+        "acknowledged_by": incident.acked_by or None,
+        "consequences": len(others),
+        "consequence_titles_text": [
+            desk.words.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]
+        ],
+    }
+
+
+def root_of(story: IncidentStory) -> Any:
+    """The alert that an incident is about; None if none is on record any more."""
+    named = (a for a in story.alerts if a.key == story.incident.root)
+    return next(named, story.alerts[0] if story.alerts else None)
+
+
+def _began(story: IncidentStory) -> datetime:
+    return min([story.incident.opened_at, *(a.since for a in story.alerts)])
+
+
+def run_row(run: LoadTestRun, now: datetime) -> dict[str, Any]:
+    """A load test: its outcome and figures."""
+    return {
+        "scenario": run.scenario,
+        "target_text": run.target,
+        "state": run.state,
+        "started_at": stamp(run.started_at),
+        "ended_at": stamp(run.ended_at),
+        "age_seconds": age(run.ended_at or run.started_at, now),
+        "reason": clean(run.reason),
+        "figures": data(run.figures),
+    }
+
+
+def count_by_status(findings: Sequence[tuple[str, Finding]]) -> dict[str, int]:
+    """How many findings have each status."""
+    statuses = [finding.status for _, finding in findings]
+    return {status.value: statuses.count(status) for status in _WORST_FIRST[:3]}

@@ -1,0 +1,216 @@
+"""The circuit breakers: how they stand, why, and what they did in a span."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from checks.sources.facts.platform import Breaker
+from checks.sources.facts.unavailable import Fact, Unseen
+from mcp_server.answers.answer import Answer, result
+from mcp_server.answers.causes import cause_rows, told
+from mcp_server.answers.live import platform, shown, together
+from mcp_server.answers.rows import finding_row, findings_of, metric_rows
+from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.context import Desk
+from mcp_server.tools.breakers.failure_pattern import (
+    CHECK,
+    OPEN_CODES,
+    ROWS_MAX,
+    Pattern,
+    alert_row,
+    cause_told,
+    cuts,
+    pattern,
+    pattern_rows,
+    unseen_of,
+)
+from mcp_server.tools.breakers.rows import breaker_rows, flat, states_text
+from mcp_server.tools.history.series import span_row
+from mcp_server.tools.history.time_range import time_range as span_of
+from monitor.domain.alert import Alert
+from monitor.domain.check import Finding, Status, worst
+from monitor.store.reads_alerts import alerts_between
+
+_BREAKERS_MAX = 20
+_FINDINGS_MAX = 8
+_LAST = timedelta(days=7)
+_EFFECTS = ("outbox_waiting_messages", "outbox_oldest_age_seconds")
+
+
+def get_circuit_breaker_status(ctx: Context[Desk]) -> CallToolResult:
+    """How every circuit breaker stands on every ingest instance right now: state and since when,
+    failure rate, failed, counted and refused calls. Why one is open: diagnose_circuit_breaker;
+    what happened earlier: analyze_failure_pattern."""
+    desk = ctx.request_context.lifespan_context
+    looks: dict[str, Any] = {
+        "seen": partial(desk.live, (CHECK,)),
+        "facts": platform(desk).breakers.breakers,
+    }
+    looked = together(looks)
+    seen, facts = looked["seen"], looked["facts"]
+    found = findings_of(seen)
+    breakers = flat(facts)
+    answer = Answer(
+        verdict=worst(f.status for _, f in found) if seen and facts else Status.UNKNOWN,
+        summary=_states(desk, breakers, found),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "breakers": breaker_rows(breakers[:_BREAKERS_MAX], seen.get(CHECK), desk),
+            "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
+            "unseen": unseen_rows(desk, _unseen(facts)),
+        },
+        next=("diagnose_circuit_breaker", "analyze_failure_pattern", "check_kafka_health"),
+        rest="diagnose_circuit_breaker tells the worst of them",
+        truncated=len(breakers) > _BREAKERS_MAX or len(found) > _FINDINGS_MAX,
+    )
+    return result(answer, desk.now)
+
+
+def _unseen(facts: Mapping[str, Fact[tuple[Breaker, ...]]]) -> list[Unseen]:
+    return [fact for fact in facts.values() if isinstance(fact, Unseen)]
+
+
+def _states(desk: Desk, breakers: Sequence[Breaker], found: Sequence[tuple[str, Finding]]) -> str:
+    judged = [f for _, f in found if f.status is not Status.UNKNOWN]
+    return desk.say(
+        "breaker.states",
+        states=states_text(breakers),
+        title=desk.words.finding(judged[0], desk.now).title if judged else "",
+        blind=len(found) - len(judged),
+    )
+
+
+def diagnose_circuit_breaker(ctx: Context[Desk]) -> CallToolResult:
+    """Why a circuit breaker is open or failing right now: its cause (broker down, payment gateway
+    refusing), what follows from it (outbox, captures), and what to do; with when it last opened.
+    All other troubles: diagnose_issues."""
+    desk = ctx.request_context.lifespan_context
+    looks: dict[str, Any] = {"seen": desk.live, "facts": platform(desk).breakers.breakers}
+    looked = together(looks)
+    seen, facts = looked["seen"], looked["facts"]
+    causes = [row for row in cause_rows(desk, seen) if _is_about_breakers(row)]
+    own = {name: each for name, each in seen.items() if name == CHECK}
+    found = findings_of(own)
+    metrics = [m for each in seen.values() for m in each.verdict.metrics if m.name in _EFFECTS]
+    last = _last_opened(desk)
+    answer = Answer(
+        verdict=worst(f.status for _, f in found) if own else Status.UNKNOWN,
+        summary=_diagnosis(desk, causes, flat(facts), found, last),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "causes": causes[:_FINDINGS_MAX],
+            "breakers": breaker_rows(flat(facts)[:_BREAKERS_MAX], own.get(CHECK), desk),
+            "effects": metric_rows(metrics),
+            "last_opened_stored": alert_row(desk, last) if last else None,
+            "unseen": unseen_rows(desk, _unseen(facts)),
+        },
+        next=("analyze_failure_pattern", "check_outbox_status", "check_kafka_health"),
+        rest="diagnose_issues tells the causes of everything else",
+    )
+    return result(answer, desk.now)
+
+
+def _is_about_breakers(row: Mapping[str, Any]) -> bool:
+    codes = [row["code"], *(each["code"] for each in row["consequences"])]
+    return any(code.startswith("breaker_") for code in codes)
+
+
+def _last_opened(desk: Desk) -> Alert | None:
+    """The latest opening on record."""
+    with desk.read() as tx:
+        alerts = alerts_between(tx, desk.now - _LAST, desk.now, pending=True)
+    opened = [a for a in alerts if a.check == CHECK and a.code in OPEN_CODES]
+    return max(opened, key=lambda a: a.since, default=None)
+
+
+def _diagnosis(
+    desk: Desk,
+    causes: Sequence[Mapping[str, Any]],
+    breakers: Sequence[Breaker],
+    found: Sequence[tuple[str, Finding]],
+    last: Alert | None,
+) -> str:
+    if not causes:
+        blind = sum(f.status is Status.UNKNOWN for _, f in found)
+        states = states_text(breakers)
+        return desk.say(
+            "breaker.nothing_wrong",
+            states=states,
+            blind=blind,
+            last_at=last.since if last else None,
+            recorded=desk.recorded_at() is not None,
+        )
+    return told(desk, causes, 1)
+
+
+def analyze_failure_pattern(
+    ctx: Context[Desk],
+    time_range: Annotated[
+        str, Field(min_length=1, max_length=80, description="1h, 24h, 'today', '14:00', 오후 2시")
+    ] = "1h",
+) -> CallToolResult:
+    """What the breakers did in a span and why: "why did the breaker open at 2 p.m.?" Transitions
+    (Prometheus), alerts, failure counts over time, the likely cause, and what else happened then
+    (incidents, deployments noted, load tests), from stored history."""
+    desk = ctx.request_context.lifespan_context
+    span = span_of(desk, time_range)
+    found = pattern(desk, span)
+    unseen = unseen_of(found)
+    turns = 0 if not found.turns or isinstance(found.turns, Unseen) else len(found.turns)
+    answer = Answer(
+        verdict=_pattern_verdict(found),
+        summary=_pattern_told(desk, found),
+        origin="stored",
+        measured_at=desk.recorded_at() or (desk.now if found.was_watched else None),
+        evidence={
+            **span_row(span),
+            "openings": len(found.openings),
+            "likely_cause_text": cause_told(desk, found)[0] or None,
+            **pattern_rows(desk, found),
+            "unseen": unseen_rows(desk, unseen),
+        },
+        next=("what_happened", "list_alerts", "diagnose_circuit_breaker"),
+        rest="ask for a shorter time_range",
+        truncated=max(turns, len(found.alerts)) > ROWS_MAX or cuts(found),
+    )
+    return result(answer, desk.now)
+
+
+def _pattern_verdict(found: Pattern) -> Status:
+    if found.is_open:
+        return Status.CRIT
+    if found.openings or found.alerts:
+        return Status.WARN
+    return Status.OK if found.was_watched else Status.UNKNOWN
+
+
+def _pattern_told(desk: Desk, found: Pattern) -> str:
+    cause, since = cause_told(desk, found)
+    openings, before = found.openings, found.open_before
+    failed = [c for c in found.counts if c.metric == "breaker_failed_calls"]
+    return desk.say(
+        "breaker.pattern",
+        _now=None if found.span.length > timedelta(hours=12) else desk.now,
+        start=found.span.start,
+        end=found.span.end,
+        openings=len(openings),
+        first_at=openings[0][0] if openings else None,
+        breaker=shown(openings[0][1]) if openings else "",
+        before=shown(before[1]) if before else "",
+        before_at=before[0] if before else None,
+        cause=cause,
+        since=since,
+        watched=found.was_watched,
+        failed=max((c.highest for c in failed), default=None),
+    )
+
+
+TOOLSETS = ("circuit-breaker",)
+TOOLS = (get_circuit_breaker_status, diagnose_circuit_breaker, analyze_failure_pattern)

@@ -1,0 +1,1 @@
+"""Tools about what was stored: metrics, alerts, reports, notes."""

@@ -1,0 +1,224 @@
+"""The dead-letter topics live: their messages, and what they have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from checks.sources.facts.platform import Cluster, DeadLetter, KafkaSource
+from checks.sources.facts.unavailable import Fact, Unseen
+from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
+from mcp_server.answers.live import nothing_seen, platform, require, shown, together
+from mcp_server.answers.paging import Cursor, Page, position, question_of
+from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.context import Desk
+from mcp_server.tools.kafka.dead_letter_rows import (
+    Arrivals,
+    arrivals,
+    cause_row,
+    causes,
+    letter_row,
+    newest_first,
+    places_after,
+    places_of,
+)
+from monitor.domain.check import Status, worst
+
+LIMIT = 10
+_SAMPLE = 200  # letters of each partition
+_TOPICS_MAX = 10
+_CAUSES_MAX = 12
+
+
+def get_dlq_messages(
+    ctx: Context[Desk],
+    topic: Annotated[str, Field(min_length=1, max_length=250)] = "payment.dlq",
+    limit: Annotated[int, Field(ge=1, le=50)] = LIMIT,
+    cursor: Cursor = None,
+) -> CallToolResult:
+    """The messages of a dead-letter topic, newest first: when, whose payment, from which topic and
+    why it was given up. Leaves no group and commits nothing. For all DLQs grouped by cause use
+    dlq_summary."""
+    desk = ctx.request_context.lifespan_context
+    kafka = platform(desk).kafka
+    question = question_of("get_dlq_messages", {"topic": topic, "limit": limit})
+    before = places_of(position(question, cursor))
+    cluster = kafka.cluster()
+    if isinstance(cluster, Unseen):
+        return nothing_seen(desk, [cluster], "check_kafka_health")
+    if topic not in cluster.topics:
+        return _not_there(desk, topic, cluster)
+    ends, found = kafka.topic_ends(topic), kafka.dead_letters(topic, limit + 1, before)
+    unseen = [fact for fact in (ends, found) if isinstance(fact, Unseen)]
+    letters = [] if isinstance(found, Unseen) else newest_first(found)
+    page = letters[:limit]
+    retained = None if isinstance(ends, Unseen) else ends[0].messages
+    return _messages(desk, topic, page, retained, unseen, _page(question, letters, page, before))
+
+
+def _page(
+    question: str, letters: list[DeadLetter], page: list[DeadLetter], before: Mapping[int, int]
+) -> Page | None:
+    places = places_after(page, before)
+    more = len(letters) > len(page)
+    return None if places is None else Page("messages", question, places, more)
+
+
+def _messages(
+    desk: Desk,
+    topic: str,
+    page: list[DeadLetter],
+    retained: int | None,
+    unseen: list[Unseen],
+    goes_on: Page | None,
+) -> CallToolResult:
+    answer = Answer(
+        verdict=worst([Status.UNKNOWN] * len(unseen) + [Status.WARN] * bool(retained or page)),
+        summary=desk.say(
+            "kafka.letters",
+            topic=shown(topic),
+            retained=retained,
+            shown=len(page),
+            newest_at=page[0].at if page else None,
+            error=_plain_error(page),
+        ),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "topic_text": topic,
+            "retained": retained,
+            "messages": [letter_row(letter) for letter in page],
+            "unseen": unseen_rows(desk, unseen),
+        },
+        next=("dlq_summary", "investigate_payment", "diagnose_issues"),
+        rest="dlq_summary groups all of them by cause",
+        chars_max=CHARS_USUAL if len(page) <= LIMIT else CHARS_MAX,
+        page=goes_on,
+    )
+    return result(answer, desk.now)
+
+
+def _plain_error(page: list[DeadLetter]) -> str:
+    """The kind of error most of these have; "" where it is no plain name."""
+    found = causes(page)
+    return found[0].error if found and shown(found[0].error) == found[0].error else ""
+
+
+def _not_there(desk: Desk, topic: str, cluster: Cluster) -> CallToolResult:
+    """A DLQ comes into being with its first message; any other name is an error."""
+    if topic not in desk.app.options_of("dead_letters").topics:
+        require("topic", topic, cluster.topics)
+    answer = Answer(
+        verdict=Status.OK,
+        summary=desk.say("kafka.letters_never", topic=shown(topic)),
+        origin="live",
+        measured_at=desk.now,
+        evidence={"topic_text": topic, "retained": 0, "messages": []},
+        next=("dlq_summary",),
+    )
+    return result(answer, desk.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """One DLQ that was looked into; without `letters` it does not exist yet."""
+
+    topic: str
+    retained: int
+    ever: int
+    letters: tuple[DeadLetter, ...]
+    lately: Arrivals
+    unseen: tuple[Unseen, ...] = ()
+
+
+def dlq_summary(
+    ctx: Context[Desk],
+    hours: Annotated[float, Field(gt=0, le=720, description="what counts as lately")] = 24,
+) -> CallToolResult:
+    """What is in the dead-letter topics and why: every DLQ with its arrivals lately, the letters
+    grouped by cause (original topic, error) with the payments they are about. The letters
+    themselves: get_dlq_messages."""
+    desk = ctx.request_context.lifespan_context
+    kafka, options = platform(desk).kafka, desk.app.options_of("dead_letters")
+    cluster = kafka.cluster()
+    if isinstance(cluster, Unseen):
+        return nothing_seen(desk, [cluster], "check_kafka_health")
+    others = [t for t in cluster.topics if t.endswith(".dlq") and t not in options.topics]
+    names = [*options.topics, *others][:_TOPICS_MAX]
+    since = desk.now - timedelta(hours=hours)
+    looks = {n: partial(_queue, kafka, n, n in cluster.topics, since) for n in names}
+    queues = list(together(looks).values())
+    every = causes(letter for queue in queues for letter in queue.letters)
+    unseen = [one for queue in queues for one in queue.unseen]
+    answer = Answer(
+        verdict=worst([*(_verdict(q, options.critical) for q in queues)]),
+        summary=_told(desk, queues, hours, every[0].error if every else "", bool(unseen)),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "topics": [_queue_row(queue) for queue in queues],
+            "causes": [cause_row(cause) for cause in every[:_CAUSES_MAX]],
+            "unseen": unseen_rows(desk, unseen),
+        },
+        next=("get_dlq_messages", "investigate_payment") if every else ("check_kafka_health",),
+        rest="get_dlq_messages goes through one topic",
+        truncated=len(every) > _CAUSES_MAX or len(others) > _TOPICS_MAX - len(options.topics),
+    )
+    return result(answer, desk.now)
+
+
+def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any) -> _Queue:
+    if not exists:
+        return _Queue(topic, 0, 0, (), Arrivals(0, False))
+    ends = kafka.topic_ends(topic)
+    if isinstance(ends, Unseen):
+        return _Queue(topic, 0, 0, (), Arrivals(0, True), (ends,))
+    end = ends[0]
+    found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, _SAMPLE) if end.messages else ()
+    letters = () if isinstance(found, Unseen) else found
+    lately = arrivals(letters, end.messages, since)
+    unseen = (found,) if isinstance(found, Unseen) else ()
+    return _Queue(topic, end.messages, end.end_offset_total, letters, lately, unseen)
+
+
+def _verdict(queue: _Queue, critical: tuple[str, ...]) -> Status:
+    """A letter in a critical topic is money that was not booked; old ones still lie there."""
+    if queue.lately.count:
+        return Status.CRIT if queue.topic in critical else Status.WARN
+    if queue.unseen:
+        return Status.UNKNOWN
+    return Status.WARN if queue.retained else Status.OK
+
+
+def _queue_row(queue: _Queue) -> dict[str, Any]:
+    return {
+        "topic_text": queue.topic,
+        "retained": None if queue.unseen and not queue.ever else queue.retained,
+        "ever_arrived": queue.ever,
+        "read": len(queue.letters),
+        "arrived_lately": queue.lately.count,
+        "arrived_lately_at_least": queue.lately.at_least,
+    }
+
+
+def _told(desk: Desk, queues: list[_Queue], hours: float, error: str, blind: bool) -> str:
+    lately = sum(queue.lately.count for queue in queues)
+    return desk.say(
+        "kafka.dlqs",
+        retained=sum(queue.retained for queue in queues),
+        topics=sum(bool(queue.retained) for queue in queues),
+        lately=lately,
+        at_least=any(q.lately.at_least for q in queues if not q.unseen),
+        seconds=hours * 3600,
+        error=error if error and shown(error) == error else "",
+        blind=blind,
+    )
+
+
+TOOLSETS = ("kafka-operations",)
+TOOLS = (get_dlq_messages, dlq_summary)

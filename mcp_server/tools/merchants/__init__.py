@@ -1,0 +1,1 @@
+"""Tools about merchants and their rate limits."""

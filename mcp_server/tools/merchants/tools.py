@@ -1,0 +1,172 @@
+"""One merchant: its limits, refusals and volumes, and why it gets 429."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from checks.sources.facts.payments import MerchantShard
+from checks.sources.facts.unavailable import Unseen
+from mcp_server.answers.answer import Answer, percent, result, short, stamp
+from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
+from mcp_server.context import Desk
+from mcp_server.tools.merchants.judgement import (
+    LIMIT_STATUS,
+    Limit,
+    Volume,
+    conclusion,
+    limits,
+    misplaced,
+    stretches,
+    times_usual,
+    volume,
+)
+from monitor.domain.alert import Alert
+from monitor.domain.check import Status, worst
+from monitor.store.reads_alerts import alerts_between
+from monitor.text.filters import clean
+
+_BACK = timedelta(days=7)
+_ALERTS_MAX = 5
+_CODES = ("merchant_blocked", "merchant_near_limit")
+_CHECK = "rate_limits"
+
+
+def investigate_merchant(
+    ctx: Context[Desk], merchant_id: Annotated[str, Field(min_length=1, max_length=64)]
+) -> CallToolResult:
+    """Why a merchant gets 429, and how it fares: its counters against the capacity of each action
+    live (refused, near, stuck without expiry), its payments per status and day, the last hour
+    beside its usual one, its shard, and earlier blocks from history. Who else is near a limit:
+    find_merchants_hitting_limits."""
+    desk = ctx.request_context.lifespan_context
+    uses = desk.app.runner.platform.redis.rate_use(merchant_id)
+    found = [] if isinstance(uses, Unseen) else limits(uses, *_capacities(desk))
+    asked = stretches(desk.now, desk.app.config.zone)
+    shards, unseen = parted(desk.app.runner.platform.database.merchant(merchant_id, asked))
+    volumes = volume(shards, asked) if shards else None
+    earlier = _earlier(desk, merchant_id)
+    lacking = [*([uses] if isinstance(uses, Unseen) else []), *unseen]
+    is_known = any(shard.first_at for shard in shards) or bool(found or lacking)
+    code = conclusion(found, uses, volumes, is_known)
+    answer = Answer(
+        verdict=_verdict(found, shards, lacking),
+        summary=_summary(desk, merchant_id, code, found, volumes, shards, earlier, lacking),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "why": code,
+            "advice": desk.say(f"merchant.advice.{code}"),
+            "asks_times_usual": short(times_usual(found, volumes)),
+            "limits": [_limit_row(limit) for limit in found],
+            "volume": None if volumes is None else _volume_row(volumes),
+            "shards": [_shard_row(shard) for shard in shards],
+            "blocked_before": [_alert_row(alert) for alert in earlier[:_ALERTS_MAX]],
+            "note": desk.say("merchant.note"),
+            "unseen": unseen_rows(desk, lacking),
+        },
+        next=("check_rate_limit", "find_merchants_hitting_limits", "query_payments"),
+    )
+    return result(answer, desk.now)
+
+
+def _capacities(desk: Desk) -> tuple[dict[str, int], float]:
+    """The capacities that the check of the limits is configured with."""
+    options = desk.app.options_of(_CHECK)
+    return options.capacities(), options.near_percent
+
+
+def _earlier(desk: Desk, merchant_id: str) -> list[Alert]:
+    """The alerts about this merchant's limits within the last days, newest first."""
+    with desk.read() as tx:
+        alerts = alerts_between(tx, desk.now - _BACK, desk.now, limit=5000)
+    mine = f"/{merchant_id}"
+    return [a for a in alerts if a.code in _CODES and a.subject.endswith(mine)]
+
+
+def _verdict(
+    found: Sequence[Limit], shards: Sequence[MerchantShard], lacking: Sequence[Unseen]
+) -> Status:
+    statuses = [LIMIT_STATUS[limit.verdict] for limit in found]
+    wrong = [Status.CRIT] if misplaced(shards) else []
+    return worst([*statuses, *wrong, *([Status.UNKNOWN] if lacking else [])])
+
+
+def _limit_row(limit: Limit) -> dict[str, Any]:
+    return {
+        "action": limit.action,
+        "count": limit.count,
+        "capacity": limit.capacity,
+        "used_percent": short(round(limit.used_percent, 1)),
+        "refused_in_this_window": limit.refused,
+        "resets_in_seconds": limit.ttl_seconds,
+        "verdict": limit.verdict,
+    }
+
+
+def _volume_row(volumes: Volume) -> dict[str, Any]:
+    return {
+        "last_hour": volumes.hour,
+        "usual_hour": short(volumes.usual),
+        "failed_today_percent": percent(volumes.failed_share),
+        "day_columns": ["day_from", "status", "count", "amount_krw"],
+        "data_days": [
+            [stamp(start), clean(one.kind, 30), one.count, one.amount_krw]
+            for start, by_status in volumes.days
+            for one in by_status.values()
+        ],
+    }
+
+
+def _shard_row(shard: MerchantShard) -> dict[str, Any]:
+    return {
+        "shard": shard.shard,
+        "is_its_home": shard.is_home,
+        "first_payment_at": stamp(shard.first_at),
+        "last_payment_at": stamp(shard.last_at),
+    }
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    return {
+        "code": alert.code,
+        "data_action": clean(alert.subject.partition("/")[0], 40),
+        "since": stamp(alert.since),
+        "ended_at": stamp(alert.ended_at),
+    }
+
+
+def _summary(
+    desk: Desk,
+    merchant_id: str,
+    code: str,
+    found: Sequence[Limit],
+    volumes: Volume | None,
+    shards: Sequence[MerchantShard],
+    earlier: Sequence[Alert],
+    lacking: Sequence[Unseen],
+) -> str:
+    fullest = max(found, key=lambda limit: limit.used_percent, default=None)
+    return desk.say(
+        "merchant.summary",
+        merchant=clean(merchant_id, 64),
+        code=code,
+        action=fullest.action if fullest else "",
+        count=fullest.count if fullest else 0,
+        capacity=fullest.capacity if fullest else 0,
+        refused=fullest.refused if fullest else 0,
+        ttl=fullest.ttl_seconds if fullest else None,
+        hour=volumes.hour if volumes else None,
+        usual=volumes.usual if volumes else None,
+        times=times_usual(found, volumes),
+        blocked_at=earlier[0].since if earlier else None,
+        misplaced=", ".join(misplaced(shards)),
+        unseen=parts_text(lacking),
+    )
+
+
+TOOLSETS = ("redis-cache", "database-query", "history")
+TOOLS = (investigate_merchant,)

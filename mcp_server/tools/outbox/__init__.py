@@ -1,0 +1,1 @@
+"""Tools about the outbox."""

@@ -1,0 +1,182 @@
+"""What the payments of a time come to, shard by shard and beside the week before."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from checks.sources.facts.payments import PaymentStatistics
+from checks.sources.facts.unavailable import Fact, Unseen, Why
+from mcp_server.answers.answer import Answer, percent, result, stamp
+from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unseen_rows
+from mcp_server.context import Desk
+from mcp_server.tools.history.spans import span
+from monitor.domain.detection.rule import relative
+from monitor.reports.periods import Span, period, shifted
+from monitor.text.filters import clean
+
+_LONGEST = timedelta(days=366 * 5)
+_MERCHANTS_MAX = 5
+_NAMES = {"last_24h": "last_24_hours"}
+_FAILED = ("CAPTURE_FAILED", "REFUND_FAILED")
+Range = Literal[
+    "today",
+    "yesterday",
+    "last_hour",
+    "last_24h",
+    "this_week",
+    "last_week",
+    "last_7_days",
+    "last_30_days",
+    "all",
+]
+Short = Annotated[str, Field(max_length=40)]
+
+
+def payment_statistics(
+    ctx: Context[Desk], time_range: Range = "today", start: Short = "", end: Short = ""
+) -> CallToolResult:
+    """What the payments of a period come to, live: count, amount, average, by status and shard,
+    the largest merchants, and the change against the same hours a week before. today begins at
+    midnight of the configured zone. start (and end) replace time_range."""
+    desk = ctx.request_context.lifespan_context
+    asked = _span(desk, time_range, start, end)
+    parts = _parts(desk, time_range, asked, is_named=not (start or end))
+    seen, unseen = parted(fact for _, fact in parts)
+    before = _before(desk, asked) if seen and not unseen else None
+    whole = _added(seen)
+    answer = Answer(
+        verdict=seen_whole(unseen),
+        summary=_summary(desk, time_range if not (start or end) else "", whole, before, unseen),
+        origin="live",
+        measured_at=desk.now,
+        evidence={
+            "start": stamp(asked.start) if asked else None,
+            "end": stamp(asked.end) if asked else stamp(desk.now),
+            **({} if not seen else _figures(whole)),
+            "shards": [_shard_row(name, fact) for name, fact in parts if name],
+            "week_before": None if before is None else _compared(whole, before),
+            "unseen": unseen_rows(desk, unseen),
+        },
+        next=("query_payments", "compare_periods", "investigate_merchant"),
+    )
+    return result(answer, desk.now)
+
+
+def _span(desk: Desk, name: str, start: str, end: str) -> Span | None:
+    """The stretch of time; None: all there ever was."""
+    if start or end:
+        return span(desk, start or None, end or None, timedelta(days=1), _LONGEST)
+    if name == "all":
+        return None
+    return period(_NAMES.get(name, name), desk.now, desk.app.config.zone)
+
+
+def _parts(
+    desk: Desk, name: str, asked: Span | None, is_named: bool
+) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
+    """Each shard's figures; what only the monitoring-service can tell, in its own ranges."""
+    database = desk.app.runner.platform.database
+    parts = _between(desk, asked)
+    is_blind = all(isinstance(f, Unseen) and f.why is Why.BLIND for _, f in parts)
+    if is_blind and is_named and name in ("today", "last_hour", "last_24h", "all"):
+        found = database.statistics(name, desk.now)
+        unseen = () if isinstance(found, Unseen) else found.unseen
+        return (("", found), *((one.part.partition("/")[2], one) for one in unseen))
+    return parts
+
+
+def _between(desk: Desk, asked: Span | None) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
+    database = desk.app.runner.platform.database
+    found: Sequence[tuple[str, Fact[PaymentStatistics]]] = (
+        database.statistics_between(None, desk.now)
+        if asked is None
+        else database.statistics_between(asked.start, asked.end - timedelta(microseconds=1))
+    )
+    return found
+
+
+def _before(desk: Desk, asked: Span | None) -> Mapping[str, Any] | None:
+    """The same hours a week before; None: not seen whole, or nothing to compare with."""
+    if asked is None:
+        return None
+    seen, unseen = parted(
+        fact for _, fact in _between(desk, shifted(asked, "week", desk.app.config.zone))
+    )
+    return None if unseen or not seen else _added(seen)
+
+
+def _added(parts: Sequence[PaymentStatistics]) -> dict[str, Any]:
+    """Some shards together: counts and amounts by status, and the merchants with the most."""
+    statuses: dict[str, list[int]] = {}
+    merchants: dict[str, list[int]] = {}
+    for part in parts:
+        for one in part.by_status:
+            row = statuses.setdefault(clean(one.status, 50), [0, 0])
+            row[0], row[1] = row[0] + one.count, row[1] + (one.amount_krw or 0)
+        for top in part.top_merchants:
+            row = merchants.setdefault(clean(str(top["merchant_id"]), 40), [0, 0])
+            count = int(top["transaction_count"] or 0)
+            row[0], row[1] = row[0] + count, row[1] + int(top["amount_krw"] or 0)
+    ranked = sorted(merchants.items(), key=lambda item: (-item[1][1], item[0]))
+    return {
+        "count": sum(part.count for part in parts),
+        "amount_krw": sum(part.amount_krw for part in parts),
+        "statuses": statuses,
+        "merchants": ranked[:_MERCHANTS_MAX],
+        "failed": sum(statuses.get(status, [0])[0] for status in _FAILED),
+    }
+
+
+def _figures(whole: Mapping[str, Any]) -> dict[str, Any]:
+    count, amount = whole["count"], whole["amount_krw"]
+    return {
+        "payments": count,
+        "amount_krw": amount,
+        "average_krw": round(amount / count) if count else None,
+        "failed_percent": percent(whole["failed"] / count) if count else None,
+        "data_by_status": [[s, *row] for s, row in sorted(whole["statuses"].items())[:12]],
+        "data_top_merchants": [[merchant, *row] for merchant, row in whole["merchants"]],
+    }
+
+
+def _shard_row(name: str, fact: Fact[PaymentStatistics]) -> dict[str, Any]:
+    if isinstance(fact, Unseen):
+        return {"shard": name, "verdict": "unknown"}
+    return {"shard": name, "payments": fact.count, "amount_krw": fact.amount_krw}
+
+
+def _compared(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "payments": before["count"],
+        "amount_krw": before["amount_krw"],
+        "payments_change_percent": percent(relative(now["count"], before["count"])),
+        "amount_change_percent": percent(relative(now["amount_krw"], before["amount_krw"])),
+    }
+
+
+def _summary(
+    desk: Desk,
+    name: str,
+    whole: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    unseen: Sequence[Unseen],
+) -> str:
+    change = None if before is None else _compared(whole, before)["amount_change_percent"]
+    return desk.say(
+        "statistics.found",
+        range_name=desk.words.name("mcp.statistics.range", name) if name else "",
+        count=whole["count"],
+        amount=whole["amount_krw"],
+        failed=whole["failed"],
+        change_percent=change,
+        is_unseen=bool(unseen) and not whole["count"],
+        unseen=parts_text(unseen),
+    )
+
+
+TOOLSETS = ("database-query",)
+TOOLS = (payment_statistics,)
