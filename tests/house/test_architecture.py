@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("monitor", "checks", "mcp_server", "demo")
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 FUNCTION_LINES_MAX = 60

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import main
 from monitor.domain.load_test.dates import date_in, scenario_in
 
-SAMPLES = Path(__file__).parent / "data" / "k6"
+SAMPLES = Path(__file__).parents[2] / "data" / "k6"
 SEOUL = ZoneInfo("Asia/Seoul")
 Ask = Callable[..., Result]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import books
 from sqlalchemy import create_engine, make_url
 
-SCHEMA = Path(__file__).parents[1] / "scripts" / "services.d" / "schema.sql"
+SCHEMA = Path(__file__).parents[2] / "scripts" / "services.d" / "schema.sql"
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from monitor.store.load_tests import LoadSpan
 from monitor.store.prune import prune
 
 DAY = timedelta(days=1)
-RAW = (Path(__file__).parent / "data" / "k6" / "04_handleSummary.json").read_bytes()
-RESULT = read_file(Path(__file__).parent / "data" / "k6" / "04_handleSummary.json").result
+RAW = (Path(__file__).parents[2] / "data" / "k6" / "04_handleSummary.json").read_bytes()
+RESULT = read_file(Path(__file__).parents[2] / "data" / "k6" / "04_handleSummary.json").result
 RUN = LoadTestRun(
     *("full-flow", "http://pay:8080", T0, T0 + MINUTE, "failed", 99, "thresholds_crossed"),
     figures=figures(RESULT),

@@ -19,7 +19,7 @@ from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import Ending, differences, doubts, failure_of, state_of
 from monitor.text.catalog import Words
 
-SAMPLES = Path(__file__).parent / "data" / "k6"
+SAMPLES = Path(__file__).parents[2] / "data" / "k6"
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 # As k6 1.1 exports a run of 200 requests that kept all its limits.
 GOOD: dict[str, Any] = {

@@ -369,7 +369,7 @@ def test_only_what_an_index_leads_to_is_looked_at_as_a_whole():
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_invariant_has_its_sentence_in_both_languages(language):
-    file = Path(__file__).parents[1] / "templates" / language / "reconciliation.toml"
+    file = Path(__file__).parents[3] / "templates" / language / "reconciliation.toml"
     words = tomllib.loads(file.read_text("utf-8"))
     assert sorted(words["invariant"]) == sorted(ENTRIES)
     assert all(row["text"].strip().endswith(".") for row in words["invariant"].values())

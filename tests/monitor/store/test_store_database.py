@@ -239,7 +239,7 @@ store.close()
 
 def test_two_processes_that_write_at_once_lose_nothing(store: Store) -> None:
     command = [sys.executable, "-c", _WRITER, str(store.path)]
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parents[2] / "support")
     writers = [subprocess.Popen([*command, str(i), tests]) for i in range(2)]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert rows(store, "SELECT count(*) FROM metric_values") == [(120,)]

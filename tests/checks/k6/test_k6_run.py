@@ -320,7 +320,7 @@ def parent(temporary: Path, plan: Plan) -> subprocess.Popen[bytes]:
         thread.start(); thread.join()
         """
     )
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent)
+    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[3])
 
 
 @needs_k6

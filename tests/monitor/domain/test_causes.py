@@ -16,7 +16,7 @@ from monitor import plugins
 from monitor.domain.incident import explains, root_of
 from monitor.text.catalog import languages, load
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 SHARDS = ("shard1", "shard2")
 GROUPS = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
 PARTS = (

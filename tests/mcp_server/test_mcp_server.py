@@ -74,7 +74,7 @@ def test_the_schema_of_every_answer_is_a_resource_and_in_the_docs(app):
             return await client.read_resource("paypulse://schema/answer")
 
     (read,) = anyio.run(run).contents
-    documented = Path(__file__).parent.parent / "docs" / "answer.schema.json"
+    documented = Path(__file__).parents[2] / "docs" / "answer.schema.json"
     assert json.loads(read.text) == ANSWER == json.loads(documented.read_text("utf-8"))
 
 
@@ -174,7 +174,7 @@ def test_listing_the_tools_loads_no_driver_and_no_database():
         "import sys; from mcp_server.toolsets import all_offers; import mcp_server.server;"
         f"all_offers(); print([m for m in {heavy!r} if m in sys.modules])"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     run = [sys.executable, "-c", code]
     assert subprocess.check_output(run, text=True, cwd=root).strip() == "[]"
 

@@ -19,7 +19,7 @@ from checks.k6.shapes import NoResultError
 from monitor.domain.load_test.plain import from_plain, to_plain
 from monitor.domain.load_test.result import LoadResult, figures
 
-SAMPLES = Path(__file__).parent / "data" / "k6"
+SAMPLES = Path(__file__).parents[2] / "data" / "k6"
 WHOLE = [
     *("01_summary_export_default.json", "02_summary_export_pass.json", "06_export_full.json"),
     *("03_summary_export_trendstats.json", "04_handleSummary.json", "05_export.json"),

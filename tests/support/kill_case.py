@@ -22,7 +22,7 @@ from demo.platform.platform import StandIn
 from monitor import plugins
 
 LAUNCHER = Path(__file__).with_name("killed.py")
-ROOT = LAUNCHER.parent.parent
+ROOT = LAUNCHER.parents[2]
 WAIT_SECONDS = 30.0
 Row = dict[str, Any]
 

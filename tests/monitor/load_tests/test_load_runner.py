@@ -329,7 +329,7 @@ def test_kill_9_of_the_monitor_ends_k6_and_the_next_start_marks_the_run(
         "from monitor.cli.main import main; "
         f"main(['loadtest', 'run', 'authorize-short', '--duration', '60s', '-c', {str(config)!r}])"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[3]
     monitor = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE)
     try:
         wait_until(lambda: api.bodies, "k6 did not start", 20)

@@ -117,7 +117,7 @@ def test_a_finding_is_said_in_full(language, finding):
 
 def table(name: str, kind: str) -> set[str]:
     """The codes that a file of words has."""
-    path = Path(__file__).parent.parent / "templates" / "en" / f"{name}.toml"
+    path = Path(__file__).parents[2] / "templates" / "en" / f"{name}.toml"
     return set(tomllib.loads(path.read_text("utf-8"))[kind])
 
 
