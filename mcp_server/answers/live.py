@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
@@ -16,7 +16,7 @@ from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import Answer, result
 from mcp_server.answers.unavailable import reason, unseen_rows
 from mcp_server.context import Desk
-from monitor.domain.check import Finding, Status, worst
+from monitor.domain.check import Finding, Status
 from monitor.text.filters import clean
 
 if TYPE_CHECKING:
@@ -82,15 +82,3 @@ def about(seen: Mapping[str, Observed], subjects: Iterable[str]) -> list[Finding
     wanted = set(subjects)
     found = (f for each in seen.values() for f in each.verdict.findings)
     return [f for f in found if f.status is Status.UNKNOWN or f.subject in wanted]
-
-
-def verdict_of(seen: Mapping[str, Observed], unseen: Iterable[Unseen] = ()) -> Status:
-    """The worst of some live checks; unknown where nobody looked, or something stayed unseen."""
-    blind = [Status.UNKNOWN for _ in unseen]
-    looked = [each.verdict.status for each in seen.values()]
-    return worst([*looked, *blind]) if looked else Status.UNKNOWN
-
-
-def cells(rows: Iterable[Any], *names: str) -> list[dict[str, Any]]:
-    """Facts as rows of some of their fields."""
-    return [{name: getattr(row, name) for name in names} for row in rows]

@@ -84,6 +84,15 @@ def read(sentence: str, calendar: Calendar) -> Reading:
         return Reading(Wanted(), (Problem("time"),))
 
 
+def contradiction(wanted: Wanted, now: datetime) -> str:
+    """The code of a problem, if no payment can fit; this week may begin right now."""
+    low, high = wanted.amount_min, wanted.amount_max
+    if high is not None and (high < 1 or (low is not None and low > high)):
+        return "empty_amount"
+    start, end = wanted.start, wanted.end
+    return "empty_time" if start and end and start >= end and start != now else ""
+
+
 def read_stretch(text: str, calendar: Calendar) -> Stretch | None:
     """The stretch of time that a text is about; None if it says anything else."""
     reading = read(text, calendar)
@@ -132,9 +141,9 @@ class _Reader:
             limit=self._one("limits"),
         )
         stretch = self._stretch()
+        wanted = replace(wanted, start=stretch.start, end=stretch.end)
         self._check(wanted)
-        wanted = replace(wanted, statuses=self._statuses(), start=stretch.start, end=stretch.end)
-        return Reading(wanted, tuple(self.problems))
+        return Reading(replace(wanted, statuses=self._statuses()), tuple(self.problems))
 
     def _take(self, rule: str, said: Sequence[Any], word: str) -> None:
         if rule == "open":
@@ -193,16 +202,13 @@ class _Reader:
         start, end = next(iter(starts), None), next(iter(ends), None)
         if start and (start > now or (start == now and end != now)):
             self._add("future")
-        elif start and end and start >= end and start != now:
-            self._add("empty_time")
         return Stretch(start, end)
 
     def _check(self, wanted: Wanted) -> None:
-        low, high = wanted.amount_min, wanted.amount_max
-        if max(low or 0, high or 0) > AMOUNT_MAX:
+        if max(wanted.amount_min or 0, wanted.amount_max or 0) > AMOUNT_MAX:
             self._add("amount")
-        elif high is not None and (high < 1 or (low is not None and low > high)):
-            self._add("empty_amount")
+        elif wrong := contradiction(wanted, self.calendar.now):
+            self._add(wrong)
         if wanted.limit is not None and not 0 < wanted.limit <= LIMIT_MAX:
             self._add("limit", most=str(LIMIT_MAX))
         if self.found["which"] and not wanted.merchant_id:

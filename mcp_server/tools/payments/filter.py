@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
 from mcp_server.context import Desk
-from mcp_server.sentence.read import Problem, Reading, Wanted, read
+from mcp_server.sentence.read import Problem, Reading, Wanted, contradiction, read
 from mcp_server.sentence.times import Calendar
 
 _PROBLEMS_MAX = 4
 _WORD_MAX = 40
 
 
-def asked(desk: Desk, sentence: str, typed: Mapping[str, Any], shards: Iterable[str]) -> Wanted:
+def asked(desk: Desk, sentence: str, typed: Mapping[str, Any]) -> Wanted:
     """The filter that a sentence and typed arguments make together."""
     reading = read(sentence, _calendar(desk)) if sentence.strip() else Reading(Wanted())
     _accept(desk, reading)
@@ -26,10 +26,9 @@ def asked(desk: Desk, sentence: str, typed: Mapping[str, Any], shards: Iterable[
         if said not in (None, "", ()) and said != value:
             raise ToolError(desk.say("filter.contradicts", argument=name))
         wanted = replace(wanted, **{name: value})
-    known = tuple(shards)
-    if wanted.shard and known and wanted.shard not in known:
-        raise ToolError(desk.say("filter.no_shard", shard=wanted.shard, known=", ".join(known)))
-    _check(desk, wanted)
+    known_shard(desk, wanted.shard)
+    if wrong := contradiction(wanted, desk.now):
+        raise ToolError(desk.say(f"filter.{wrong}"))
     return wanted
 
 
@@ -60,15 +59,6 @@ def _accept(desk: Desk, reading: Reading) -> None:
 def _told(desk: Desk, problem: Problem) -> str:
     params = {"near": ""} | {k: v[:_WORD_MAX] for k, v in problem.params.items()}
     return desk.say(f"filter.{problem.code}", **params)
-
-
-def _check(desk: Desk, wanted: Wanted) -> None:
-    """What a sentence and an argument, or two arguments, may still contradict each other in."""
-    low, high = wanted.amount_min, wanted.amount_max
-    if low is not None and high is not None and low > high:
-        raise ToolError(desk.say("filter.empty_amount"))
-    if wanted.start and wanted.end and wanted.start >= wanted.end:
-        raise ToolError(desk.say("filter.empty_time"))
 
 
 def known_shard(desk: Desk, shard: str) -> str:

@@ -54,17 +54,15 @@ def query_payments(
     desk = ctx.request_context.lifespan_context
     given = _typed(desk, status, merchant_id, payment_id, amount_min, amount_max, start, end)
     given |= {name: v for name, v in (("shard", shard), ("order", order)) if v}
-    source = desk.app.runner.platform.database
-    wanted = asked(desk, filter, given, source.shard_names())
-    said = ctx_arguments(filter, given)
-    question = question_of("query_payments", said)
+    wanted = asked(desk, filter, given)
+    question = question_of("query_payments", _said(filter, given))
     where = paging.position(question, cursor)
     if wanted.limit and limit not in (None, wanted.limit):
         raise ToolError(desk.say("filter.contradicts", argument="limit"))
     return _answered(desk, wanted, wanted.limit or limit or LIMIT, question, where)
 
 
-def ctx_arguments(sentence: str, given: dict[str, Any]) -> dict[str, Any]:
+def _said(sentence: str, given: dict[str, Any]) -> dict[str, Any]:
     """What chooses the rows, as the caller said it (a "last hour" stays one)."""
     return {"filter": sentence, **{name: str(value) for name, value in given.items()}}
 
