@@ -131,12 +131,13 @@ class _Reader:
                 self._take(rule, said, word)
             else:
                 self._leave(taken[0], word)
+        shard = self._one("shards")
         wanted = Wanted(
             merchant_id=self._one("merchants") or "",
             payment_id=self._one("payments"),
             amount_min=self._one("low", "amounts"),
             amount_max=self._one("high", "amounts"),
-            shard=self._one("shards") or "",
+            shard=f"shard{shard}" if shard else "",
             order=self._one("orders") or "",
             limit=self._one("limits"),
         )
@@ -157,8 +158,8 @@ class _Reader:
             self.found["low"] += [] if low is None else [low]
             self.found["high"] += [] if high is None else [high]
         else:
-            for name, value in zip(_NAMED[rule], said, strict=True):
-                self.found[name].append(_READ[name](value))
+            for name, value in zip(rule.split(), said, strict=True):
+                self.found[name].append(int(value) if name in _NUMBERED else str(value))
 
     def _leave(self, token: Token, word: str) -> None:
         """A word that no rule takes: of a status, without a meaning here, or not understood."""
@@ -209,6 +210,8 @@ class _Reader:
             self._add("amount")
         elif wrong := contradiction(wanted, self.calendar.now):
             self._add(wrong)
+        if (wanted.payment_id or 0) > AMOUNT_MAX:
+            self._add("bare_number", word=str(wanted.payment_id))
         if wanted.limit is not None and not 0 < wanted.limit <= LIMIT_MAX:
             self._add("limit", most=str(LIMIT_MAX))
         if self.found["which"] and not wanted.merchant_id:
@@ -239,41 +242,25 @@ _BOUNDS: dict[str, Callable[..., tuple[int | None, int | None]]] = {
     "to": lambda a: (None, _down(a)),
     "exactly": lambda a: (_up(a), _down(a)),
 }
-_NAMED = {
-    "merchant": ("merchants",),
-    "shard": ("shards",),
-    "payment": ("payments",),
-    "limit": ("limits",),
-    "order": ("orders",),
-    "ordered": ("orders", "limits"),
-    "first": ("limits", "orders"),
-}
-_READ: dict[str, Callable[[Any], Any]] = {
-    "merchants": str,
-    "shards": lambda value: f"shard{str(value).removeprefix('shard')}",
-    "payments": int,
-    "limits": int,
-    "orders": str,
-}
+_NUMBERED = ("payments", "limits")
 
 
 def _near(word: str) -> str:
-    """The known words that a word resembles; of a Korean one its beginning, letter by letter."""
+    """The known words that a word resembles, letter by letter; of a Korean one, its beginning."""
     low = word.lower()[:_WORD_MAX]
-    if not any("가" <= letter <= "힣" for letter in low):
-        return ", ".join(difflib.get_close_matches(low, _ENGLISH, 2, 0.72))
-    matcher = difflib.SequenceMatcher
-    ratios = [(matcher(None, _letters(low[: len(w)]), _letters(w)).ratio(), w) for w in _KOREAN]
-    return ", ".join(w for ratio, w in sorted(ratios, reverse=True)[:2] if ratio > 0.72)
+    is_korean = any("가" <= letter <= "힣" for letter in low)
+    forms = _KOREAN if is_korean else _ENGLISH
+    found = difflib.get_close_matches(_letters(low), forms, 2, 0.6 if is_korean else 0.72)
+    return ", ".join(forms[letters] for letters in found)
 
 
 def _letters(text: str) -> str:
     return unicodedata.normalize("NFD", text)
 
 
-_ENGLISH = [form for form in MEANINGS if form.isascii() and len(form) > 2]
-_KOREAN = [
-    form
+_ENGLISH = {form: form for form in MEANINGS if form.isascii() and len(form) > 2}
+_KOREAN = {
+    _letters(form): form
     for form, word in MEANINGS.items()
     if not form.isascii() and len(form) > 1 and isinstance(word.value, Part)
-]
+}

@@ -14,7 +14,8 @@ _SHORT = {
     "COUNT": "int|quantity",
     "RANGE": "and|to|dash|until",
 }
-# A kind a word, `|` between those of which one must stand there, `?` behind what may be missing.
+# A kind a word, `|` between those of which one must stand there, `?` behind what may be missing;
+# then what it is: of a time, of an amount, or what the values are.
 RULES = {
     "settled not": "open",
     "not settled": "open",
@@ -54,18 +55,18 @@ RULES = {
     "AMOUNT or_less|upto": "to",
     "exactly AMOUNT": "exactly",
     "AMOUNT priced": "exactly",
-    "by? merchant? id": "merchant",
-    "shard hash? COUNT|nth": "shard",
-    "nth shard": "shard",
-    "shard_name": "shard",
-    "payment? hash COUNT": "payment",
-    "payment COUNT|nth": "payment",
-    "nth payment?": "payment",
-    "order COUNT|count": "ordered",
-    "COUNT order": "first",
-    "top|last|recent COUNT|count": "limit",
-    "count": "limit",
-    "order": "order",
+    "by? merchant? id": "merchants",
+    "shard hash? COUNT|nth": "shards",
+    "nth shard": "shards",
+    "shard_name": "shards",
+    "payment? hash COUNT": "payments",
+    "payment COUNT|nth": "payments",
+    "nth payment?": "payments",
+    "order COUNT|count": "orders limits",
+    "COUNT order": "limits orders",
+    "top|last|recent COUNT|count": "limits",
+    "count": "limits",
+    "order": "orders",
 }
 TIME_RULES = {
     *("range", "since", "until", "before", "part", "day", "period", "past", "older", "ago", "just")

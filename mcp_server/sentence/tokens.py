@@ -76,7 +76,7 @@ def _foreign(text: str) -> Word:
         return Word("not")
     number = low.removeprefix("shard").lstrip("-_")
     if low.startswith("shard") and number.isdecimal():
-        return Word("shard_name", f"shard{number}")
+        return Word("shard_name", number)
     has_sign = "-" in low or "_" in low
     is_name = has_sign and (low.startswith("merchant") or any(c.isdecimal() for c in low))
     return Word("id" if is_name else "unknown", text)

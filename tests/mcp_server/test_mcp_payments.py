@@ -261,3 +261,10 @@ def test_a_monitoring_service_that_is_away_is_unknown(tmp_path):
     plain = answer(app, "query_payments", filter="failed")
     assert plain["verdict"] == "unknown" and not rows(plain)
     assert "could not be seen" in plain["summary"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"), [("5천만" * 100, "over, under or exactly"), ("오늘 " * 200, "500")]
+)
+def test_a_long_sentence_is_refused_with_what_is_wrong(app, sentence, words):
+    assert words in refused(app, "query_payments", filter=sentence)
