@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,13 @@ from monitor.text.incident import incident_view
 from monitor.text.layout import render
 from monitor.text.load_test import load_view
 from monitor.text.report import report_view
-from monitor.text.slack import blocks, quiet
+from monitor.text.slack import (
+    incident_blocks,
+    load_chart_blocks,
+    load_test_blocks,
+    quiet,
+    report_blocks,
+)
 
 __all__ = ["MessageRenderer", "Words", "renderer"]
 
@@ -36,7 +43,7 @@ class MessageRenderer:
     def slack(self, message: Message) -> SlackContent:
         """The message as Slack takes it."""
         view = self._view(message)
-        return SlackContent(quiet(view.summary), blocks(message.kind, view=view))
+        return SlackContent(quiet(view.summary), _BLOCKS[message.kind](view))
 
     def picture(self, message: Message) -> Picture | None:
         """The chart of a load test's report."""
@@ -54,9 +61,16 @@ class MessageRenderer:
         return _VIEWS[message.kind](message.payload, self.words)
 
 
-_VIEWS = {
+_VIEWS: Mapping[str, Callable[..., Any]] = {
     "incident": incident_view,
     "report": report_view,
     "load_test": load_view,
     "load_chart": load_view,
+}
+
+_BLOCKS: Mapping[str, Callable[..., Any]] = {
+    "incident": incident_blocks,
+    "report": report_blocks,
+    "load_test": load_test_blocks,
+    "load_chart": load_chart_blocks,
 }

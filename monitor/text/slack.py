@@ -1,4 +1,4 @@
-"""Block Kit: blocks from a layout of templates/slack, within Slack's limits whatever the content.
+"""Block Kit: the blocks of a message, within Slack's limits whatever the content.
 
 Limits of docs.slack.dev: 50 blocks, 3000 characters a section, 150 a header, 10 elements a
 context; and some 10,000 characters in all, which is not documented but enforced. Platform text
@@ -7,14 +7,12 @@ stands in plain_text only: there it can neither mention, link nor format.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from monitor import resources
+from monitor.text.incident import IncidentView
+from monitor.text.load_test import LoadView
+from monitor.text.report import Part, ReportView
 
 BLOCKS_MAX = 50
 SECTION_MAX = 3000
@@ -22,14 +20,53 @@ HEADER_MAX = 150
 ELEMENTS_MAX = 10
 TOTAL_MAX = 9500
 TEXT_MAX = 3000
+FIGURES_MAX = 14
 _JOINER = "\u2060"  # word joiner: shows nothing, and parts what Slack would make a link of
-Block = dict[str, Any]
+_DIVIDER: Mapping[str, Any] = {"type": "divider"}
+Block = Mapping[str, Any]
 
 
-def blocks(layout: str, **values: Any) -> tuple[Block, ...]:
-    """The blocks of a layout: each line of it is one block, or nothing."""
-    lines = _environment().get_template(f"slack/{layout}.jsonl.j2").render(values).splitlines()
-    return fit([json.loads(line) for line in lines if line.strip()])
+def incident_blocks(view: IncidentView) -> tuple[Block, ...]:
+    """An incident: what it is and since when, what follows from it, what to do, its data."""
+    return fit(
+        [
+            *_header(view.header),
+            *_plain(view.text),
+            *_plain(view.when),
+            *_under(view.consequences_heading, _listed(view.consequences)),
+            *_under(view.action_heading, _plain(view.action)),
+            *_under(view.evidence_heading, _listed(view.evidence)),
+            *_link(view.url, view.url_text),
+            *_context(view.context),
+        ]
+    )
+
+
+def report_blocks(view: ReportView) -> tuple[Block, ...]:
+    """A daily or weekly report: its verdict, then part by part."""
+    parts = [block for part in view.parts for block in _part(part)]
+    return fit([*_opening(view), *parts, *_context(view.context)])
+
+
+def _part(part: Part) -> Iterator[Block]:
+    yield from _heading(part.heading)
+    yield from _listed(map(str, part.lines))
+    yield from _listed(row.line for row in part.figures[:FIGURES_MAX])
+
+
+def load_test_blocks(view: LoadView) -> tuple[Block, ...]:
+    """The report of a load test: its verdict, then section by section."""
+    sections = [block for s in view.sections for block in (*_heading(s.heading), *_listed(s.lines))]
+    return fit([*_opening(view), *sections, *_context(view.context)])
+
+
+def load_chart_blocks(view: LoadView) -> tuple[Block, ...]:
+    """The chart of a load test where no picture can be sent: a line of bars."""
+    return fit(_plain(view.chart_line))
+
+
+def _opening(view: ReportView | LoadView) -> list[Block]:
+    return [*_header(f"{view.symbol} {view.title}"), *_plain(view.headline), _DIVIDER]
 
 
 def fit(made: Sequence[Block]) -> tuple[Block, ...]:
@@ -57,7 +94,7 @@ def _shorten(block: Block, room: int) -> Block | None:
     return {**block, "text": {**text, "text": cut_units(text["text"], room)}}
 
 
-def block_size(block: Mapping[str, Any]) -> int:
+def block_size(block: Block) -> int:
     """The characters of a block's texts."""
     texts = [block["text"]] if "text" in block else block.get("elements", [])
     return sum(units(text["text"]) for text in texts)
@@ -89,35 +126,32 @@ def quiet(text: str, limit: int = TEXT_MAX) -> str:
     return escape(cut_units(parted, limit))
 
 
-def _json(block: Block | None) -> str:
-    return json.dumps(block, ensure_ascii=True) if block else ""
-
-
 def _plain_text(text: str, limit: int) -> Block:
     return {"type": "plain_text", "text": cut_units(text, limit), "emoji": False}
 
 
-def _section(text: Block) -> Block:
-    return {"type": "section", "text": text}
+def _header(text: str) -> list[Block]:
+    return [{"type": "header", "text": _plain_text(text, HEADER_MAX)}] if text else []
 
 
-def _header(text: str) -> str:
-    return _json({"type": "header", "text": _plain_text(text, HEADER_MAX)} if text else None)
+def _plain(text: str) -> list[Block]:
+    return [{"type": "section", "text": _plain_text(text, SECTION_MAX)}] if text else []
 
 
-def _plain(text: str) -> str:
-    return _json(_section(_plain_text(text, SECTION_MAX)) if text else None)
+def _marked(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
-def _heading(text: str) -> str:
+def _heading(text: str) -> list[Block]:
     """One of our own headings, in bold; the marks of bold themselves are taken out of it."""
-    if not text:
-        return ""
-    bold = f"*{escape(cut_units(text.replace('*', ''), 200))}*"
-    return _json(_section({"type": "mrkdwn", "text": bold, "verbatim": True}))
+    return [_marked(f"*{escape(cut_units(text.replace('*', ''), 200))}*")] if text else []
 
 
-def _listed(lines: Iterable[str]) -> str:
+def _under(heading: str, content: Sequence[Block]) -> list[Block]:
+    return [*_heading(heading), *content] if content else []
+
+
+def _listed(lines: Iterable[str]) -> list[Block]:
     """Lines as few sections as hold them."""
     parts: list[str] = []
     for line in (cut_units(f"• {line}", 1000) for line in lines):
@@ -125,41 +159,17 @@ def _listed(lines: Iterable[str]) -> str:
             parts[-1] = f"{parts[-1]}\n{line}"
         else:
             parts.append(line)
-    return "\n".join(_plain(part) for part in parts)
+    return [block for part in parts for block in _plain(part)]
 
 
-def _link(url: str, text: str) -> str:
+def _link(url: str, text: str) -> list[Block]:
     if not url.startswith(("https://", "http://")) or len(url) > 1000:
-        return ""
+        return []
     address = escape(url).replace("|", "%7C")
     label = escape(text).replace("|", "/")
-    return _json(_section({"type": "mrkdwn", "text": f"<{address}|{label}>", "verbatim": True}))
+    return [_marked(f"<{address}|{label}>")]
 
 
-def _context(lines: Iterable[str]) -> str:
+def _context(lines: Iterable[str]) -> list[Block]:
     elements = [_plain_text(line, 300) for line in lines if line][:ELEMENTS_MAX]
-    return _json({"type": "context", "elements": elements} if elements else None)
-
-
-def _divider() -> str:
-    return _json({"type": "divider"})
-
-
-_BUILDERS: Mapping[str, Callable[..., str]] = {
-    "header": _header,
-    "plain": _plain,
-    "heading": _heading,
-    "listed": _listed,
-    "link": _link,
-    "context": _context,
-    "divider": _divider,
-}
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    # The builders above write JSON; there is no markup to escape in a layout.
-    loader = FileSystemLoader(resources.folder("templates"))
-    made = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    made.globals.update(_BUILDERS)
-    return made
+    return [{"type": "context", "elements": elements}] if elements else []
