@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo.platform.platform import StandIn
 from monitor import app as application
 from monitor.app import App
-from monitor.check_pass import Planned
 from monitor.cli.demo.config import history_toml
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
+from monitor.domain.check_pass import Planned
 from monitor.domain.incident import Policy
 from monitor.store.database import open_store
 

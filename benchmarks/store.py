@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from monitor.domain.check import Metric, Verdict
+from monitor.domain.check_pass import Observed
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.prune import prune
 from monitor.store.reads_history import latest_sightings, pass_counts
@@ -26,7 +27,7 @@ from monitor.store.rollup import DAY, HOUR, bucket, pack
 from monitor.store.summaries import summaries
 from monitor.store.tables import to_micros
 from monitor.store.upkeep import stats
-from monitor.store.writes import PassRecord, record_pass
+from monitor.store.writes import record_pass
 
 NOW = datetime(2026, 11, 19, 15, 30, 20, tzinfo=UTC)  # in mid-hour: the ragged case
 SERIES, PASSES, WEEK = 100, 2000, timedelta(days=7)
@@ -68,17 +69,17 @@ def _passes(store: Store) -> None:
     cpu, wall = time.process_time(), time.perf_counter()
     for record in records:
         with store.write() as tx:
-            record_pass(tx, record)
+            record_pass(tx, record, record.at)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     _say("record a pass with 10 metrics, durable", f"{cpu / PASSES * 1e3:.2f} ms CPU")
     _say("", f"{wall / PASSES * 1e3:.2f} ms wall")
 
 
-def _record(draw: random.Random, number: int) -> PassRecord:
+def _record(draw: random.Random, number: int) -> Observed:
     at = NOW + timedelta(minutes=number)
     metrics = [Metric("response_ms", draw.lognormvariate(4, 0.5), f"s{i}") for i in range(9)]
     metrics.append(Metric("payments_created", number * 10))
-    return PassRecord("services", at, at, 10.0, Verdict.of((), metrics), {"seen": number})
+    return Observed("services", at, 10.0, Verdict.of((), metrics), {"seen": number})
 
 
 def _fill(store: Store, from_days: int, to_days: int) -> None:

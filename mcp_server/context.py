@@ -15,7 +15,7 @@ from monitor.store.reads_history import Snapshot, latest_snapshots, snapshots
 
 if TYPE_CHECKING:
     from monitor.app import App
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
     from monitor.text.catalog import Words
 
 STALE_MIN = timedelta(minutes=10)

@@ -20,11 +20,11 @@ from checks.payment_story.story import tell
 from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
 from monitor import outbox
-from monitor.check_pass import Observed, Planned
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
 from monitor.domain.check import Sighting
+from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.delivery import Sender
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.payment_story import Story

@@ -16,15 +16,15 @@ from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
 from monitor.store import incidents as incident_rows
-from monitor.store import writes
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.memory import memory_of
 from monitor.store.notifications import Message, add_notifications
 from monitor.store.records import save_records
+from monitor.store.writes import record_pass
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed, Planned
+    from monitor.domain.check_pass import Observed, Planned
     from monitor.store.database import Connection
 
 
@@ -50,7 +50,7 @@ class Recorder:
         self._memories.pop(seen.name, None)  # after a failed commit the stored one holds
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
-            snapshot_id = writes.record_pass(tx, _record(seen, slot_at, missed))
+            snapshot_id = record_pass(tx, seen, slot_at, missed)
             save_records(tx, seen.name, seen.verdict.records, seen.at)
             if not planned.check.explains:
                 self._alert(tx, planned, seen, snapshot_id)
@@ -112,18 +112,6 @@ class Recorder:
             tx,
             [Message(key, r, "incident", payload, now, now, thread) for r in self.receivers()],
         )
-
-
-def _record(seen: Observed, slot_at: datetime, missed: int) -> writes.PassRecord:
-    return writes.PassRecord(
-        check=seen.name,
-        slot_at=slot_at,
-        at=seen.at,
-        took_ms=seen.took_ms,
-        verdict=seen.verdict,
-        memory=seen.memory,
-        missed=missed,
-    )
 
 
 def _run(seen: Observed, slot_at: datetime, missed: int) -> JobRun:

@@ -11,8 +11,8 @@ from time import perf_counter
 from typing import Any
 
 from monitor.bounded import Lane, Overran, Raised
-from monitor.check_pass import Observed, Planned
 from monitor.domain.check import Check, Finding, Look, Memory, Params, Sighting, Status, Verdict
+from monitor.domain.check_pass import Observed, Planned
 from monitor.record import Recorder
 from monitor.regressions import Baselines
 

@@ -13,7 +13,7 @@ from monitor.domain.check import Finding, Params, Status
 from monitor.store.alerts import all_live_alerts
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
 
 _CONSEQUENCES_MAX = 10
 _OWN_KEYS = ("check", "code", "subject", "status", "seen_since")

@@ -20,7 +20,7 @@ from monitor.domain.check import Finding, Status
 from monitor.text.filters import clean
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
 
 T = TypeVar("T")
 

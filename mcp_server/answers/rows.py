@@ -18,7 +18,7 @@ from monitor.text.catalog import FindingLike
 from monitor.text.filters import clean
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
     from monitor.store.reads_alerts import IncidentStory
 
 _WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)

@@ -11,10 +11,10 @@ from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unseen
 from monitor.app import platform_of
-from monitor.check_pass import Planned
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
+from monitor.domain.check_pass import Planned
 from monitor.lock import holder
 from monitor.store.database import StoreError, open_store
 from monitor.text.catalog import Words

@@ -11,10 +11,10 @@ from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
-from monitor.check_pass import Planned
 from monitor.config.errors import explain
 from monitor.config.models import CheckSection, Config, ConfigError
 from monitor.domain.check import Check
+from monitor.domain.check_pass import Planned
 
 
 def plan(config: Config) -> dict[str, Planned]:

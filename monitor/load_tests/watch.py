@@ -17,7 +17,7 @@ from monitor.store.memory import memory_of
 from monitor.text.catalog import Words
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed, Planned
+    from monitor.domain.check_pass import Observed, Planned
     from monitor.run_check import Runner
     from monitor.store.database import Store
 

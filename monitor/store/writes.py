@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.domain.check import Memory, Verdict
+from monitor.domain.check import Verdict
+from monitor.domain.check_pass import Observed
 from monitor.domain.metrics import Kind, increase, spec_of
 from monitor.store.codec import to_json
 from monitor.store.memory import remember
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _HOUR_MICROS = HOUR * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PassRecord:
-    """What a pass leaves behind. `missed` counts the slots that passed unused before it."""
-
-    check: str
-    slot_at: datetime
-    at: datetime
-    took_ms: float
-    verdict: Verdict
-    memory: Memory
-    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +66,24 @@ _HISTOGRAM = (
 )
 
 
-def record_pass(tx: Connection, record: PassRecord) -> int:
-    """Store one pass and give back the id of its snapshot.
+def record_pass(tx: Connection, seen: Observed, slot_at: datetime, missed: int = 0) -> int:
+    """Store one pass and give back the id of its snapshot; `missed`: slots unused before it.
 
     Readings of a moment that this check has recorded before are left out, so that no histogram
     counts them twice.
     """
-    at = to_micros(record.at)
-    if record.missed:
-        _missed(tx, record, at)
-    is_repeated = tx.exec_driver_sql(_SEEN, (record.check, at)).first() is not None
-    snapshot_id = _snapshot(tx, record, at)
-    _findings(tx, record.verdict, snapshot_id)
-    if record.verdict.metrics and not is_repeated:
-        _readings(tx, record, at)
-    _count(tx, record)
-    remember(tx, record.check, record.memory)
+    at, slot = to_micros(seen.at), to_micros(slot_at)
+    if missed:
+        _missed(tx, seen.name, at, slot, missed)
+    is_repeated = tx.exec_driver_sql(_SEEN, (seen.name, at)).first() is not None
+    row = (seen.name, at, slot, seen.took_ms, seen.verdict.status.value)
+    snapshot_id = int(tx.exec_driver_sql(_SNAPSHOT, row).lastrowid)
+    _findings(tx, seen.verdict, snapshot_id)
+    if seen.verdict.metrics and not is_repeated:
+        _readings(tx, seen, at)
+    tx.exec_driver_sql(_COUNT[seen.verdict.status.value], (seen.name, _hour(slot), 0))
+    remember(tx, seen.name, seen.memory)
     return snapshot_id
-
-
-def _snapshot(tx: Connection, record: PassRecord, at: int) -> int:
-    row = (record.check, at, to_micros(record.slot_at), record.took_ms, record.verdict.status.value)
-    return int(tx.exec_driver_sql(_SNAPSHOT, row).lastrowid)
 
 
 def _findings(tx: Connection, verdict: Verdict, snapshot_id: int) -> None:
@@ -115,20 +99,11 @@ def _findings(tx: Connection, verdict: Verdict, snapshot_id: int) -> None:
         tx.exec_driver_sql(_FINDING, rows)
 
 
-def _count(tx: Connection, record: PassRecord) -> None:
-    hour = int(record.slot_at.timestamp()) // HOUR * HOUR
-    row = (record.check, hour, 0)
-    tx.exec_driver_sql(_COUNT[record.verdict.status.value], row)
-
-
-def _missed(tx: Connection, record: PassRecord, at: int) -> None:
+def _missed(tx: Connection, check: str, at: int, slot: int, missed: int) -> None:
     """Count each slot that passed unused in its own hour; without an earlier pass, in this one."""
-    slot = to_micros(record.slot_at)
-    before = tx.exec_driver_sql(_SLOT_BEFORE, (record.check, at, slot)).scalar()
-    hours = {slot // _HOUR_MICROS * HOUR: record.missed}
-    if before is not None:
-        hours = spread(before, slot, record.missed)
-    tx.exec_driver_sql(_MISSED, [(record.check, hour, n) for hour, n in hours.items()])
+    before = tx.exec_driver_sql(_SLOT_BEFORE, (check, at, slot)).scalar()
+    hours = {_hour(slot): missed} if before is None else spread(before, slot, missed)
+    tx.exec_driver_sql(_MISSED, [(check, hour, n) for hour, n in hours.items()])
 
 
 def spread(before: int, slot: int, missed: int) -> dict[int, int]:
@@ -144,11 +119,15 @@ def spread(before: int, slot: int, missed: int) -> dict[int, int]:
     return found
 
 
-def _readings(tx: Connection, record: PassRecord, at: int) -> None:
-    found = {m.series: float(m.value) for m in record.verdict.metrics if math.isfinite(m.value)}
+def _hour(micros: int) -> int:
+    return micros // _HOUR_MICROS * HOUR
+
+
+def _readings(tx: Connection, seen: Observed, at: int) -> None:
+    found = {m.series: float(m.value) for m in seen.verdict.metrics if math.isfinite(m.value)}
     if not found:
         return
-    readings = _to_store(tx, record.check, found)
+    readings = _to_store(tx, seen.name, found)
     if not readings:
         return
     tx.exec_driver_sql(_VALUE, [(r.series_id, at, r.value) for r in readings])

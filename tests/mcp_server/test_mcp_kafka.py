@@ -26,8 +26,8 @@ from checks.consumer_lag import Options
 from checks.sources.facts.platform import Breaker, GroupLag, Partition
 from checks.sources.facts.unavailable import Unseen, Why, blind
 from mcp_server.tools.kafka.lags import stand
-from monitor.check_pass import Observed
 from monitor.domain.check import Finding, Status, Verdict
+from monitor.domain.check_pass import Observed
 
 USUAL = ("payment.authorized", "payment.captured", "payment.refunded", "payment.dlq")
 TOPICS: Mapping[str, tuple[int, ...]] = dict.fromkeys(USUAL[:3], (20, 25)) | {"payment.dlq": (0, 0)}

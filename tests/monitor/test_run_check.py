@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from store_case import T0, fresh_store
 
-from monitor.check_pass import Planned
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Status, Verdict
+from monitor.domain.check_pass import Planned
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.run_check import FINDINGS_MAX, TEXT_MAX, Runner

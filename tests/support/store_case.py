@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from monitor.domain.check import Finding, Memory, Metric, Status, Verdict
+from monitor.domain.check_pass import Observed
 from monitor.store.database import Store, migrate, open_store
-from monitor.store.writes import PassRecord, record_pass
+from monitor.store.writes import record_pass
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -45,7 +46,7 @@ def record(
     if status is not None:
         verdict = Verdict(status, findings, metrics)
     with store.write() as tx:
-        return record_pass(tx, PassRecord(check, at, at, 5.0, verdict, memory or {}, missed))
+        return record_pass(tx, Observed(check, at, 5.0, verdict, memory or {}), at, missed)
 
 
 def rows(store: Store, sql: str, *params: object) -> list[tuple[object, ...]]:

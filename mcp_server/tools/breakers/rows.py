@@ -14,7 +14,7 @@ from mcp_server.answers.live import shown
 from mcp_server.context import Desk
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
 
 PUBLISHER = "kafka-publisher"
 

@@ -22,8 +22,8 @@ from mcp_server.tools.health.overview import (
     today,
     told_today,
 )
-from monitor.check_pass import Observed
 from monitor.domain.check import Status, worst
+from monitor.domain.check_pass import Observed
 
 SERVICE_CHECKS = ("services", "breakers", "kafka_cluster", "redis_health", "reconciliation")
 _FINDINGS_MAX = 10

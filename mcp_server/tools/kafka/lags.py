@@ -13,7 +13,7 @@ from mcp_server.context import Desk
 from monitor.domain.check import Finding, Status
 
 if TYPE_CHECKING:
-    from monitor.check_pass import Observed
+    from monitor.domain.check_pass import Observed
 
 AT_WORK = "STABLE"
 WITHOUT_MEMBERS = ("EMPTY", "DEAD", "ABSENT")

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitor.check_pass import Observed
 from monitor.domain.alert import Phase
 from monitor.domain.check import Finding
+from monitor.domain.check_pass import Observed
 from monitor.store.audit import AuditEntry
 from monitor.store.notes import SilenceEntry
 from monitor.store.notifications import Message

@@ -17,6 +17,7 @@ from store_case import fresh_store, record
 from monitor.config.models import parse
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status, Verdict
+from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
 from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
@@ -30,7 +31,7 @@ from monitor.store.incidents import save_incidents
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
-from monitor.store.writes import PassRecord, record_pass
+from monitor.store.writes import record_pass
 from monitor.text.render import MessageRenderer, Words
 from monitor.text.report_figures import load_test_lines
 
@@ -223,8 +224,8 @@ def test_a_report_of_a_day_that_ended_in_silence_says_so_later_too(tmp_path: Pat
     end = midnight(date(2026, 11, 23), SEOUL)
     minutes_of(store, end - 3 * HOUR, end - 2 * HOUR)
     with store.write() as tx:
-        late = PassRecord("services", end + HOUR, end + HOUR, 5.0, Verdict(Status.OK), {}, 180)
-        record_pass(tx, late)
+        late = Observed("services", end + HOUR, 5.0, Verdict(Status.OK), {})
+        record_pass(tx, late, late.at, 180)
     report = daily(store, end + 2 * HOUR)
     assert report.unseen_since == end - 2 * HOUR - MINUTE
     assert (report.ran, report.expected) == (60, 180)

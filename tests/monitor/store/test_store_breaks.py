@@ -10,9 +10,9 @@ import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
 
 from checks.reconciliation import CHECK
-from monitor.check_pass import Observed, Planned
 from monitor.domain.alert import Rule
 from monitor.domain.check import Status, Verdict
+from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.incident import Policy
 from monitor.record import Recorder

@@ -171,12 +171,13 @@ from pathlib import Path
 from sqlalchemy import event, Engine
 from monitor.domain.check import Finding, Metric, Status, Verdict
 from monitor.store.database import open_store
-from monitor.store.writes import PassRecord, record_pass
+from monitor.domain.check_pass import Observed
+from monitor.store.writes import record_pass
 
 at = datetime(2026, 11, 1, tzinfo=UTC)
 finding = Finding("outbox_old", Status.CRIT, "shard1")
 metrics = (Metric("outbox_waiting_messages", 3, "shard1"), Metric("payments_created", 3))
-record = PassRecord("c", at, at, 1.0, Verdict.of([finding], metrics), {"a": 1})
+record = Observed("c", at, 1.0, Verdict.of([finding], metrics), {"a": 1})
 
 def crash_at(statement):
     store = open_store(Path(sys.argv[1]), durable=False)
@@ -187,7 +188,7 @@ def crash_at(statement):
             os.kill(os.getpid(), 9)
     with store.write() as tx:
         event.listen(tx, "before_cursor_execute", count)
-        record_pass(tx, record)
+        record_pass(tx, record, at)
         event.remove(tx, "before_cursor_execute", count)
         if left[0] == 0:  # after the last statement, before the commit
             os.kill(os.getpid(), 9)
