@@ -72,21 +72,8 @@ def deliver(
         owed = notifications.claim(store, work.clock(), policy.lease, 1)
         if not owed:
             break
-        sent += _handle(work, _message(owed[0]))
+        sent += _handle(work, owed[0])
     return sent
-
-
-def _message(owed: notifications.Message) -> Message:
-    return Message(
-        id=owed.id or 0,
-        key=owed.key,
-        receiver=owed.receiver,
-        kind=owed.kind,
-        payload=owed.payload,
-        created_at=owed.created_at,
-        thread=owed.thread,
-        attempts=owed.attempts,
-    )
 
 
 def _handle(work: _Round, message: Message) -> bool:

@@ -12,6 +12,7 @@ from monitor.domain import incident as incidents
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.cause import Cause
 from monitor.domain.check import Memory
+from monitor.domain.delivery import Message
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
 from monitor.store import alerts as alert_rows
@@ -19,7 +20,7 @@ from monitor.store import incidents as incident_rows
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.memory import memory_of
-from monitor.store.notifications import Message, add_notifications
+from monitor.store.notifications import add_notifications
 from monitor.store.records import save_records
 from monitor.store.writes import record_pass
 

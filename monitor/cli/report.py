@@ -6,23 +6,22 @@ import json
 from datetime import date
 
 from monitor.app import App
-from monitor.domain.delivery import Message as Delivered
+from monitor.domain.delivery import Message
 from monitor.reports.job import report_messages
-from monitor.store.notifications import Message, add_notifications
+from monitor.store.notifications import add_notifications
 from monitor.text.render import renderer
 
 
 def print_report(app: App, kind: str, day: str, form: str) -> str:
     """The report in the asked form: text, html or slack (JSON)."""
     [message] = _messages(app, kind, day, ["print"])
-    delivered = Delivered(0, message.key, "print", "report", message.payload, message.created_at)
     made = renderer(app.config.language, app.config.timezone)
     if form == "text":
-        return made.text(delivered)
+        return made.text(message)
     if form == "html":
-        return made.html(delivered)
+        return made.html(message)
     if form == "slack":
-        content = made.slack(delivered)
+        content = made.slack(message)
         blocks = {"text": content.text, "blocks": list(content.blocks)}
         return json.dumps(blocks, ensure_ascii=False, indent=2)
     raise ValueError(f"no format {form!r}; there are text, html and slack")

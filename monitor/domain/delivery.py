@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -38,21 +38,28 @@ class Permanent(Undelivered):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A claimed notification; `attempts` counts the tries, this one included.
+    """A message owed to one receiver; `key` and `receiver` together make it unique.
 
     `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
     `load_test` or its `load_chart` (domain.load_report).
-    `thread` is empty, or names the conversation that it belongs to.
+    Messages of one `thread` and receiver go out in order; "" is no thread. `attempts` counts the
+    tries, this one included; `state`: waiting, sent or dead; `id` is 0 until it is stored.
     """
 
-    id: int
     key: str
     receiver: str
     kind: str
     payload: Mapping[str, Any]
     created_at: datetime
+    due_at: datetime
     thread: str = ""
-    attempts: int = 1
+    state: str = "waiting"
+    attempts: int = 0
+    error: str = ""
+    lease_until: datetime | None = None
+    sent_at: datetime | None = None
+    reference: Reference = field(default_factory=dict)
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from monitor.domain.delivery import Message
 from monitor.domain.detection.rule import relative
 from monitor.domain.load_test.grade import grade
 from monitor.domain.load_test.history import MAIN, Against, Judged, values_of
@@ -23,7 +24,7 @@ from monitor.load_tests.platform import Meanwhile, platform_during
 from monitor.load_tests.verdicts import judged_run, judged_runs
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
-from monitor.store.notifications import Message, add_notifications, known_keys
+from monitor.store.notifications import add_notifications, known_keys
 
 OWED_WITHIN = timedelta(hours=36)
 LOOK_EVERY = timedelta(minutes=1)

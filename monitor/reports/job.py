@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from monitor.config.models import Config
+from monitor.domain.delivery import Message
 from monitor.reports import build as report
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, last_slot, record_run, runs
-from monitor.store.notifications import Message, add_notifications
+from monitor.store.notifications import add_notifications
 
 WAIT_MAX = timedelta(minutes=2)
 _PAUSE_SECONDS = 0.1

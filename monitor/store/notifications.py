@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.domain.delivery import Message
 from monitor.store.alerts import micros_of, time_of
 from monitor.store.codec import to_json
 from monitor.store.database import Store
@@ -15,30 +16,6 @@ from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message owed to one receiver; `key` and `receiver` together make it unique.
-
-    state: waiting, sent or dead. `attempts` counts how often it was tried. Messages of one
-    thread and receiver go out in order; "" is no thread.
-    """
-
-    key: str
-    receiver: str
-    kind: str
-    payload: Mapping[str, Any]
-    created_at: datetime
-    due_at: datetime
-    thread: str = ""
-    state: str = "waiting"
-    attempts: int = 0
-    error: str = ""
-    lease_until: datetime | None = None
-    sent_at: datetime | None = None
-    reference: Mapping[str, Any] = field(default_factory=dict)
-    id: int | None = None
 
 
 _COLUMNS = (

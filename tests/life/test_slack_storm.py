@@ -19,10 +19,9 @@ from monitor import plugins
 from monitor.app import App
 from monitor.cli.demo.life import InProcess, Life, SimulatedClock, switch_times
 from monitor.config.models import parse
-from monitor.domain.delivery import Message as Delivered
+from monitor.domain.delivery import Message
 from monitor.outbox import DeliveryPolicy
 from monitor.store import notifications
-from monitor.store.notifications import Message
 from monitor.text.render import renderer
 
 pytestmark = pytest.mark.slow
@@ -103,8 +102,7 @@ class Stormy:
     def text(self, owed: Message) -> str:
         """The top-level text with which a message must arrive."""
         made = renderer(self.app.config.language, self.app.config.timezone)
-        args = (owed.key, owed.receiver, owed.kind, owed.payload, owed.created_at)
-        return made.slack(Delivered(0, *args)).text
+        return made.slack(owed).text
 
 
 def storm(receiver: str, chance: random.Random) -> list[str]:

@@ -26,7 +26,6 @@ from monitor.notifiers import slack
 from monitor.notifiers.console import Console, ConsoleOptions
 from monitor.outbox import DeliveryPolicy, backoff, deliver
 from monitor.store.database import Store
-from monitor.store.notifications import Message as Owed
 from monitor.store.notifications import add_notifications, revive
 
 T0 = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -51,7 +50,7 @@ class Scripted:
 
 
 def owe(store: Store, *keys: str, receiver: str = "slack", thread: str = "") -> None:
-    owed = [Owed(key, receiver, "incident", {"n": key}, T0, T0, thread) for key in keys]
+    owed = [Message(key, receiver, "incident", {"n": key}, T0, T0, thread) for key in keys]
     with store.write() as tx:
         add_notifications(tx, owed)
 
@@ -283,7 +282,7 @@ def test_nothing_simulated_leaves_whatever_the_receiver(
         }
         with store.write() as tx:
             staged = {"simulated": True}
-            owed = [Owed("staged", to, "incident", staged, T0, T0) for to in receivers]
+            owed = [Message("staged", to, "incident", staged, T0, T0) for to in receivers]
             add_notifications(tx, owed)
         assert deliver(store, receivers, T0) == 1
     assert (server.requests, undeclared.tried) == (0, 0)

@@ -9,9 +9,10 @@ from mcp.types import CallToolResult
 from mcp_server.answers.answer import Answer, result, stamp
 from mcp_server.context import Desk
 from monitor.domain.check import Status
+from monitor.domain.delivery import Message
 from monitor.domain.report import Report
 from monitor.reports.job import report_messages
-from monitor.store.notifications import Message, messages_with_key
+from monitor.store.notifications import messages_with_key
 from monitor.text.report import ReportView, report_view
 from monitor.text.report_figures import FigureRow
 

@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 
 from monitor.app import App
-from monitor.domain.delivery import Message as Delivered
+from monitor.domain.delivery import Message
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.load_tests.report import key_of, load_messages
 from monitor.store.load_tests import load_test, load_tests
-from monitor.store.notifications import Message, add_notifications
+from monitor.store.notifications import add_notifications
 from monitor.text.chart import HEIGHT, WIDTH, chart, png
 from monitor.text.layout import render
 from monitor.text.render import renderer
@@ -36,13 +36,10 @@ def report(app: App, number: int, form: str, send: bool) -> bytes:
 
 
 def _said(app: App, message: Message, form: str) -> str:
-    delivered = Delivered(
-        0, message.key, "print", message.kind, message.payload, message.created_at
-    )
     made = renderer(app.config.language, app.config.timezone)
     if form == "text":
-        return made.text(delivered)
-    content = made.slack(delivered)
+        return made.text(message)
+    content = made.slack(message)
     blocks = {"text": content.text, "blocks": list(content.blocks)}
     return json.dumps(blocks, ensure_ascii=False, indent=2) + "\n"
 

@@ -10,9 +10,9 @@ from typing import Any
 from monitor.domain.alert import Phase
 from monitor.domain.check import Finding
 from monitor.domain.check_pass import Observed
+from monitor.domain.delivery import Message
 from monitor.store.audit import AuditEntry
 from monitor.store.notes import SilenceEntry
-from monitor.store.notifications import Message
 from monitor.store.reads_alerts import IncidentStory
 from monitor.text.catalog import Words
 from monitor.text.filters import clean

@@ -20,7 +20,7 @@ from monitor import resources
 from monitor.cli.demo.life import Kept
 from monitor.config.models import parse
 from monitor.domain.check import Metric
-from monitor.domain.delivery import Message as Delivered
+from monitor.domain.delivery import Message
 from monitor.domain.load_test.grade import grade
 from monitor.domain.load_test.history import judge
 from monitor.domain.load_test.report import LoadReport
@@ -166,7 +166,7 @@ def test_an_invalid_run_says_why_and_compares_nothing(store):
 def text_of(report: LoadReport | None, language: str) -> str:
     assert report is not None
     payload = report.to_dict()
-    message = Delivered(1, "load_test:1", "r", "load_test", payload, report.made_at)
+    message = Message("load_test:1", "r", "load_test", payload, report.made_at, report.made_at)
     return MessageRenderer(WORDS[language]).text(message)
 
 

@@ -46,7 +46,7 @@ def message(kind: str = "firing", **params: Any) -> Message:
     alert = Alert("outbox_age", "regression", "s", Phase.FIRING, Status.WARN, AT, AT, params)
     incident = Incident("regression:s", AT, Status.WARN, (1,), id=7, ended_at=AT)
     payload = incident_message(incident, [alert], Notice(kind, ""), AT)
-    return Message(1, f"incident:7:{kind}:1", "slack", "incident", payload, AT, "incident:7")
+    return Message(f"incident:7:{kind}:1", "slack", "incident", payload, AT, AT, "incident:7")
 
 
 def test_a_message_arrives_in_the_channel_with_text_and_blocks(server: SlackServer) -> None:

@@ -89,7 +89,7 @@ def daily(store: Store, now: datetime = NOW) -> Report:
 
 
 def message(report: Report) -> Message:
-    return Message(1, "report:daily:2026-11-22", "slack", "report", report.to_dict(), NOW)
+    return Message("report:daily:2026-11-22", "slack", "report", report.to_dict(), NOW, NOW)
 
 
 def text(report: Report, language: str = "en") -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store
 
+from monitor.domain.delivery import Message
 from monitor.store.database import Store
 from monitor.store.job_runs import (
     JobRun,
@@ -22,7 +23,6 @@ from monitor.store.job_runs import (
     start_run,
 )
 from monitor.store.notifications import (
-    Message,
     add_notifications,
     claim,
     mark_dead,
@@ -58,11 +58,6 @@ def _claim(store: Store, now: timedelta = timedelta(), limit: int = 10) -> list[
 
 def _keys(messages: list[Message]) -> list[str]:
     return [message.key for message in messages]
-
-
-def _id(message: Message) -> int:
-    assert message.id is not None
-    return message.id
 
 
 def test_the_same_message_is_owed_once_to_each_receiver(store: Store) -> None:
@@ -101,21 +96,21 @@ def test_a_thread_goes_out_in_order_even_when_its_first_message_waits(store: Sto
     _owe(store, "one", thread="t", receiver="console")
     first, other = _claim(store)
     assert (first.key, other.receiver) == ("one", "console")
-    mark_retry(store, _id(first), T0 + HOUR, "429")
+    mark_retry(store, first.id, T0 + HOUR, "429")
     assert _claim(store, MINUTE) == []
     assert _keys(_claim(store, HOUR)) == ["one", "one"]  # of slack again, of console after a crash
-    mark_sent(store, _id(first), T0 + HOUR)
+    mark_sent(store, first.id, T0 + HOUR)
     assert _keys(_claim(store, HOUR)) == ["two"]
 
 
 def test_a_message_to_be_retried_keeps_its_error_until_it_is_sent(store: Store) -> None:
     _owe(store, "a")
     (message,) = _claim(store)
-    mark_retry(store, _id(message), T0 + MINUTE, "HTTP 500")
+    mark_retry(store, message.id, T0 + MINUTE, "HTTP 500")
     assert _claim(store, timedelta(seconds=59)) == []
     (again,) = _claim(store, MINUTE)
     assert again.error == "HTTP 500"
-    mark_sent(store, _id(again), T0 + MINUTE, {"ts": "1.2"})
+    mark_sent(store, again.id, T0 + MINUTE, {"ts": "1.2"})
     with store.read() as tx:
         (sent,) = notifications(tx, T0, T0 + DAY, "sent")
         assert waiting_and_dead(tx) == []
@@ -125,13 +120,13 @@ def test_a_message_to_be_retried_keeps_its_error_until_it_is_sent(store: Store) 
 def test_a_dead_message_stays_visible_frees_its_thread_and_can_be_revived(store: Store) -> None:
     _owe(store, "one", "two", thread="t")
     (first,) = _claim(store)
-    mark_dead(store, _id(first), "channel_not_found")
+    mark_dead(store, first.id, "channel_not_found")
     assert _keys(_claim(store)) == ["two"]
     with store.read() as tx:
         dead = waiting_and_dead(tx)[0]
     assert (dead.key, dead.state, dead.error) == ("one", "dead", "channel_not_found")
-    assert revive(store, _id(first), T0 + MINUTE)
-    assert not revive(store, _id(first), T0 + MINUTE)
+    assert revive(store, first.id, T0 + MINUTE)
+    assert not revive(store, first.id, T0 + MINUTE)
     assert _keys(_claim(store, MINUTE)) == ["one"]
 
 
@@ -139,27 +134,27 @@ def test_a_dead_message_is_not_revived_once_its_thread_has_gone_on(store: Store)
     _owe(store, "one", "two", thread="t")
     _owe(store, "two", thread="t", receiver="console")
     (first, other) = _claim(store)
-    mark_dead(store, _id(first), "channel_not_found")
-    mark_sent(store, _id(other), T0)  # of another receiver: no hindrance
-    assert revive(store, _id(first), T0)
-    mark_dead(store, _id(first), "channel_not_found")
+    mark_dead(store, first.id, "channel_not_found")
+    mark_sent(store, other.id, T0)  # of another receiver: no hindrance
+    assert revive(store, first.id, T0)
+    mark_dead(store, first.id, "channel_not_found")
     (second,) = _claim(store)
-    mark_sent(store, _id(second), T0)
-    assert not revive(store, _id(first), T0 + MINUTE)
+    mark_sent(store, second.id, T0)
+    assert not revive(store, first.id, T0 + MINUTE)
     assert _claim(store, DAY) == []
 
 
 def test_what_is_longest_due_is_claimed_first(store: Store) -> None:
     _owe(store, "a", "b")
     (first, _) = _claim(store)
-    mark_retry(store, _id(first), T0 + MINUTE, "no")
+    mark_retry(store, first.id, T0 + MINUTE, "no")
     assert _keys(_claim(store, HOUR)) == ["b", "a"]
 
 
 def test_a_claim_without_an_attempt_is_given_back(store: Store) -> None:
     _owe(store, "a")
     (message,) = _claim(store)
-    mark_unsent(store, _id(message), T0 + MINUTE)
+    mark_unsent(store, message.id, T0 + MINUTE)
     assert _claim(store, timedelta(seconds=59)) == []
     (again,) = _claim(store, MINUTE)
     assert (again.attempts, again.error) == (1, "")
@@ -168,9 +163,9 @@ def test_a_claim_without_an_attempt_is_given_back(store: Store) -> None:
 def test_a_message_once_sent_is_not_taken_back(store: Store) -> None:
     _owe(store, "a")
     (message,) = _claim(store)
-    mark_sent(store, _id(message), T0)
-    mark_retry(store, _id(message), T0, "late")  # whoever lost the lease reports late
-    mark_dead(store, _id(message), "late")
+    mark_sent(store, message.id, T0)
+    mark_retry(store, message.id, T0, "late")  # whoever lost the lease reports late
+    mark_dead(store, message.id, "late")
     assert _claim(store, DAY) == []
     with store.read() as tx:
         assert [m.state for m in notifications(tx, T0, T0 + DAY)] == ["sent"]
@@ -181,7 +176,7 @@ def test_the_thread_is_that_of_its_first_message_that_arrived(store: Store) -> N
     assert thread_reference(store, "t", "slack") is None
     for reference in ({}, {"ts": "2"}, {"ts": "3"}):
         (message,) = _claim(store)
-        mark_sent(store, _id(message), T0, reference)
+        mark_sent(store, message.id, T0, reference)
     assert thread_reference(store, "t", "slack") == {"ts": "2"}
     assert thread_reference(store, "t", "console") is None
 

@@ -14,13 +14,14 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.delivery import Message
 from monitor.domain.incident import Change, Incident
 from monitor.store.alerts import save_alerts, save_transitions
 from monitor.store.database import Store
 from monitor.store.incidents import save_incidents
 from monitor.store.job_runs import finish_run, start_run
 from monitor.store.notes import Note, add_note, add_silence
-from monitor.store.notifications import Message, add_notifications
+from monitor.store.notifications import add_notifications
 from monitor.store.prune import prune
 from monitor.store.summaries import summaries
 

@@ -40,7 +40,7 @@ def payload(kind: str, alerts: Sequence[Alert], **kw: Any) -> dict[str, Any]:
 
 
 def message(data: dict[str, Any]) -> Message:
-    return Message(1, "incident:7:firing:1", "slack", "incident", data, T0)
+    return Message("incident:7:firing:1", "slack", "incident", data, T0, T0)
 
 
 def renderer(language: str = "en") -> MessageRenderer:
