@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.config import history_toml

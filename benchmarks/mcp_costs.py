@@ -33,7 +33,7 @@ import httpx
 from mcp import Client
 
 from demo.api.server import serve
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.app import build

@@ -17,7 +17,7 @@ from demo.api import stats as api_stats
 from demo.api.wire import BadRequestError, Handler, Request, Response, answer, boot_error
 from demo.platform.down import PartDownError
 from demo.platform.parts import SLOW_SECONDS
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 ROUTES: Mapping[tuple[str, str], Handler] = {
     **api_ingest.ROUTES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from demo.api.ingest import breaker_body
 from demo.api.wire import Handler, Request, Response, answer
 from demo.platform.breaker import Breaker
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 _ANALYSES = {
     "HEALTHY": "Events are published.",

@@ -7,8 +7,8 @@ from typing import Any
 
 from demo.api.wire import BadRequestError, Handler, Request, Response, answer, boot_error, plain
 from demo.platform.pg_book import NothingToSpoilError
-from demo.platform.platform import StandIn
 from demo.platform.times import instant
+from demo.stand_in import StandIn
 
 
 def faults(standin: StandIn, request: Request) -> Response:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from demo.api.time_range import since_of
 from demo.api.wire import Handler, Request, Response, answer
-from demo.platform import books
-from demo.platform.payment_filter import parse
-from demo.platform.platform import StandIn
 from demo.platform.shards import Row, Shard, Shards
-from demo.platform.statistics import since_of, statistics_body
-from demo.platform.tally import read
 from demo.platform.times import offset_text, row_text, row_time
+from demo.queries import books
+from demo.queries.payment_filter import parse
+from demo.queries.statistics import statistics_body
+from demo.queries.tally import read
+from demo.stand_in import StandIn
 
 _EVENTS_MAX = 100
 _ENTRIES_MAX = 20

@@ -15,10 +15,10 @@ from demo.api.wire import (
     plain,
     whole,
 )
-from demo.platform import ingest
 from demo.platform.breaker import STATES, Breaker
-from demo.platform.ingest import Answer, Authorization
-from demo.platform.platform import StandIn
+from demo.processes import ingest
+from demo.processes.ingest import Answer, Authorization
+from demo.stand_in import StandIn
 
 
 def authorize(standin: StandIn, request: Request) -> Response:

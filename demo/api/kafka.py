@@ -8,8 +8,8 @@ from typing import Any
 from demo.api.wire import Handler, Request, Response, answer
 from demo.platform.broker import DLQS, Broker, Record
 from demo.platform.down import PartDownError
-from demo.platform.platform import StandIn
 from demo.platform.times import epoch_ms
+from demo.stand_in import StandIn
 
 _VALUE_MAX = 200
 _BROKER_ID = 1

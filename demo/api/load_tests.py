@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.api.wire import Handler, Request, Response, answer
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 _SCENARIOS = {
     "authorize-only": "Authorizations at a constant rate",

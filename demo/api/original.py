@@ -11,14 +11,16 @@ from demo.api import database as api_database
 from demo.api import kafka as api_kafka
 from demo.api import redis as api_redis
 from demo.api import stats as api_stats
+from demo.api.time_range import since_of
 from demo.api.wire import Handler, Request, Response, answer
-from demo.platform import books, ingest
 from demo.platform.broker import DLQS, Broker
-from demo.platform.payment_filter import parse_as_original
-from demo.platform.platform import StandIn
 from demo.platform.shards import Shard
-from demo.platform.statistics import since_of, statistics_body
-from demo.platform.tally import read
+from demo.processes import ingest
+from demo.queries import books
+from demo.queries.payment_filter import parse_as_original
+from demo.queries.statistics import statistics_body
+from demo.queries.tally import read
+from demo.stand_in import StandIn
 
 _RATE_LIMIT = 100
 _DLQ_COUNT_MAX = 10

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from demo.api.wire import Handler, Request, Response, answer
-from demo.platform import ingest
 from demo.platform.cache import Held, rate_key
-from demo.platform.platform import StandIn
+from demo.processes import ingest
+from demo.stand_in import StandIn
 
 ACTIONS = (ingest.AUTHORIZE, ingest.CAPTURE, ingest.REFUND)
 _SAMPLES_MAX = 100

@@ -15,7 +15,7 @@ import uvicorn
 
 from demo.api.app import respond
 from demo.api.wire import Response
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from demo.api.wire import Handler, Request, Response, answer
-from demo.platform.platform import StandIn
 from demo.platform.shards import Shard
-from demo.platform.tally import read
 from demo.platform.times import row_text
+from demo.queries.tally import read
+from demo.stand_in import StandIn
 
 _RETRIES_MAX = 10
 _FAILED_PERCENT_MAX = 10.0

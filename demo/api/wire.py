@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.platform.platform import StandIn
 from demo.platform.times import boot_text
+from demo.stand_in import StandIn
 
 _REASONS = {400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
 _JSON = {"content-type": "application/json"}

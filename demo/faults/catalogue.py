@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from demo.faults.books import BookFault, doubled, missing, wrong
-from demo.platform import ingest
 from demo.platform.broker import Broker
 from demo.platform.cache import RATE_WINDOW, Cache, rate_key
 from demo.platform.down import PartDownError
-from demo.platform.ingest import Authorization
 from demo.platform.parts import Parts, Span
 from demo.platform.shards import Shard
+from demo.processes import ingest
+from demo.processes.ingest import Authorization
 
 OVER_LIMIT_MERCHANT = "MERCHANT-8"
 _POISON_EVERY = timedelta(seconds=30)

@@ -1,1 +1,1 @@
-"""The payment platform in small: its parts and how they work together."""
+"""The parts of the payment platform in small, and what they hold."""

@@ -6,8 +6,6 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from demo.embedded.broker import MemoryBroker
-from demo.embedded.cache import MemoryCache
 from demo.platform.breaker import Breaker, kafka_publisher, pg_auth_api
 from demo.platform.broker import Broker, Record
 from demo.platform.cache import Cache
@@ -47,8 +45,8 @@ class Parts:
     shards: Shards
     settings: Settings
     chance: random.Random
-    broker: Broker = field(default_factory=MemoryBroker)
-    cache: Cache = field(default_factory=MemoryCache)
+    broker: Broker
+    cache: Cache
     meters: Meters = field(default_factory=Meters)
     conditions: Conditions = field(default_factory=Conditions)
     publisher: Breaker = field(default_factory=kafka_publisher)

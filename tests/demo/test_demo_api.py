@@ -10,7 +10,7 @@ import pytest
 
 from demo.api.app import ROUTES, respond
 from demo.platform.cache import rate_key
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)
 BOOT_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")

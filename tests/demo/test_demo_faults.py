@@ -12,7 +12,7 @@ from demo_violations import violations
 
 from demo.api.app import respond
 from demo.faults.catalogue import OVER_LIMIT_MERCHANT
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)  # noon in Seoul
 LEDGER = "payment-consumer"

@@ -9,8 +9,8 @@ import pytest
 from demo_violations import PREDICATES, violations
 
 from demo.embedded.broker import MemoryBroker
-from demo.platform.platform import StandIn
-from demo.platform.traffic import share_of_mean
+from demo.processes.traffic import share_of_mean
+from demo.stand_in import StandIn
 
 START = datetime(2025, 12, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

@@ -9,7 +9,7 @@ import pytest
 
 from demo.api.app import respond
 from demo.platform.cache import rate_key
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 TABLES = ("payment", "outbox_event", "ledger_entry", "settlement_request", "refund_request")

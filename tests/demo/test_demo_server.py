@@ -11,7 +11,7 @@ import pytest
 
 from demo.api.server import Ticker, serve
 from demo.platform import parts
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 START = datetime(2025, 12, 3, 3, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kill_case import Site, await_killed, ready, repeats, site, stop, until
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 
 pytestmark = pytest.mark.slow
 

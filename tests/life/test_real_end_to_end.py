@@ -32,11 +32,11 @@ from checks.sources.kafka.source import Kafka
 from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.redis.source import Redis
 from demo.api.server import serve
-from demo.platform import ingest
 from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP
-from demo.platform.ingest import Authorization
-from demo.platform.platform import StandIn
+from demo.processes import ingest
+from demo.processes.ingest import Authorization
 from demo.real.connect import on_services, read_env, tell_prometheus
+from demo.stand_in import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.life import Kept, Life, SimulatedClock
@@ -156,7 +156,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     # Kafka takes no message from the future: the hours that are lived here have passed.
     start = (datetime.now(UTC) - timedelta(hours=8)).replace(minute=0, second=0, microsecond=0)
     with own_set() as own, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("demo.platform.platform._FINE", STEP)  # each step asks three real consumers
+        patch.setattr("demo.stand_in._FINE", STEP)  # each step asks three real consumers
         env = read_env(own.folder / "env")
         standin = Breathing(
             folder,

@@ -13,13 +13,14 @@ from services import OwnSet, own_set
 
 from demo.api.app import respond
 from demo.api.server import Ticker
-from demo.platform import books, ingest
 from demo.platform.breaker import Breaker
 from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP
 from demo.platform.down import PartDownError
-from demo.platform.ingest import Authorization
-from demo.platform.platform import StandIn
+from demo.processes import ingest
+from demo.processes.ingest import Authorization
+from demo.queries import books
 from demo.real.connect import on_services, read_env
+from demo.stand_in import StandIn
 
 NAMES = ("shard1", "shard2", "redis", "kafka")
 MERCHANTS = {"shard1": "MERCHANT-900", "shard2": "MERCHANT-901"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from slack_server import TOKEN, Accepted, SlackServer
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor import app as application
 from monitor import plugins
 from monitor.app import App

@@ -14,7 +14,7 @@ from store_case import fresh_store
 
 from checks.k6.runner import find_binary
 from demo.api import server
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.app import App, build
 from monitor.config.models import parse
 from monitor.domain.delivery import Message, Reference

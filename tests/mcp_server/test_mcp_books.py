@@ -14,7 +14,7 @@ from store_case import record
 from test_mcp_history import incident
 from test_mcp_payments import HOSTILE, through_gateway, without_data
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.domain.check import Metric
 from monitor.domain.discrepancies import OpenBreak
 from monitor.store.breaks import save_breaks

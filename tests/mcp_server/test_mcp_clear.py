@@ -14,7 +14,7 @@ from checks.sources.facts.platform import RateUse
 from checks.sources.facts.reset import Cleared
 from checks.sources.facts.unavailable import Unseen, Why
 from demo.api.server import serve
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from mcp_server.tools.merchants.clear import _outcome
 from monitor.app import platform_of
 from monitor.config.models import ConfigError, parse

@@ -18,7 +18,7 @@ from typing import Any
 from slack_server import TOKEN, Accepted, SlackServer
 
 from demo.api.server import serve
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor import plugins
 
 LAUNCHER = Path(__file__).with_name("killed.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock

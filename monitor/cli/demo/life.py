@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import httpx
 
 from demo.api.app import respond
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.app import App
 from monitor.domain.delivery import Message, Reference
 from monitor.schedule import simulate

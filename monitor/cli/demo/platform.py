@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from demo.api.server import Running, Ticker, serve
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.cli.demo.folder import claim
 from monitor.shutdown import interruptible
 

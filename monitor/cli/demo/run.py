@@ -16,7 +16,7 @@ import typer
 
 from checks.k6.runner import find_binary
 from demo.api.server import Running, Ticker
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.config import IN_FILES, ON_SERVICES, history_toml, real_toml

@@ -23,7 +23,7 @@ from checks.sources.facts.payments import (
 from checks.sources.facts.unavailable import Unseen, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.cli.demo.life import InProcess
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

@@ -26,13 +26,13 @@ from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.prometheus.source import Prometheus
 from checks.sources.redis.source import Redis
 from demo.api.server import serve
-from demo.platform import ingest
 from demo.platform.broker import LEDGER_GROUP, REFUND_GROUP, SETTLEMENT_GROUP, TOPICS
 from demo.platform.cache import rate_key
 from demo.platform.down import PartDownError
-from demo.platform.ingest import Authorization
-from demo.platform.platform import StandIn
+from demo.processes import ingest
+from demo.processes.ingest import Authorization
 from demo.real.connect import on_services, read_env, tell_prometheus
+from demo.stand_in import StandIn
 
 MERCHANTS = ("MERCHANT-2", "MERCHANT-3", "MERCHANT 'x\"\\-4")
 KEY = "agreement-1"

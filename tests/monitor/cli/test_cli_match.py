@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from demo.api.server import serve
-from demo.platform.platform import StandIn
+from demo.stand_in import StandIn
 from monitor.cli.main import main
 from monitor.config.models import ConfigError, parse
 from monitor.config.plan import plan

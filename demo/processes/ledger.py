@@ -9,7 +9,7 @@ from datetime import datetime
 from demo.platform.broker import LEDGER_GROUP, Record
 from demo.platform.parts import Parts, Span
 from demo.platform.times import instant, row_text
-from demo.platform.workers import consume
+from demo.processes.workers import consume
 
 _RECEIVABLE, _CASH = "merchant_receivable", "cash"
 _ACCOUNTS = {

@@ -9,12 +9,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from demo.embedded.broker import MemoryBroker
+from demo.embedded.cache import MemoryCache
 from demo.embedded.shard import make_shards
 from demo.faults.catalogue import Faults
-from demo.platform import ledger, relay, workers
 from demo.platform.down import PartDownError
 from demo.platform.parts import Parts, Settings, Span
-from demo.platform.traffic import Traffic
+from demo.processes import ledger, relay, workers
+from demo.processes.traffic import Traffic
 
 _FINE = timedelta(seconds=1)
 _COARSE = timedelta(seconds=60)
@@ -48,7 +50,8 @@ class StandIn:
         self.lock = threading.RLock()
         self._may_rest = make_parts is None  # records of a real broker are on their way unseen
         if make_parts is None:
-            self.parts = Parts(make_shards(folder), settings, chance)
+            shards = make_shards(folder)
+            self.parts = Parts(shards, settings, chance, MemoryBroker(), MemoryCache())
         else:
             self.parts = make_parts(settings, chance)
         self.traffic = Traffic(seed, payments_per_minute, start)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from demo.platform import broker as topics
 from demo.platform.broker import Record
 from demo.platform.down import PartDownError
-from demo.platform.ingest import outcome_event, set_status
 from demo.platform.parts import Parts, Span
 from demo.platform.pg_book import Moved
 from demo.platform.shards import Row, Shard
 from demo.platform.times import row_text
+from demo.processes.ingest import outcome_event, set_status
 
 Work = Callable[[Parts, Record, datetime], None]
 _REQUESTS = {"CAPTURED": "settlement_request", "REFUNDED": "refund_request"}

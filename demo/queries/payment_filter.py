@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from demo.platform.statistics import start_of_day
 from demo.platform.times import row_text
+from demo.queries.statistics import start_of_day
 
 Condition = tuple[str, list[Any]]
 

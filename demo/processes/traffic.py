@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from demo.platform import ingest
-from demo.platform.ingest import Authorization
 from demo.platform.parts import Parts, Span
+from demo.processes import ingest
+from demo.processes.ingest import Authorization
 
 _SEOUL = ZoneInfo("Asia/Seoul")
 # share of the mean rate at each hour of the day in Seoul

@@ -1,0 +1,1 @@
+"""What the stand-in platform does: takes payments in, relays events, settles and books."""

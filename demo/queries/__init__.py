@@ -1,0 +1,1 @@
+"""What is asked of the rows of the stand-in platform: searches, counts, the books."""
