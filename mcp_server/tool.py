@@ -12,8 +12,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
-from mcp_server.access.writing import Writing, acting
 from mcp_server.answers.answer import only_next, refusal
+from mcp_server.writing import Writing, acting
 from monitor.config.models import ConfigError, explain
 from monitor.store.database import StoreError
 from monitor.text.catalog import Words

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mcp_server.access.writing import Writing, writing_of
+from mcp_server.writing import Writing, writing_of
 from monitor import plugins
 from monitor.config.models import ConfigError
 

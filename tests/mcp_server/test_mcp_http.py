@@ -22,7 +22,8 @@ from mcp.types import ElicitResult
 from mcp_case import told, writing_app
 from store_case import rows
 
-from mcp_server.access.http import HttpServer, tokens_of
+from mcp_server.access.tokens import tokens_of
+from mcp_server.http import HttpServer
 from monitor.config.models import ConfigError, parse
 from monitor.store.audit import audit_between
 
@@ -61,7 +62,7 @@ def listening(app, env=ENV, port=0):
 
 @pytest.fixture(autouse=True)
 def ends_soon(monkeypatch):
-    monkeypatch.setattr("mcp_server.access.http._END_SECONDS", 1)
+    monkeypatch.setattr("mcp_server.http._END_SECONDS", 1)
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ def test_a_token_in_place_of_a_variables_name_is_refused_unseen():
 
 
 def test_a_taken_port_is_said_and_tried_again(app, caplog, monkeypatch):
-    monkeypatch.setattr("mcp_server.access.http._AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("mcp_server.http._AGAIN_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         section = app.config.mcp.http.model_copy(update={"port": port})

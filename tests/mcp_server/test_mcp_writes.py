@@ -226,7 +226,7 @@ def test_what_cannot_be_written_down_is_not_done(tmp_path, monkeypatch):
     def full(*_):
         raise StoreError("disk is full")
 
-    monkeypatch.setattr("mcp_server.access.writing.begin_audit", full)
+    monkeypatch.setattr("mcp_server.writing.begin_audit", full)
     (result,) = talk(app, NOTE, answers=lambda params: YES)
     assert result.is_error and "disk is full" in result.structured_content["summary"]
     assert noted(app) == []

@@ -9,11 +9,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.access.caller import called_by
-from mcp_server.access.writing import writing
 from mcp_server.answers.answer import Answer, result, stamp
 from mcp_server.answers.rows import root_of
 from mcp_server.context import Desk
 from mcp_server.tools.history.spans import at as at_of
+from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.incident import Silence, is_silenced
 from monitor.store.alerts import all_live_alerts

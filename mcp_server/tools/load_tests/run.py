@@ -8,10 +8,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from mcp_server.access.writing import writing
 from mcp_server.answers.answer import Answer, refusal, result
 from mcp_server.context import Desk
 from mcp_server.tools.load_tests.rows import endpoint_rows, judged_row, threshold_rows
+from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal
 from monitor.load_tests.runner import Consent

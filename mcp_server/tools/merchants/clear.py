@@ -10,9 +10,9 @@ from pydantic import Field
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unseen
-from mcp_server.access.writing import writing
 from mcp_server.answers.answer import Answer, data, result
 from mcp_server.context import Desk
+from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.text.filters import clean
 

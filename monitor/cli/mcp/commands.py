@@ -18,7 +18,7 @@ from monitor.cli.mcp.install import install, require_address
 from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
-    from mcp_server.access.http import HttpServer
+    from mcp_server.http import HttpServer
     from monitor.app import App
     from monitor.store.database import Store
 
@@ -107,7 +107,7 @@ def require_sound(settings: Config) -> None:
 
         offers((), settings.mcp.writes)
     if settings.mcp.http.enabled:
-        from mcp_server.access.http import tokens_of
+        from mcp_server.access.tokens import tokens_of
 
         tokens_of(settings.mcp.http)
 
@@ -119,7 +119,7 @@ def http_way_in(settings: Config, store: Store) -> HttpServer | None:
     """
     if not settings.mcp.http.enabled:
         return None
-    from mcp_server.access.http import HttpServer
+    from mcp_server.http import HttpServer
 
     try:
         return HttpServer(settings, _opens(settings, store))

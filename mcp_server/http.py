@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import os
 import socket
@@ -11,14 +9,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mcp.server.auth.provider import AccessToken
 from mcp.server.transport_security import TransportSecuritySettings
 
-from mcp_server.access.caller import WRITE
+from mcp_server.access.tokens import tokens_of
 from mcp_server.context import Desk
 from mcp_server.server import server_of
-from monitor.config.mcp import HttpSection
-from monitor.config.models import Config, ConfigError
+from monitor.config.models import Config
 
 if TYPE_CHECKING:
     import uvicorn
@@ -28,62 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATH = "/mcp"
-TOKEN_CHARS_MIN = 16
 _AGAIN_SECONDS = 30.0
 _END_SECONDS = 2
 _LOOPBACK_HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
-
-
-class Tokens:
-    """The tokens that open the way in, known by their digests only."""
-
-    def __init__(self, read: str = "", write: str = "") -> None:
-        given = {"read": (read, ["read"]), "write": (write, ["read", WRITE])}
-        self._known = {
-            name: (_digest(token), scopes) for name, (token, scopes) in given.items() if token
-        }
-
-    def __repr__(self) -> str:
-        return f"Tokens({', '.join(self._known)})"
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
-
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """Who shows a token; every known one is compared, in the same time whether it fits."""
-        shown = _digest(token)
-        fits = {n: hmac.compare_digest(shown, held) for n, (held, _) in self._known.items()}
-        for name, fit in fits.items():
-            if fit:
-                scopes = self._known[name][1]
-                return AccessToken(token="", client_id=f"{name} token", scopes=scopes)
-        return None
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-
-
-def tokens_of(section: HttpSection, env: Mapping[str, str] = os.environ) -> Tokens:
-    """The tokens of the environment; a ConfigError for those that protect nothing."""
-    names = (section.read_token_env, section.write_token_env)
-    read, write = (env.get(name, "").strip() for name in names)
-    for name, token in zip(names, (read, write), strict=True):
-        if token and len(token) < TOKEN_CHARS_MIN:
-            raise ConfigError(f"{name}: a token has at least {TOKEN_CHARS_MIN} characters")
-    if read and read == write:
-        raise ConfigError(f"{names[0]} and {names[1]} must not be the same token")
-    if not section.is_loopback and not (read or write):
-        raise ConfigError(
-            f"mcp.http.host = {section.host!r} is reached by others: set a token in {names[0]} "
-            f"(and one in {names[1]} for tools that write), or leave it at 127.0.0.1"
-        )
-    if not section.is_loopback and not section.allowed_hosts:
-        raise ConfigError(
-            "mcp.http.allowed_hosts: name what clients call this machine, such as "
-            f'["monitor.example.com:{section.port}"]'
-        )
-    return Tokens(read, write)
 
 
 class HttpServer:
