@@ -10,12 +10,13 @@ from monitor.domain.detection.replay import Alarm, Replayed
 from monitor.domain.detection.rule import relative
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, number, percent
+from monitor.text.symbols import BARS, DOWN, UP
 from monitor.text.terminal.columns import wrapped
 
 HEIGHT = 10
 BAD_SHOWN_MAX = 20
-_EIGHTHS = " ▁▂▃▄▅▆▇█"
-_MARKS = {1: "▲", -1: "▼"}
+_EIGHTHS = f" {BARS}"
+_MARKS = {1: UP, -1: DOWN}
 
 
 def backtest_json(series: SeriesFile, found: Replayed, words: Words) -> dict[str, Any]:

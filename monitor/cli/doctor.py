@@ -18,7 +18,7 @@ from monitor.domain.check_pass import Planned
 from monitor.lock import holder
 from monitor.store.database import StoreError, open_store
 from monitor.text.catalog import Words
-from monitor.text.terminal.listing import SYMBOLS
+from monitor.text.symbols import DOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def examine(config: Config) -> tuple[list[str], bool]:
     """A line per thing that was tried; False if one of them is broken."""
     words = Words(config.language, config.zone)
     findings = list(_examine(config, words))
-    lines = [f"{SYMBOLS[f.status]} {words.say(f'doctor.{f.key}', **f.params)}" for f in findings]
+    lines = [f"{DOTS[f.status]} {words.say(f'doctor.{f.key}', **f.params)}" for f in findings]
     return lines, all(f.status in ("ok", "warn") for f in findings)
 
 

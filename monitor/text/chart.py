@@ -12,6 +12,7 @@ from monitor.domain.load_test.report import LoadReport, TrendPoint
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, day_text, metric_value
 from monitor.text.layout import render
+from monitor.text.symbols import polylines
 
 WIDTH, HEIGHT = 920, 440
 LEFT, RIGHT, TOP, BOTTOM = 84, 24, 84, 64
@@ -110,14 +111,8 @@ def _height(value: float, top: float) -> float:
 
 
 def _lines(xs: Sequence[float], values: Sequence[float | None], top: float) -> Iterator[str]:
-    """The point lists of polylines."""
-    run: list[str] = []
-    for x, value in zip([*xs, 0.0], [*values, None], strict=True):
-        if value is not None:
-            run.append(f"{x:.1f},{_height(value, top):.1f}")
-        elif run:
-            yield " ".join(run)
-            run = []
+    heights = (None if value is None else _height(value, top) for value in values)
+    return polylines(list(zip(xs, heights, strict=True)))
 
 
 def _mark(x: float, point: TrendPoint, top: float) -> Mark:

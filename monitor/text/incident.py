@@ -11,8 +11,8 @@ from monitor.domain.check import Params, Status
 from monitor.domain.message import IncidentMessage, Told
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, cut
+from monitor.text.symbols import DOTS
 
-SYMBOLS = {Status.CRIT: "🔴", Status.WARN: "🟠", Status.UNKNOWN: "⚪", Status.OK: "🟢"}
 _EVIDENCE_MAX = 3
 
 
@@ -43,7 +43,7 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
     root = words.finding(message.root, message.made_at)
     header = cut(_header(message, root.title, words), 148)
     when = _when(message, words)
-    symbol = SYMBOLS[Status.OK if over else message.status]
+    symbol = DOTS[Status.OK if over else message.status]
     return IncidentView(
         symbol=symbol,
         header=f"{symbol} {header}",
@@ -90,7 +90,7 @@ def _consequences(message: IncidentMessage, words: Words) -> tuple[str, ...]:
 def _consequence(told: Told, now: datetime, words: Words) -> str:
     title = cut(words.finding(told, now).title, 180)
     key = "message.consequence_over" if told.ended_at else "message.consequence"
-    symbol = SYMBOLS[Status.OK if told.ended_at else told.status]
+    symbol = DOTS[Status.OK if told.ended_at else told.status]
     return f"{symbol} " + words.say(
         key, title=title, since=told.since, until=told.ended_at, _now=now
     )

@@ -10,13 +10,12 @@ from monitor.domain.check import Status
 from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigure, Told
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, clean, cut, metric_value
-from monitor.text.incident import SYMBOLS
-from monitor.text.report_figures import TONES, change_text
+from monitor.text.report_figures import change_text
+from monitor.text.symbols import DOTS, TONES, bars
 
 _GRADES = {"A": Status.OK, "B": Status.OK, "C": Status.WARN, "D": Status.WARN, "F": Status.CRIT}
 _DOUBTS_MAX = 5
 _REASONS_MAX = 8
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def load_view(payload: Mapping[str, Any], words: Words) -> LoadView:
     """What is said of a load test, in one language."""
     report = LoadReport.from_dict(payload)
     status = _GRADES.get(report.grade, Status.UNKNOWN)
-    symbol = SYMBOLS[status]
+    symbol = DOTS[status]
     title = words.say("load_report.title", **_about(report))
     headline = cut(_headline(report, words), 400)
     return LoadView(
@@ -179,7 +178,7 @@ def _beside(figure: LoadFigure, runs: int, words: Words) -> str:
 def _endpoint(figure: LoadFigure, words: Words) -> str:
     said = _alone(figure, words) if figure.before is None else _figure_text(figure, words)
     tone = TONES.get(figure.word, "")
-    symbol = f"{SYMBOLS[Status(tone)]} " if tone == "warn" else ""
+    symbol = f"{DOTS[tone]} " if tone == "warn" else ""
     return f"{symbol}{clean(figure.name, 60)}: {said}"
 
 
@@ -203,16 +202,9 @@ def _chart_line(report: LoadReport, words: Words) -> str:
     if not known:
         return words.say("load_report.chart_empty")
     low, high = min(known), max(known)
-    bars = "".join(_bar(point.p95_ms, low, high) for point in report.trend)
+    drawn = bars([point.p95_ms for point in report.trend], low, high, gap="×")
     ends = {n: metric_value(v, "ms", words.language) for n, v in (("low", low), ("high", high))}
-    return words.say("load_report.chart_line", bars=bars, runs=len(report.trend), **ends)
-
-
-def _bar(value: float | None, low: float, high: float) -> str:
-    if value is None:
-        return "×"
-    share = (value - low) / (high - low) if high > low else 0.5
-    return _BARS[round(share * (len(_BARS) - 1))]
+    return words.say("load_report.chart_line", bars=drawn, runs=len(report.trend), **ends)
 
 
 def _context(report: LoadReport, words: Words) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from monitor.domain.check import Status
 from monitor.domain.report import Drift, Report, Trouble
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, cut, day_text, metric_value
-from monitor.text.incident import SYMBOLS
 from monitor.text.report_figures import FigureRow, change_text, figure_rows, load_test_lines
+from monitor.text.symbols import DOTS
 
 _LINES_MAX = 10
 _LABELS = ("figure", "change", "trend")
@@ -29,8 +28,7 @@ class Line:
     tone: str = ""
 
     def __str__(self) -> str:
-        symbol = SYMBOLS.get(Status(self.tone)) if self.tone else None
-        return f"{symbol} {self.text}" if symbol else self.text
+        return f"{DOTS[self.tone]} {self.text}" if self.tone else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def report_view(payload: Mapping[str, Any], words: Words) -> ReportView:
     report = Report.from_dict(payload)
     title = words.say(f"report.title_{report.kind}", day=_day(report.day, words))
     headline = cut(_headline(report, words), 300)
-    symbol = SYMBOLS[report.status]
+    symbol = DOTS[report.status]
     return ReportView(
         language=words.language,
         symbol=symbol,

@@ -11,8 +11,8 @@ from monitor.domain.metrics import METRICS
 from monitor.domain.report import Figure, LoadTest
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, metric_value, percent
+from monitor.text.symbols import TONES, polylines
 
-TONES = {"regression": "warn", "improvement": "ok"}
 _WIDTH, _HEIGHT = 96, 22
 _TEST_FIGURES = {  # figure of a run -> metric that names it and gives its unit
     "p95_ms": "load_test_p95_ms",
@@ -98,17 +98,16 @@ def change_text(change: float | None, words: Words) -> str:
 def _sparks(trend: Sequence[float | None]) -> Iterator[str]:
     known = [value for value in trend if value is not None]
     if len(known) < 2:
-        return
+        return iter(())
     low, span = min(known), max(known) - min(known)
     step = _WIDTH / max(len(trend) - 1, 1)
-    points: list[str] = []
-    for index, value in enumerate((*trend, None)):
-        if value is not None:
-            height = (value - low) / span if span else 0.5
-            points.append(f"{index * step + 1:.1f},{_HEIGHT - 1 - height * (_HEIGHT - 2):.1f}")
-        elif points:
-            yield " ".join(points)
-            points = []
+
+    def height(value: float) -> float:
+        return _HEIGHT - 1 - ((value - low) / span if span else 0.5) * (_HEIGHT - 2)
+
+    return polylines(
+        [(i * step + 1, None if v is None else height(v)) for i, v in enumerate(trend)]
+    )
 
 
 def load_test_lines(run: LoadTest, now: datetime, words: Words) -> list[tuple[str, str]]:

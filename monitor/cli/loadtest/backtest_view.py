@@ -10,17 +10,17 @@ from monitor.domain.detection.rule import Ruling
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed, difference_text, doubt_text
+from monitor.text.symbols import ARROW, DOWN, EVEN, UP, bars
 from monitor.text.terminal.columns import columns, wrapped
 
 if TYPE_CHECKING:
     from monitor.cli.loadtest.backtest import Backtested
 
-_BARS = "▁▂▃▄▅▆▇█"
 _DRAWN = ("p(95)", "med", "avg")
 _SIGNS = {
-    Comparison.REGRESSION: "▲",
-    Comparison.IMPROVEMENT: "▼",
-    Comparison.SAME: "·",
+    Comparison.REGRESSION: UP,
+    Comparison.IMPROVEMENT: DOWN,
+    Comparison.SAME: EVEN,
     Comparison.NOT_ENOUGH_HISTORY: " ",
 }
 
@@ -77,7 +77,8 @@ def _drawing(metric: str, runs: Sequence[Backtested], words: Words) -> Iterator[
     statistic = next((s for s in _DRAWN if any(s in one for one in told)), "")
     rulings = [one.get(statistic) for one in told]
     yield words.say("detection.drawn", metric=clean(metric), statistic=statistic)
-    yield "  " + _bars([_now(each, metric, statistic) for each in runs if each.is_valid])
+    values = [_now(each, metric, statistic) for each in runs if each.is_valid]
+    yield "  " + bars(values, 0.0, max((v for v in values if v is not None), default=0.0))
     yield "  " + "".join(_SIGNS[ruling.word] if ruling else " " for ruling in rulings)
     names = [each.path.name for each in runs if each.is_valid]
     yield from columns(list(_turns(names, rulings, words)), "llrrrl")
@@ -86,13 +87,6 @@ def _drawing(metric: str, runs: Sequence[Backtested], words: Words) -> Iterator[
 def _now(each: Backtested, metric: str, statistic: str) -> float | None:
     result = each.judged.run.result if each.judged else None
     return result.value(metric, statistic) if result else None
-
-
-def _bars(values: Sequence[float | None]) -> str:
-    highest = max((value for value in values if value is not None), default=0.0) or 1.0
-    return "".join(
-        " " if value is None else _BARS[min(7, int(8 * value / highest))] for value in values
-    )
 
 
 def _turns(
@@ -109,7 +103,7 @@ def _turns(
                 f"  {clean(name)}",
                 words.say(f"loadtest.verdict.{ruling.word}"),
                 amount(ruling.before, "ms", words),
-                f"→ {amount(ruling.now, 'ms', words)}",
+                f"{ARROW} {amount(ruling.now, 'ms', words)}",
                 changed(ruling.change, words),
                 shape,
             ]

@@ -15,8 +15,8 @@ from monitor.domain.discrepancies import money_in
 from monitor.domain.reconciliation import FoundBreak, Reconciled
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, clock, duration, krw, number
+from monitor.text.symbols import DOTS
 from monitor.text.terminal.discrepancies import ages, details_text, groups, look_text, unseen_text
-from monitor.text.terminal.listing import SYMBOLS
 from monitor.text.terminal.output import is_wide, printed
 
 ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
@@ -66,7 +66,7 @@ def _heading(
         at_least=at_least,
         amount_krw=amount,
     )
-    return f"{SYMBOLS[severity]} {said}"
+    return f"{DOTS[severity]} {said}"
 
 
 def _table(ones: list[FoundBreak], result: Reconciled, words: Words) -> Table:
@@ -116,7 +116,7 @@ def _unseen(result: Reconciled, words: Words) -> Iterator[Part]:
     if result.unseen:
         yield Text(words.say("reconcile.not_examined"), style="bold")
         for finding in result.unseen:
-            text = f"{SYMBOLS[Status.UNKNOWN]} {unseen_text(finding, words)}"
+            text = f"{DOTS[Status.UNKNOWN]} {unseen_text(finding, words)}"
             yield Padding(Text(text), (0, 0, 0, 3))
         yield Text("")
     if result.full_only:
@@ -129,4 +129,4 @@ def _verdict(result: Reconciled, words: Words) -> str:
     key = "well" if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
     amount = money_in(found.one for found in result.breaks)
     said = words.say(f"reconcile.{key}", count=len(result.breaks), amount_krw=amount)
-    return f"{SYMBOLS[result.status]} {said}"
+    return f"{DOTS[result.status]} {said}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.alert import Phase
-from monitor.domain.check import Finding
+from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
 from monitor.store.audit import AuditEntry
@@ -16,8 +16,7 @@ from monitor.store.notes import SilenceEntry
 from monitor.store.reads_alerts import IncidentStory
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
-
-SYMBOLS = {"ok": "🟢", "warn": "🟠", "crit": "🔴", "unknown": "⚪"}
+from monitor.text.symbols import ARROW, DOTS
 
 
 def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
@@ -26,7 +25,7 @@ def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
     for name, each in seen.items():
         status = each.verdict.status
         label, verdict = words.name("check", name), words.name("verdict", status)
-        lines.append(f"{SYMBOLS[status]} {label} ({name}): {verdict}  [{each.took_ms:.0f} ms]")
+        lines.append(f"{DOTS[status]} {label} ({name}): {verdict}  [{each.took_ms:.0f} ms]")
         for finding in each.verdict.findings:
             lines += finding_lines(finding, words, each.at)
     return lines
@@ -35,8 +34,8 @@ def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
 def finding_lines(finding: Finding, words: Words, now: datetime) -> list[str]:
     """A finding: its title, what it means, what to do."""
     sentence = words.finding(finding, now)
-    lines = [f"   {SYMBOLS[finding.status]} {sentence.title}", f"      {sentence.text}"]
-    return [*lines, f"      → {sentence.action}"] if sentence.action else lines
+    lines = [f"   {DOTS[finding.status]} {sentence.title}", f"      {sentence.text}"]
+    return [*lines, f"      {ARROW} {sentence.action}"] if sentence.action else lines
 
 
 def observed_json(seen: Mapping[str, Observed], words: Words) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def _observed(each: Observed, words: Words) -> dict[str, Any]:
 def incident_lines(stories: Sequence[IncidentStory], words: Words, now: datetime) -> list[str]:
     """The incidents, newest first, each with its cause and its consequences."""
     if not stories:
-        return [f"{SYMBOLS['ok']} {words.say('show.no_incidents')}"]
+        return [f"{DOTS[Status.OK]} {words.say('show.no_incidents')}"]
     return [line for story in stories for line in _incident(story, words, now)]
 
 
@@ -79,7 +78,7 @@ def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
     if root is None:
         return []
     over = incident.ended_at is not None
-    symbol = SYMBOLS["ok" if over else incident.status]
+    symbol = DOTS[Status.OK if over else incident.status]
     lines = [f"{symbol} #{incident.id} {words.finding(root, now).title}"]
     since = min(a.since for a in story.alerts)
     end = incident.ended_at or now

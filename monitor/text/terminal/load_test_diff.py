@@ -14,9 +14,9 @@ from monitor.domain.metrics import Worse
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed, difference_text, doubt_text, verdict_text
+from monitor.text.symbols import FULL
 from monitor.text.terminal.columns import columns, wrapped
 
-_BARS = "▁▂▃▄▅▆▇█"
 _DIFFED = ("p(95)", "med", "rate")
 _DIFFED_ALL = ("p(95)", "med", "p(99)", "avg", "rate", "count")
 _PHASES = (
@@ -130,7 +130,7 @@ def trend_lines(runs: Sequence[Judged], metric: str, statistic: str, words: Word
                 words.say("loadtest.time", at=each.run.started_at),
                 amount(value, unit, words),
                 changed(relative(value, before), words),
-                _BARS[-1] * max(1, round(16 * value / highest)),
+                FULL * max(1, round(16 * value / highest)),
                 verdict_text(ruling, words),
             ]
         )

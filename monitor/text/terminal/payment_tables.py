@@ -13,7 +13,7 @@ from monitor.domain.check import Status
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words
 from monitor.text.filters import day_text
-from monitor.text.terminal.listing import SYMBOLS
+from monitor.text.symbols import ARROW, DOTS
 from monitor.text.terminal.output import printed
 from monitor.text.terminal.payment import (
     around_text,
@@ -37,7 +37,7 @@ def _in_short(story: Story, words: Words) -> Iterator[Text | Padding]:
         yield Text(words.say("story.show.in_short"), style="bold")
         for chapter in story.chapters:
             title = reason_words(chapter.reasons[0], words, story)["title"]
-            line = f"{SYMBOLS[chapter.status]} {chapter.shard}: {title}"
+            line = f"{DOTS[chapter.status]} {chapter.shard}: {title}"
             yield Padding(Text(line), (0, 0, 0, 2))
     if not any(story.conclusion in chapter.reasons for chapter in story.chapters):
         yield from _reason(story.conclusion, words, story)
@@ -51,7 +51,7 @@ def _chapter(chapter: Chapter, words: Words, story: Story) -> Iterator[Text | Ta
     for reason in chapter.reasons:
         yield from _reason(reason, words, story)
     for text in (*unseen_texts(chapter, words, story), *read_until_texts(chapter, words, story)):
-        yield Padding(Text(f"{SYMBOLS[Status.UNKNOWN]} {text}"), (0, 0, 0, 2))
+        yield Padding(Text(f"{DOTS[Status.UNKNOWN]} {text}"), (0, 0, 0, 2))
     yield Text("")
 
 
@@ -71,15 +71,15 @@ def _timeline(chapter: Chapter, words: Words, story: Story) -> Table:
 
 
 def _what(one: Happening, words: Words, story: Story) -> Text:
-    mark = "" if one.status is Status.OK else f"{SYMBOLS[one.status]} "
+    mark = "" if one.status is Status.OK else f"{DOTS[one.status]} "
     return Text(mark + happening_text(one, words, story))
 
 
 def _reason(reason: Reason, words: Words, story: Story) -> Iterator[Padding]:
     said = reason_words(reason, words, story)
-    title = Text(f"{SYMBOLS[reason.status]} {said['title']}", style="bold")
+    title = Text(f"{DOTS[reason.status]} {said['title']}", style="bold")
     yield Padding(title, (0, 0, 0, 2))
     if said["text"]:
         yield Padding(Text(said["text"]), (0, 0, 0, 5))
     if said["action"]:
-        yield Padding(Text(f"→ {said['action']}"), (0, 0, 0, 5))
+        yield Padding(Text(f"{ARROW} {said['action']}"), (0, 0, 0, 5))

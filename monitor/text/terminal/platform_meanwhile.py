@@ -9,6 +9,7 @@ from monitor.load_tests.advice import advice_text
 from monitor.load_tests.platform import Meanwhile
 from monitor.text.catalog import Words
 from monitor.text.filters import metric_value
+from monitor.text.symbols import ARROW
 from monitor.text.terminal.columns import columns, wrapped
 
 
@@ -31,5 +32,5 @@ def advice_lines(found: Sequence[Advice], words: Words) -> list[str]:
         return []
     lines = ["", words.say("loadtest.advice_title")]
     for advice in found:
-        lines += wrapped(f"→ {advice_text(advice, words)}", indent="  ")
+        lines += wrapped(f"{ARROW} {advice_text(advice, words)}", indent="  ")
     return lines
