@@ -20,14 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from monitor.domain.check import Metric, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.store.database import Store, migrate, open_store
-from monitor.store.prune import prune
-from monitor.store.reads_history import latest_sightings, pass_counts
-from monitor.store.reads_metrics import hour_medians, metric_history, recent_values
+from monitor.store.passes.record import record_pass
+from monitor.store.passes.snapshots import latest_sightings, pass_counts
 from monitor.store.rollup import DAY, HOUR, bucket, pack
-from monitor.store.summaries import summaries
+from monitor.store.series.history import hour_medians, metric_history, recent_values
+from monitor.store.series.summaries import summaries
 from monitor.store.tables import to_micros
-from monitor.store.upkeep import stats
-from monitor.store.writes import record_pass
+from monitor.store.upkeep.prune import prune
+from monitor.store.upkeep.stats import stats
 
 NOW = datetime(2026, 11, 19, 15, 30, 20, tzinfo=UTC)  # in mid-hour: the ragged case
 SERIES, PASSES, WEEK = 100, 2000, timedelta(days=7)

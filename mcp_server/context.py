@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_server.access.confirm import Confirmations
 from monitor.domain.check import Status
-from monitor.store.reads_history import Snapshot, latest_snapshots, snapshots
+from monitor.store.passes.snapshots import Snapshot, latest_snapshots, snapshots
 
 if TYPE_CHECKING:
     from monitor.app import App

@@ -37,11 +37,11 @@ from monitor.regressions import Baselines
 from monitor.reports.job import await_passes, owe_report
 from monitor.run_check import Runner
 from monitor.schedule import Calendar, Clock, Job, utc_now
-from monitor.store import reads_history
 from monitor.store.database import Store, migrate, open_store
-from monitor.store.memory import memory_of
-from monitor.store.prune import prune
-from monitor.store.reads_past import StoredPast
+from monitor.store.passes import snapshots as reads_history
+from monitor.store.passes.memory import memory_of
+from monitor.store.series.past import StoredPast
+from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
 from monitor.timetable import Timetable
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.payment_story import Glance, History
-from monitor.store.breaks import breaks_of_payment
-from monitor.store.reads_alerts import alerts_between
-from monitor.store.reads_history import snapshots
+from monitor.store.alerting.transitions import alerts_between
+from monitor.store.discrepancies import breaks_of_payment
+from monitor.store.passes.snapshots import snapshots
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

@@ -15,14 +15,14 @@ from monitor.domain.check import Memory
 from monitor.domain.delivery import Message
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
-from monitor.store import alerts as alert_rows
-from monitor.store import incidents as incident_rows
+from monitor.store.alerting import alerts as alert_rows
+from monitor.store.alerting import incidents as incident_rows
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
-from monitor.store.memory import memory_of
 from monitor.store.notifications import add_notifications
-from monitor.store.records import save_records
-from monitor.store.writes import record_pass
+from monitor.store.passes.memory import memory_of
+from monitor.store.passes.record import record_pass
+from monitor.store.passes.records import save_records
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed, Planned

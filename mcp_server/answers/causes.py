@@ -10,7 +10,7 @@ from mcp_server.answers.answer import stamp
 from mcp_server.answers.rows import finding_row, worst_first
 from mcp_server.context import Desk
 from monitor.domain.check import Finding, Params, Status
-from monitor.store.alerts import all_live_alerts
+from monitor.store.alerting.alerts import all_live_alerts
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed

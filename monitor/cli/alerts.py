@@ -21,7 +21,8 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
-    from monitor.store import notes, notifications, reads_alerts
+    from monitor.store import notes, notifications
+    from monitor.store.alerting import transitions as reads_alerts
     from monitor.text.catalog import Words
     from monitor.text.terminal.listing import delivery_lines, incident_lines, silence_lines
 
@@ -40,7 +41,7 @@ def list_(
 @commands.command()
 def ack(incident: int, config: ConfigOption = None) -> None:
     """Take care of an incident: its reminders stop, its end is still told."""
-    from monitor.store.incidents import acknowledge
+    from monitor.store.alerting.incidents import acknowledge
 
     with opened(config) as (_, store):
         if not acknowledge(store, incident, caller()):

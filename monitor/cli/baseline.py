@@ -26,10 +26,10 @@ def accept(
     A running monitor takes it up with its next pass.
     """
     from monitor.cli.loadtest.importing import parsed_time
-    from monitor.store.accepted import Accepted
-    from monitor.store.accepted import accept as save
-    from monitor.store.reads_metrics import series_names
-    from monitor.store.reads_past import regressions_since
+    from monitor.store.series.accepted import Accepted
+    from monitor.store.series.accepted import accept as save
+    from monitor.store.series.history import series_names
+    from monitor.store.series.past import regressions_since
     from monitor.text.catalog import Words
 
     with opened(config) as (settings, store):
@@ -52,7 +52,7 @@ def accept(
 @commands.command("list")
 def list_(config: ConfigOption = None) -> None:
     """Every new normal that was accepted, by whom and why."""
-    from monitor.store.accepted import all_accepted
+    from monitor.store.series.accepted import all_accepted
     from monitor.text.catalog import Words
     from monitor.text.filters import clean
 

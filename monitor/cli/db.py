@@ -30,7 +30,7 @@ def migrate(config: ConfigOption = None) -> None:
 @commands.command()
 def stats(config: ConfigOption = None) -> None:
     """Rows and bytes, table by table."""
-    from monitor.store.upkeep import stats as measure
+    from monitor.store.upkeep.stats import stats as measure
 
     with opened(config) as (_, store):
         found = measure(store)
@@ -47,7 +47,7 @@ def backup(
 ) -> None:
     """Copy the database to a new file, consistent while the monitor runs."""
     from monitor.store.database import StoreError
-    from monitor.store.upkeep import backup as copy
+    from monitor.store.upkeep.stats import backup as copy
 
     settings = load(config)
     try:
@@ -60,7 +60,7 @@ def backup(
 @commands.command()
 def prune(config: ConfigOption = None) -> None:
     """Delete what is older than the configuration keeps (the scheduler does so every hour)."""
-    from monitor.store.prune import prune as clean
+    from monitor.store.upkeep.prune import prune as clean
 
     with opened(config) as (settings, store):
         kept = settings.retention

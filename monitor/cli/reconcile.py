@@ -98,7 +98,7 @@ def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
     from checks.books.by_hand import Wish
     from checks.reconciliation import CHECK
     from monitor.config.plan import options_of
-    from monitor.store.memory import memory_of
+    from monitor.store.passes.memory import memory_of
 
     given = app.config.check(CHECK.name).options
     options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")

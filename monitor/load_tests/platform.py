@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Worse, spec_of
-from monitor.store.reads_metrics import metric_history, series_names
+from monitor.store.series.history import metric_history, series_names
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal, in_trouble, unhealthy
-from monitor.store.incidents import open_incidents
-from monitor.store.memory import memory_of
+from monitor.store.alerting.incidents import open_incidents
+from monitor.store.passes.memory import memory_of
 from monitor.text.catalog import Words
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_tests.verdicts import judged_against
 from monitor.reports.figures import Spans, drifts, figures, midnight
+from monitor.store.alerting.transitions import IncidentStory, alerts_between, incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications
-from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
-from monitor.store.reads_history import (
+from monitor.store.passes.snapshots import (
     PassCounts,
     Rhythm,
     is_kept_whole,

@@ -15,16 +15,16 @@ from monitor.domain.detection.rule import relative
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.reports.periods import Span
+from monitor.store.alerting.transitions import IncidentStory, incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes
-from monitor.store.parts import Parts, parts
-from monitor.store.reads_alerts import IncidentStory, incidents_between
-from monitor.store.reads_history import PassCounts, pass_counts
-from monitor.store.reads_mcp import Known, known_stretches
-from monitor.store.reads_metrics import series_names
-from monitor.store.reads_past import standing_regressions
-from monitor.store.summaries import summaries
+from monitor.store.passes.snapshots import PassCounts, pass_counts
+from monitor.store.series.history import series_names
+from monitor.store.series.parts import Parts, parts
+from monitor.store.series.past import standing_regressions
+from monitor.store.series.stepped import Known, known_stretches
+from monitor.store.series.summaries import summaries
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

@@ -13,9 +13,9 @@ from monitor.domain.detection.periods import PeriodLimits, Stretch, judge
 from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS, spec_of
 from monitor.domain.report import Drift, Figure
-from monitor.store.parts import Parts, parts
-from monitor.store.reads_past import standing_regressions
-from monitor.store.summaries import summaries
+from monitor.store.series.parts import Parts, parts
+from monitor.store.series.past import standing_regressions
+from monitor.store.series.summaries import summaries
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

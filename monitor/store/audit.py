@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.store.alerts import micros_of, time_of
+from monitor.store.alerting.alerts import micros_of, time_of
 from monitor.store.codec import to_json
 from monitor.store.database import Store
 from monitor.store.times import from_micros, to_micros

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.load_test import plain as load_plain
 from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
-from monitor.store.alerts import time_of
+from monitor.store.alerting.alerts import time_of
 from monitor.store.codec import to_json
 from monitor.store.times import from_micros, to_micros
 

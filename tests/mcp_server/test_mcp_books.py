@@ -17,7 +17,7 @@ from test_mcp_payments import HOSTILE, through_gateway, without_data
 from demo.stand_in import StandIn
 from monitor.domain.check import Metric
 from monitor.domain.discrepancies import OpenBreak
-from monitor.store.breaks import save_breaks
+from monitor.store.discrepancies import save_breaks
 
 
 @pytest.fixture

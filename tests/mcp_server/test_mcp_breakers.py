@@ -21,8 +21,8 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.store.alerts import save_alerts
-from monitor.store.incidents import save_incidents
+from monitor.store.alerting.alerts import save_alerts
+from monitor.store.alerting.incidents import save_incidents
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
 from monitor.text.catalog import Words

@@ -17,9 +17,9 @@ from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.reports.compare import compare
 from monitor.reports.periods import PERIODS, Span, instant, period, shifted
-from monitor.store.alerts import save_alerts
+from monitor.store.alerting.alerts import save_alerts
 from monitor.store.notes import Note, add_note
-from monitor.store.parts import parts
+from monitor.store.series.parts import parts
 
 NOW = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -13,8 +13,8 @@ from store_case import DAY, HOUR, MINUTE, record
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident
-from monitor.store.alerts import save_alerts
-from monitor.store.incidents import save_incidents
+from monitor.store.alerting.alerts import save_alerts
+from monitor.store.alerting.incidents import save_incidents
 from monitor.store.notes import Note, add_note
 
 LONG = "t\u202eopic\n" + "x" * 290

@@ -11,7 +11,7 @@ import pytest
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.detection.past import Hour, LiveLimits
 from monitor.regressions import Baselines
-from monitor.store.reads_past import Unusual
+from monitor.store.series.past import Unusual
 
 SEOUL = ZoneInfo("Asia/Seoul")
 FRIDAY = datetime(2026, 11, 20, 3, 10, tzinfo=UTC)  # noon in Seoul

@@ -16,8 +16,8 @@ from monitor.domain.check_pass import Planned
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.run_check import FINDINGS_MAX, TEXT_MAX, Runner
-from monitor.store.alerts import all_live_alerts
-from monitor.store.reads_history import latest_snapshots
+from monitor.store.alerting.alerts import all_live_alerts
+from monitor.store.passes.snapshots import latest_snapshots
 
 MINUTE = timedelta(minutes=1)
 

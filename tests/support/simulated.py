@@ -15,8 +15,8 @@ from monitor.app import App
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
-from monitor.store.alerts import all_live_alerts
-from monitor.store.incidents import open_incidents
+from monitor.store.alerting.alerts import all_live_alerts
+from monitor.store.alerting.incidents import open_incidents
 from monitor.store.tables import to_micros
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul

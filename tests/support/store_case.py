@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.domain.check import Finding, Memory, Metric, Status, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.store.database import Store, migrate, open_store
-from monitor.store.writes import record_pass
+from monitor.store.passes.record import record_pass
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -11,7 +11,7 @@ from mcp_server.answers.rows import check_rows, finding_row, findings_of, metric
 from mcp_server.context import Desk
 from monitor.domain.check import Finding, Status, worst
 from monitor.domain.discrepancies import OpenBreak
-from monitor.store.breaks import break_ages, open_breaks
+from monitor.store.discrepancies import break_ages, open_breaks
 from monitor.text.filters import clean
 
 _FINDINGS_MAX = 12

@@ -16,9 +16,9 @@ from mcp_server.context import Desk
 from monitor.domain.alert import Alert
 from monitor.reports.compare import Events, events
 from monitor.reports.periods import Span
-from monitor.store.reads_alerts import IncidentStory, alerts_between
-from monitor.store.reads_mcp import stepped_history
-from monitor.store.reads_metrics import series_names
+from monitor.store.alerting.transitions import IncidentStory, alerts_between
+from monitor.store.series.history import series_names
+from monitor.store.series.stepped import stepped_history
 
 CHECK = "breakers"
 OPEN_CODES = ("breaker_open", "breaker_forced")

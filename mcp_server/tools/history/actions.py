@@ -16,10 +16,10 @@ from mcp_server.tools.history.spans import at as at_of
 from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.incident import Silence, is_silenced
-from monitor.store.alerts import all_live_alerts
-from monitor.store.incidents import acknowledge
+from monitor.store.alerting.alerts import all_live_alerts
+from monitor.store.alerting.incidents import acknowledge
+from monitor.store.alerting.transitions import incident as incident_by_id
 from monitor.store.notes import Note, add_note, add_silence
-from monitor.store.reads_alerts import incident as incident_by_id
 from monitor.text.filters import clean
 
 TEXT_MAX, COMMENT_MAX, PATTERN_MAX = 300, 120, 200  # a question shows all that will be written

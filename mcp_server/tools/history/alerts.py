@@ -14,8 +14,8 @@ from mcp_server.answers.rows import finding_row, incident_row, root_of
 from mcp_server.context import Desk
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
-from monitor.store.alerts import all_live_alerts
-from monitor.store.reads_alerts import IncidentStory, incidents_between
+from monitor.store.alerting.alerts import all_live_alerts
+from monitor.store.alerting.transitions import IncidentStory, incidents_between
 
 LIMIT = 8
 _INCIDENTS_MAX = 1000

@@ -20,9 +20,9 @@ from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.metrics import METRICS, Kind
 from monitor.reports.compare import Compared, Events, PeriodComparison, compare
 from monitor.reports.periods import Span, period, shifted
-from monitor.store.reads_mcp import stepped_history
-from monitor.store.reads_metrics import series_names
-from monitor.store.summaries import summaries
+from monitor.store.series.history import series_names
+from monitor.store.series.stepped import stepped_history
+from monitor.store.series.summaries import summaries
 
 LIMIT = 8
 POINTS = 48

@@ -12,10 +12,10 @@ from mcp_server.answers.rows import root_of
 from mcp_server.context import Desk
 from monitor.domain.check import Status, worst
 from monitor.reports.periods import Span
+from monitor.store.alerting.transitions import IncidentStory, alerts_between, incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
-from monitor.store.reads_alerts import IncidentStory, alerts_between, incidents_between
-from monitor.store.reads_history import Snapshot, counts_between, snapshots, status_changes
+from monitor.store.passes.snapshots import Snapshot, counts_between, snapshots, status_changes
 from monitor.text.filters import clean
 
 if TYPE_CHECKING:

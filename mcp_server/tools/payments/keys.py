@@ -15,7 +15,7 @@ from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_p
 from mcp_server.answers.unavailable import parts_text, unseen_rows
 from mcp_server.context import Desk
 from monitor.domain.check import Status, worst
-from monitor.store.breaks import open_breaks
+from monitor.store.discrepancies import open_breaks
 from monitor.text.filters import clean
 
 LIMIT = 8

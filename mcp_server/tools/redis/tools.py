@@ -15,7 +15,7 @@ from mcp_server.answers.rows import check_rows, finding_row, findings_of
 from mcp_server.answers.unavailable import unseen_rows
 from mcp_server.context import Desk
 from monitor.domain.check import Status, worst
-from monitor.store.summaries import summaries
+from monitor.store.series.summaries import summaries
 
 _HIT = ("redis_health", "redis_hit_percent")
 _HOUR, _WEEK = timedelta(hours=1), timedelta(days=7)

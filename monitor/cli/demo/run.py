@@ -29,9 +29,9 @@ from monitor.config.models import Config, parse
 from monitor.lock import only_scheduler
 from monitor.schedule import Scheduler
 from monitor.shutdown import EndAsked, interruptible
+from monitor.store.alerting.transitions import incidents_between
 from monitor.store.load_tests import load_tests
-from monitor.store.reads_alerts import incidents_between
-from monitor.store.reads_history import latest_snapshots, pass_counts
+from monitor.store.passes.snapshots import latest_snapshots, pass_counts
 from monitor.text.catalog import Words
 from monitor.timetable import Timetable
 

@@ -11,9 +11,9 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
+from monitor.store.alerting.transitions import IncidentStory
 from monitor.store.audit import AuditEntry
 from monitor.store.notes import SilenceEntry
-from monitor.store.reads_alerts import IncidentStory
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.symbols import ARROW, DOTS

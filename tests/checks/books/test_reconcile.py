@@ -22,8 +22,8 @@ from checks.sources.facts.unavailable import Unseen, Why
 from monitor.cli.main import main
 from monitor.domain.check import Status
 from monitor.domain.reconciliation import Reconciled
-from monitor.store.breaks import open_breaks
 from monitor.store.database import open_store
+from monitor.store.discrepancies import open_breaks
 from monitor.text.csv_file import CsvError, inert, write
 from monitor.text.time_input import moment_before
 

@@ -28,9 +28,9 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.discrepancies import OpenBreak
 from monitor.payment_history import history_of
-from monitor.store.alerts import save_alerts
-from monitor.store.breaks import save_breaks
+from monitor.store.alerting.alerts import save_alerts
 from monitor.store.database import open_store
+from monitor.store.discrepancies import save_breaks
 
 NOW = books.NOW
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED

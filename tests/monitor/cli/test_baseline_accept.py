@@ -11,8 +11,8 @@ from monitor.cli.main import main
 from monitor.domain.ddsketch import bucket_of
 from monitor.domain.detection.past import Hour
 from monitor.store.database import migrate, open_store
-from monitor.store.reads_past import StoredPast
 from monitor.store.rollup import pack
+from monitor.store.series.past import StoredPast
 from monitor.store.times import to_micros
 
 RUN = CliRunner()

@@ -25,13 +25,13 @@ from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
 from monitor.reports.build import build
 from monitor.reports.figures import midnight
 from monitor.reports.job import await_passes, report_messages
-from monitor.store.alerts import save_alerts
+from monitor.store.alerting.alerts import save_alerts
+from monitor.store.alerting.incidents import save_incidents
 from monitor.store.database import Store
-from monitor.store.incidents import save_incidents
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
-from monitor.store.writes import record_pass
+from monitor.store.passes.record import record_pass
 from monitor.text.render import MessageRenderer, Words
 from monitor.text.report_figures import load_test_lines
 

@@ -12,24 +12,29 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 from monitor.domain.alert import Alert, Phase, Rule, Transition, advance_all
 from monitor.domain.check import Finding, Status, Verdict
 from monitor.domain.incident import Change, Incident, Notice
-from monitor.store.alerts import (
+from monitor.store.alerting.alerts import (
     alerts_by_id,
     all_live_alerts,
     live_alerts,
     save_alerts,
     save_transitions,
 )
-from monitor.store.database import Store
-from monitor.store.incidents import acknowledge, active_silences, open_incidents, save_incidents
-from monitor.store.notes import Note, add_note, add_silence, end_silence, notes, silences
-from monitor.store.reads_alerts import (
+from monitor.store.alerting.incidents import (
+    acknowledge,
+    active_silences,
+    open_incidents,
+    save_incidents,
+)
+from monitor.store.alerting.transitions import (
     alerts_between,
     incident,
     incidents_between,
     journal,
     transitions_of,
 )
-from monitor.store.reads_history import latest_sightings
+from monitor.store.database import Store
+from monitor.store.notes import Note, add_note, add_silence, end_silence, notes, silences
+from monitor.store.passes.snapshots import latest_sightings
 
 _ALERT = Alert(
     check="outbox_age",

@@ -16,9 +16,9 @@ from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
-from monitor.store.breaks import break_ages, breaks_of_payment, open_breaks, save_breaks
-from monitor.store.prune import prune
-from monitor.store.records import save_records
+from monitor.store.discrepancies import break_ages, breaks_of_payment, open_breaks, save_breaks
+from monitor.store.passes.records import save_records
+from monitor.store.upkeep.prune import prune
 
 ONE = OpenBreak("shard1", "L4", "entry 7", 7, 100, T0, T0)
 TWO = OpenBreak("shard2", "L4", "entry 7", 7, 50, T0, T0)
@@ -131,7 +131,7 @@ def test_a_pass_leaves_its_breaks_with_its_snapshot_or_neither(store, monkeypatc
     record, planned = recorder(store)
     record.record(planned, observed((ONE,), T0), T0, 0)
     assert listed(store) == [ONE]
-    monkeypatch.setattr("monitor.store.records.save_breaks", lambda *_: 1 / 0)
+    monkeypatch.setattr("monitor.store.passes.records.save_breaks", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         record.record(planned, observed((), T0 + MINUTE), T0 + MINUTE, 0)
     assert listed(store) == [ONE]

@@ -21,7 +21,7 @@ import monitor.store.tables  # noqa: F401  (fills the metadata)
 from monitor.domain.check import Metric
 from monitor.resources import folder
 from monitor.store.database import Store, StoreError, head, migrate, open_store
-from monitor.store.upkeep import backup, stats
+from monitor.store.upkeep.stats import backup, stats
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ from sqlalchemy import event, Engine
 from monitor.domain.check import Finding, Metric, Status, Verdict
 from monitor.store.database import open_store
 from monitor.domain.check_pass import Observed
-from monitor.store.writes import record_pass
+from monitor.store.passes.record import record_pass
 
 at = datetime(2026, 11, 1, tzinfo=UTC)
 finding = Finding("outbox_old", Status.CRIT, "shard1")

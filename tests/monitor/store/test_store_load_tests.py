@@ -24,7 +24,7 @@ from monitor.resources import folder
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.load_tests import LoadSpan
-from monitor.store.prune import prune
+from monitor.store.upkeep.prune import prune
 
 DAY = timedelta(days=1)
 RAW = (Path(__file__).parents[2] / "data" / "k6" / "04_handleSummary.json").read_bytes()

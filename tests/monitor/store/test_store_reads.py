@@ -14,20 +14,20 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR
 from monitor.store.database import Store
-from monitor.store.reads_history import (
+from monitor.store.passes.snapshots import (
     PassCounts,
     latest_snapshots,
     pass_counts,
     snapshots,
     status_changes,
 )
-from monitor.store.reads_metrics import (
+from monitor.store.series.history import (
     hour_medians,
     metric_history,
     recent_values,
     series_names,
 )
-from monitor.store.summaries import summaries
+from monitor.store.series.summaries import summaries
 from monitor.store.tables import to_micros
 
 _SERIES = "response_ms{ingest}"

@@ -16,7 +16,7 @@ from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.ddsketch import bucket_of
 from monitor.store import rollup
 from monitor.store.database import Store
-from monitor.store.memory import memory_of
+from monitor.store.passes.memory import memory_of
 from monitor.store.tables import from_micros, to_micros
 
 _HOURS = "SELECT start, count, total FROM histograms WHERE span = 3600 ORDER BY start"

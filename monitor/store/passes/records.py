@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.discrepancies import OpenBreaks
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.store.breaks import save_breaks
+from monitor.store.discrepancies import save_breaks
 from monitor.store.load_tests import save_run
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from monitor.domain.check import Verdict
 from monitor.domain.check_pass import Observed
 from monitor.domain.metrics import Kind, increase, spec_of
 from monitor.store.codec import to_json
-from monitor.store.memory import remember
+from monitor.store.passes.memory import remember
 from monitor.store.rollup import DAY, HOUR, one
 from monitor.store.times import to_micros
 

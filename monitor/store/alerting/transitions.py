@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.incident import Incident
-from monitor.store.alerts import ALERT_COLUMNS, alert_of, alerts_by_id
-from monitor.store.incidents import INCIDENT_COLUMNS, incident_of
+from monitor.store.alerting.alerts import ALERT_COLUMNS, alert_of, alerts_by_id
+from monitor.store.alerting.incidents import INCIDENT_COLUMNS, incident_of
 from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import Summary
 from monitor.store.rollup import DAY, HOUR
-from monitor.store.summaries import series_keys, summary_of_packed, summary_of_values
+from monitor.store.series.summaries import series_keys, summary_of_packed, summary_of_values
 from monitor.store.times import to_micros
 
 if TYPE_CHECKING:

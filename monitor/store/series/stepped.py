@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import quantile
 from monitor.store.codec import to_json
-from monitor.store.reads_metrics import History, Point, metric_history
 from monitor.store.rollup import DAY, HOUR, merge_all
+from monitor.store.series.history import History, Point, metric_history
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from monitor.store.alerts import time_of
+from monitor.store.alerting.alerts import time_of
 from monitor.store.database import Store, StoreError
 
 _TABLES = (

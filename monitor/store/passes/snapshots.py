@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Sighting, Status
-from monitor.store.alerts import all_live_alerts
+from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.codec import to_json
 from monitor.store.rollup import HOUR
 from monitor.store.times import from_micros, to_micros

@@ -1,0 +1,1 @@
+"""What was wrong: alerts, incidents, their transitions and silences."""

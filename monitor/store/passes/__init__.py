@@ -1,0 +1,1 @@
+"""What passes of checks leave behind."""

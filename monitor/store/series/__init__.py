@@ -1,0 +1,1 @@
+"""What was measured: readings and histograms of every series."""
