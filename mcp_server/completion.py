@@ -10,7 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Completion
 
 from checks.sources.facts.unavailable import Unseen
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.metrics import METRICS
 from monitor.store.series.history import series_names
 from monitor.store.series.stepped import alert_subjects
@@ -19,24 +19,24 @@ from monitor.text.filters import clean
 VALUES_MAX = 50
 _NAME_MAX = 200
 _TOPIC_METRICS = ("topic_messages", "dlq_arrived_messages", "dlq_retained_messages")
-Names = Callable[[Desk], Iterable[str]]
+Names = Callable[[ToolContext], Iterable[str]]
 
 
-def add_completion(server: MCPServer[Desk], desk: Desk) -> None:
+def add_completion(server: MCPServer[ToolContext], context: ToolContext) -> None:
     """Complete the arguments of prompts and of resources, by their names."""
 
     @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
-    async def complete(ref: Any, argument: Any, context: Any) -> Completion | None:
+    async def complete(ref: Any, argument: Any, ctx: Any) -> Completion | None:
         sources = SOURCES.get(argument.name)
         if sources is None:
             return None
-        return await run_sync(_completion, desk, sources, argument.value)
+        return await run_sync(_completion, context, sources, argument.value)
 
 
-def _completion(desk: Desk, sources: tuple[Names, ...], begun: str) -> Completion:
+def _completion(context: ToolContext, sources: tuple[Names, ...], begun: str) -> Completion:
     """What fits, from the first source that has anything: the later ones cost a look."""
     for names in sources:
-        found = matching(names(desk), begun)
+        found = matching(names(context), begun)
         if found:
             shown = found[:VALUES_MAX]
             return Completion(values=shown, total=len(found), has_more=len(found) > len(shown))
@@ -52,43 +52,43 @@ def matching(names: Iterable[str], begun: str) -> list[str]:
     return begins + holds
 
 
-def _subjects(desk: Desk, *metrics: str) -> list[str]:
-    with desk.read() as tx:
+def _subjects(context: ToolContext, *metrics: str) -> list[str]:
+    with context.read() as tx:
         names = [name for _, name in series_names(tx)]
     parts = [name.partition("{") for name in names]
     return [rest.removesuffix("}") for metric, _, rest in parts if metric in metrics and rest]
 
 
-def _merchants_told(desk: Desk) -> list[str]:
-    with desk.read() as tx:
+def _merchants_told(context: ToolContext) -> list[str]:
+    with context.read() as tx:
         subjects = alert_subjects(tx, "rate_limits")
     return [subject.partition("/")[2] for subject in subjects]
 
 
-def _merchants_now(desk: Desk) -> list[str]:
-    uses = desk.app.runner.platform.redis.rate_uses()
+def _merchants_now(context: ToolContext) -> list[str]:
+    uses = context.app.runner.platform.redis.rate_uses()
     return [] if isinstance(uses, Unseen) else [use.merchant_id for use in uses]
 
 
-def _topics_now(desk: Desk) -> list[str]:
-    ends = desk.app.runner.platform.kafka.topic_ends()
+def _topics_now(context: ToolContext) -> list[str]:
+    ends = context.app.runner.platform.kafka.topic_ends()
     return [] if isinstance(ends, Unseen) else [each.topic for each in ends]
 
 
-def _groups_now(desk: Desk) -> list[str]:
-    groups = desk.app.runner.platform.kafka.groups()
+def _groups_now(context: ToolContext) -> list[str]:
+    groups = context.app.runner.platform.kafka.groups()
     return [] if isinstance(groups, Unseen) else [group.group_id for group in groups]
 
 
-def _metrics_known(desk: Desk) -> list[str]:
-    with desk.read() as tx:
+def _metrics_known(context: ToolContext) -> list[str]:
+    with context.read() as tx:
         return [name.partition("{")[0] for _, name in series_names(tx)]
 
 
 SOURCES: dict[str, tuple[Names, ...]] = {
     "merchant_id": (_merchants_told, _merchants_now),
-    "topic": (lambda desk: _subjects(desk, *_TOPIC_METRICS), _topics_now),
-    "group_id": (lambda desk: _subjects(desk, "lag_messages"), _groups_now),
-    "metric": (_metrics_known, lambda desk: METRICS),
-    "scenario": (lambda desk: _subjects(desk, "load_test_p95_ms"),),
+    "topic": (lambda context: _subjects(context, *_TOPIC_METRICS), _topics_now),
+    "group_id": (lambda context: _subjects(context, "lag_messages"), _groups_now),
+    "metric": (_metrics_known, lambda context: METRICS),
+    "scenario": (lambda context: _subjects(context, "load_test_p95_ms"),),
 }

@@ -24,7 +24,7 @@ _LAST_SEEN_MAX = timedelta(days=30)
 
 
 @dataclass(slots=True)
-class Desk:
+class ToolContext:
     """One app for all calls. Live looks take turns: a check looks only once at a time.
 
     `open_app` is called once, when the first call needs it: listing the tools does not.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_server.access.tokens import tokens_of
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.server import server_of
 from monitor.config.models import Config
 
@@ -107,8 +107,8 @@ class HttpServer:
     def _app(self) -> Any:
         """A new one each time: its sessions cannot be run twice."""
         section, tokens = self._section, self._tokens
-        desk = Desk(self._open_app)
-        server = server_of(self._config, desk, tokens=tokens if tokens else None)
+        context = ToolContext(self._open_app)
+        server = server_of(self._config, context, tokens=tokens if tokens else None)
         hosts = [*(_LOOPBACK_HOSTS if section.is_loopback else ()), *section.allowed_hosts]
         security = TransportSecuritySettings(
             allowed_hosts=hosts, allowed_origins=[*section.allowed_origins]

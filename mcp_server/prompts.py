@@ -13,7 +13,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 
@@ -41,7 +41,7 @@ PROMPTS = (
 )
 
 
-def add_prompts(server: MCPServer[Desk], offered: Collection[str], words: Words) -> None:
+def add_prompts(server: MCPServer[ToolContext], offered: Collection[str], words: Words) -> None:
     """Offer the prompts that have their tools."""
     for told in PROMPTS:
         first = words.say(f"mcp.prompt.{told.name}.step1", **_given(told, {}))

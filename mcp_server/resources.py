@@ -15,7 +15,7 @@ from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 
 from mcp_server.answers.schema import ANSWER
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.text.catalog import Words
 
 _JSON = "application/json"
@@ -49,7 +49,7 @@ BY_NAME = (
 
 
 def add_resources(
-    server: MCPServer[Desk], desk: Desk, tools: Mapping[str, Tool], words: Words
+    server: MCPServer[ToolContext], context: ToolContext, tools: Mapping[str, Tool], words: Words
 ) -> None:
     """Offer the schema, and an address for the answers of those tools that are offered."""
 
@@ -64,15 +64,15 @@ def add_resources(
 
     for told in STANDING:
         if told.tool in tools:
-            server.add_resource(_standing(told, tools[told.tool], desk, words))
+            server.add_resource(_standing(told, tools[told.tool], context, words))
     for told in BY_NAME:
         if told.tool in tools:
-            _add_template(server, told, tools[told.tool], desk, words)
+            _add_template(server, told, tools[told.tool], context, words)
 
 
-def _standing(told: Told, tool: Tool, desk: Desk, words: Words) -> FunctionResource:
+def _standing(told: Told, tool: Tool, context: ToolContext, words: Words) -> FunctionResource:
     async def read() -> str:
-        return await _answer(tool, told.arguments, desk)
+        return await _answer(tool, told.arguments, context)
 
     return FunctionResource(
         uri=f"paypulse://{told.path}",
@@ -85,10 +85,10 @@ def _standing(told: Told, tool: Tool, desk: Desk, words: Words) -> FunctionResou
 
 
 def _add_template(
-    server: MCPServer[Desk], told: Told, tool: Tool, desk: Desk, words: Words
+    server: MCPServer[ToolContext], told: Told, tool: Tool, context: ToolContext, words: Words
 ) -> None:
     async def read(**given: str) -> str:
-        return await _answer(tool, {**told.arguments, **given}, desk)
+        return await _answer(tool, {**told.arguments, **given}, context)
 
     parameter = told.path.partition("{")[2].rstrip("}")
     server.resource(
@@ -108,10 +108,10 @@ def _taking(read: Any, parameter: str) -> Any:
     return read
 
 
-async def _answer(tool: Tool, arguments: Mapping[str, Any], desk: Desk) -> str:
-    # The SDK hands no context to a resource without parameters; the tools need only the desk.
-    context: Any = SimpleNamespace(request_context=SimpleNamespace(lifespan_context=desk))
-    result = await tool.run(dict(arguments), context)
+async def _answer(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> str:
+    # The SDK hands no Context to a resource without parameters; tools need only ours.
+    ctx: Any = SimpleNamespace(request_context=SimpleNamespace(lifespan_context=context))
+    result = await tool.run(dict(arguments), ctx)
     plain = result.structured_content or {}
     if result.is_error:
         raise ResourceError(str(plain.get("summary", "")))

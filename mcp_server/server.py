@@ -13,7 +13,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
 from mcp_server.completion import add_completion
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.prompts import add_prompts
 from mcp_server.resources import add_resources
 from mcp_server.tool import strict
@@ -37,30 +37,30 @@ INSTRUCTIONS = (
 )
 
 
-def build_server(app: App, toolsets: Collection[str] = ()) -> MCPServer[Desk]:
+def build_server(app: App, toolsets: Collection[str] = ()) -> MCPServer[ToolContext]:
     """The server over an app that is there already."""
-    return server_of(app.config, Desk(lambda: app), toolsets)
+    return server_of(app.config, ToolContext(lambda: app), toolsets)
 
 
 def server_of(
     config: Config,
-    desk: Desk,
+    context: ToolContext,
     toolsets: Collection[str] = (),
     tokens: TokenVerifier | None = None,
-) -> MCPServer[Desk]:
+) -> MCPServer[ToolContext]:
     """The server with the tools of some toolsets (of all, if none is named).
 
     `tokens` says who may come in over HTTP. Raises ConfigError for a toolset or a writing tool
     that does not exist.
     """
     offered = offers(toolsets, config.mcp.writes)
-    desk.tools = {offer.name for offer in offered}
+    context.tools = {offer.name for offer in offered}
     words = Words(config.language, config.zone)
     tools = {offer.name: strict(offer.fn, offer.writing, words) for offer in offered}
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Desk]) -> AsyncIterator[Desk]:
-        yield desk
+    async def lifespan(_: MCPServer[ToolContext]) -> AsyncIterator[ToolContext]:
+        yield context
 
     server = MCPServer(
         "paypulse",
@@ -72,9 +72,9 @@ def server_of(
         token_verifier=tokens,
         auth=_needs_token() if tokens else None,
     )
-    add_resources(server, desk, tools, words)
-    add_prompts(server, desk.tools, words)
-    add_completion(server, desk)
+    add_resources(server, context, tools, words)
+    add_prompts(server, context.tools, words)
+    add_completion(server, context)
     return server
 
 
@@ -98,8 +98,8 @@ def serve_stdio(
 
     The app is opened when the first tool needs it.
     """
-    desk = Desk(open_app)
+    context = ToolContext(open_app)
     try:
-        server_of(config, desk, toolsets).run()
+        server_of(config, context, toolsets).run()
     finally:
-        desk.close()
+        context.close()

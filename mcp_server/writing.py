@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, create_model
 from mcp_server.access.caller import called_by, may_write
 from mcp_server.access.confirm import LIFE_SECONDS, TOKEN_MAX, Act
 from mcp_server.answers.answer import Answer, plain, result
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status
 from monitor.store.audit import AuditEntry, begin_audit, end_audit
 from monitor.store.database import StoreError
@@ -44,7 +44,7 @@ _Token = Annotated[
 class Writing:
     """How a tool writes.
 
-    `asks(desk, **arguments)` is the question that a person confirms: what would happen, in the
+    `asks(context, **arguments)` is the question that a person confirms: what would happen, in the
     configured language. It must depend on the arguments alone, for it is asked twice. What cannot
     be done at all it refuses with a ToolError.
     """
@@ -111,13 +111,13 @@ class _Call:
 
     fn: Fn
     how: Writing
-    context: Context[Desk]
+    ctx: Context[ToolContext]
     given: Mapping[str, Any]
     context_name: str = ""
 
     @property
-    def desk(self) -> Desk:
-        return self.context.request_context.lifespan_context
+    def context(self) -> ToolContext:
+        return self.ctx.request_context.lifespan_context
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -125,11 +125,11 @@ class _Call:
 
     @property
     def act(self) -> Act:
-        return Act(self.fn.__name__, self.arguments, called_by(self.context))
+        return Act(self.fn.__name__, self.arguments, called_by(self.ctx))
 
     def entry(self, outcome: str, confirmed_by: str = "", said: str = "") -> AuditEntry:
         """How this call stands in the audit."""
-        now = self.desk.now
+        now = self.context.now
         return AuditEntry(
             at=now,
             tool=self.act.tool,
@@ -144,20 +144,20 @@ class _Call:
 
 def _question(call: _Call, confirm: type[BaseModel]) -> Elicit[Any] | None:
     """The question to the person, where the client can ask; None where a token must do."""
-    if not may_write(call.context):
+    if not may_write(call.ctx):
         refused = "this caller may only read; writing needs the token with the scope write"
-        begin_audit(call.desk.app.store, call.entry("refused", said=refused))
+        begin_audit(call.context.app.store, call.entry("refused", said=refused))
         raise ToolError(refused)
-    question = call.how.asks(call.desk, **call.arguments)
-    if not _can_ask(call.context):
+    question = call.how.asks(call.context, **call.arguments)
+    if not _can_ask(call.ctx):
         return None
-    if call.context.request_state is None:  # the first round: one act may follow from it
-        call.desk.confirmations.ask(call.act)
+    if call.ctx.request_state is None:  # the first round: one act may follow from it
+        call.context.confirmations.ask(call.act)
     return Elicit(question, confirm)
 
 
-def _can_ask(context: Context[Desk]) -> bool:
-    able = context.client_capabilities
+def _can_ask(ctx: Context[ToolContext]) -> bool:
+    able = ctx.client_capabilities
     form = able.elicitation if able else None
     return form is not None and (form.form is not None or form.url is None)
 
@@ -167,11 +167,11 @@ async def _act(call: _Call, answer: Any) -> CallToolResult:
     if isinstance(answer, AcceptedElicitation) and answer.data is None:
         if call.given.get(_TOKEN) is None:
             return await run_sync(_not_yet, call)
-        is_right, by = call.desk.confirmations.redeem(call.given[_TOKEN], call.act), "token"
+        is_right, by = call.context.confirmations.redeem(call.given[_TOKEN], call.act), "token"
         wrong = f"{_TOKEN} {_USED}"
     else:
         by, wrong = "elicitation", f"the confirmation {_USED}"
-        is_right = call.desk.confirmations.take(call.act)
+        is_right = call.context.confirmations.take(call.act)
         if not isinstance(answer, AcceptedElicitation) or not getattr(answer.data, "confirm", 0):
             await _refuse(call, "declined", "the person did not confirm: nothing was done")
     if not is_right:
@@ -180,35 +180,35 @@ async def _act(call: _Call, answer: Any) -> CallToolResult:
 
 
 async def _refuse(call: _Call, outcome: str, said: str) -> None:
-    await run_sync(begin_audit, call.desk.app.store, call.entry(outcome, said=said))
+    await run_sync(begin_audit, call.context.app.store, call.entry(outcome, said=said))
     raise ToolError(said)
 
 
 def _not_yet(call: _Call) -> CallToolResult:
     """What would happen, and the token with which it may be asked for again."""
-    question = call.how.asks(call.desk, **call.arguments)
-    desk = call.desk
-    token = desk.confirmations.token(call.act)
+    question = call.how.asks(call.context, **call.arguments)
+    context = call.context
+    token = context.confirmations.token(call.act)
     answer = Answer(
         verdict=Status.UNKNOWN,
-        summary=desk.say("write.not_yet", question=question),
+        summary=context.say("write.not_yet", question=question),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "done": False,
             "would_text": question,
             _TOKEN: token,
-            "valid_until": desk.now + timedelta(seconds=LIFE_SECONDS),
+            "valid_until": context.now + timedelta(seconds=LIFE_SECONDS),
             "how": f"ask the person; after a yes repeat the call with {_TOKEN}",
         },
         next=(call.act.tool,),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 async def _recorded(call: _Call, by: str) -> CallToolResult:
     """The act itself, written down before it begins and when it has ended."""
-    entry = await run_sync(begin_audit, call.desk.app.store, call.entry("started", by))
+    entry = await run_sync(begin_audit, call.context.app.store, call.entry("started", by))
     outcome, said = "failed", "it was cut off"
     try:
         done = await _do(call)
@@ -219,11 +219,11 @@ async def _recorded(call: _Call, by: str) -> CallToolResult:
         raise
     finally:
         with anyio.CancelScope(shield=True):
-            await run_sync(_end, call, entry, outcome, said[:_SAID_MAX], call.desk.now)
+            await run_sync(_end, call, entry, outcome, said[:_SAID_MAX], call.context.now)
 
 
 async def _do(call: _Call) -> CallToolResult:
-    arguments = {**call.arguments, call.context_name: call.context}
+    arguments = {**call.arguments, call.context_name: call.ctx}
     if inspect.iscoroutinefunction(call.fn):
         return await call.fn(**arguments)  # type: ignore[no-any-return]
     return await run_sync(lambda: call.fn(**arguments))
@@ -235,6 +235,6 @@ def _said(done: CallToolResult) -> str:
 
 def _end(call: _Call, entry: int, outcome: str, said: str, at: datetime) -> None:
     try:
-        end_audit(call.desk.app.store, entry, outcome, said, at)
+        end_audit(call.context.app.store, entry, outcome, said, at)
     except StoreError:  # done is done: its line stays at "started", and the answer still goes out
         log.exception("the end of act %s (%s: %s) could not be recorded", entry, outcome, said)

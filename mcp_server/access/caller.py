@@ -15,22 +15,22 @@ WRITE = "write"
 _NAME_MAX = 60
 
 
-def called_by(context: Context[Any]) -> str:
+def called_by(ctx: Context[Any]) -> str:
     """The caller by what is known: the token over HTTP, the machine's user over stdio."""
     token = get_access_token()
-    way = "http" if context.headers is not None else "stdio"
+    way = "http" if ctx.headers is not None else "stdio"
     who = f"{way}:{token.client_id if token else 'anybody' if way == 'http' else _user()}"
-    params = context.session.client_params
+    params = ctx.session.client_params
     client = clean(params.client_info.name, _NAME_MAX) if params else ""
     return f"{who} ({client})" if client else who
 
 
-def may_write(context: Context[Any]) -> bool:
+def may_write(ctx: Context[Any]) -> bool:
     """Whether the caller's token has the scope write; over stdio everybody may who is there."""
     token = get_access_token()
     if token is not None:
         return WRITE in token.scopes
-    return context.headers is None  # over HTTP, who shows no token only reads
+    return ctx.headers is None  # over HTTP, who shows no token only reads
 
 
 @cache

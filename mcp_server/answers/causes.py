@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_server.answers.answer import stamp
 from mcp_server.answers.rows import finding_row, worst_first
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Params, Status
 from monitor.store.alerting.alerts import all_live_alerts
 
@@ -19,32 +19,34 @@ _CONSEQUENCES_MAX = 10
 _OWN_KEYS = ("check", "code", "subject", "status", "seen_since")
 
 
-def cause_rows(desk: Desk, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
+def cause_rows(context: ToolContext, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """The causes that the explaining check found, worst first; without one, every finding."""
     found = [f for each in seen.values() for f in each.verdict.findings]
     diagnoses = worst_first(f for f in found if f.code == "diagnosis")
-    since = _since(desk)
+    since = _since(context)
     if diagnoses:
-        return [_cause(desk, diagnosis, since) for diagnosis in diagnoses]
+        return [_cause(context, diagnosis, since) for diagnosis in diagnoses]
     pairs = [(n, f) for n, each in seen.items() for f in worst_first(each.verdict.findings)]
-    return [_alone(desk, check, finding, since) for check, finding in pairs]
+    return [_alone(context, check, finding, since) for check, finding in pairs]
 
 
-def _since(desk: Desk) -> dict[str, datetime]:
+def _since(context: ToolContext) -> dict[str, datetime]:
     """Since when each thing is known to be wrong, from the stored alerts."""
-    with desk.read() as tx:
+    with context.read() as tx:
         alerts = all_live_alerts(tx).values()
     newest_first = sorted(alerts, key=lambda alert: alert.since, reverse=True)
     return {alert.key: alert.since for alert in newest_first}
 
 
-def _cause(desk: Desk, diagnosis: Finding, since: Mapping[str, datetime]) -> dict[str, Any]:
+def _cause(
+    context: ToolContext, diagnosis: Finding, since: Mapping[str, datetime]
+) -> dict[str, Any]:
     members = [(str(row.get("check", "")), _finding(row)) for row in diagnosis.evidence]
     (check, root), *others = _once(members) or [("", diagnosis)]
-    row = _alone(desk, check, root, since)
+    row = _alone(context, check, root, since)
     row["status"] = diagnosis.status.value
     row["consequences"] = [
-        finding_row(desk, *other, full=False) for other in others[:_CONSEQUENCES_MAX]
+        finding_row(context, *other, full=False) for other in others[:_CONSEQUENCES_MAX]
     ]
     row["consequences_count"] = diagnosis.params.get("consequences", len(others))
     return row
@@ -59,9 +61,9 @@ def _once(members: Sequence[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
 
 
 def _alone(
-    desk: Desk, check: str, finding: Finding, since: Mapping[str, datetime]
+    context: ToolContext, check: str, finding: Finding, since: Mapping[str, datetime]
 ) -> dict[str, Any]:
-    row = finding_row(desk, check, finding)
+    row = finding_row(context, check, finding)
     row["since"] = stamp(since.get(finding.key))
     return row | {"consequences": [], "consequences_count": 0}
 
@@ -73,13 +75,13 @@ def _finding(row: Params) -> Finding:
     return Finding(str(row.get("code", "")), status, str(row.get("subject", "")), told)
 
 
-def told(desk: Desk, causes: Sequence[Mapping[str, Any]], checks: int) -> str:
+def told(context: ToolContext, causes: Sequence[Mapping[str, Any]], checks: int) -> str:
     """The worst cause and what follows from it, in one sentence."""
     if not causes:
-        return desk.say("well", checks=checks) if checks else desk.say("no_checks")
+        return context.say("well", checks=checks) if checks else context.say("no_checks")
     first = causes[0]
     hence = [row["title_text"] for row in first["consequences"][:3]]
-    return desk.say(
+    return context.say(
         "diagnosis",
         count=len(causes),
         cause=first["title_text"],

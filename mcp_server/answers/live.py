@@ -15,7 +15,7 @@ from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import Answer, result
 from mcp_server.answers.unavailable import reason, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Status
 from monitor.text.filters import clean
 
@@ -30,9 +30,9 @@ _NAMES_MAX = 20
 _PLAIN = re.compile(r"[\w.:/@-]{1,60}")
 
 
-def platform(desk: Desk) -> Platform:
+def platform(context: ToolContext) -> Platform:
     """The platform as it is configured to be seen."""
-    found: Platform = desk.app.runner.platform
+    found: Platform = context.app.runner.platform
     return found
 
 
@@ -45,17 +45,17 @@ def together(questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         return dict(zip(questions, found, strict=True))
 
 
-def nothing_seen(desk: Desk, unseen: Sequence[Unseen], *following: str) -> CallToolResult:
+def nothing_seen(context: ToolContext, unseen: Sequence[Unseen], *following: str) -> CallToolResult:
     """The answer where nothing could be looked at, with the reason."""
     answer = Answer(
         verdict=Status.UNKNOWN,
-        summary=desk.say("not_seen", reason=reason(desk, unseen[0])),
+        summary=context.say("not_seen", reason=reason(context, unseen[0])),
         origin="live",
-        measured_at=desk.now,
-        evidence={"unseen": unseen_rows(desk, unseen)},
+        measured_at=context.now,
+        evidence={"unseen": unseen_rows(context, unseen)},
         next=following or ("check_all_services", "list_alerts"),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def require(kind: str, name: str, known: Iterable[str]) -> None:

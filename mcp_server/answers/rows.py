@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mcp_server.answers.answer import age, data, short, stamp
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
@@ -26,41 +26,41 @@ _ROWS_MAX = 3
 _CONSEQUENCES_MAX = 8
 
 
-def check_rows(desk: Desk, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
+def check_rows(context: ToolContext, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """The live checks, worst first; beside one that could not look, what it last saw."""
     ordered = sorted(seen.values(), key=lambda each: _rank(each.verdict.status))
-    return [_check_row(desk, each) for each in ordered]
+    return [_check_row(context, each) for each in ordered]
 
 
-def _check_row(desk: Desk, each: Observed) -> dict[str, Any]:
+def _check_row(context: ToolContext, each: Observed) -> dict[str, Any]:
     row: dict[str, Any] = {
         "check": each.name,
         "verdict": each.verdict.status.value,
         "took_ms": short(each.took_ms),
     }
     if each.verdict.status is Status.UNKNOWN:
-        row["last_seen"] = last_seen(desk, each.name)
+        row["last_seen"] = last_seen(context, each.name)
     return row
 
 
-def last_seen(desk: Desk, check: str) -> dict[str, Any] | None:
+def last_seen(context: ToolContext, check: str) -> dict[str, Any] | None:
     """The latest stored pass of a check that could look, with its age."""
-    snapshot = desk.last_seen(check)
+    snapshot = context.last_seen(check)
     if snapshot is None:
         return None
     return {
         "origin": "stored",
         "verdict": snapshot.status.value,
         "measured_at": stamp(snapshot.at),
-        "age_seconds": age(snapshot.at, desk.now),
-        "findings": [_title(desk, f) for f in worst_first(snapshot.findings)[:_ROWS_MAX]],
+        "age_seconds": age(snapshot.at, context.now),
+        "findings": [_title(context, f) for f in worst_first(snapshot.findings)[:_ROWS_MAX]],
     }
 
 
-def _title(desk: Desk, finding: FindingLike) -> dict[str, Any]:
+def _title(context: ToolContext, finding: FindingLike) -> dict[str, Any]:
     return {
         "status": finding.status.value,
-        "title_text": desk.words.finding(finding, desk.now).title,
+        "title_text": context.words.finding(finding, context.now).title,
     }
 
 
@@ -82,9 +82,11 @@ def _rank(status: Status) -> int:
     return _WORST_FIRST.index(status)
 
 
-def finding_row(desk: Desk, check: str, finding: FindingLike, full: bool = True) -> dict[str, Any]:
+def finding_row(
+    context: ToolContext, check: str, finding: FindingLike, full: bool = True
+) -> dict[str, Any]:
     """A finding in words, with the figures behind it."""
-    sentence = desk.words.finding(finding, desk.now)
+    sentence = context.words.finding(finding, context.now)
     row: dict[str, Any] = {
         "check": check,
         "status": finding.status.value,
@@ -113,16 +115,16 @@ def _unit(metric: Metric) -> str:
     return spec.unit if spec else ""
 
 
-def incident_row(desk: Desk, story: IncidentStory) -> dict[str, Any]:
+def incident_row(context: ToolContext, story: IncidentStory) -> dict[str, Any]:
     """An incident: its cause in words, how long it lasts, what follows from it."""
-    incident, now = story.incident, desk.now
+    incident, now = story.incident, context.now
     root = root_of(story)
     others = [a for a in story.alerts if a is not root]
     return {
         "incident": incident.id,
         "status": incident.status.value,
         "state": "over" if incident.ended_at else "open",
-        "title_text": desk.words.finding(root, now).title if root else incident.root,
+        "title_text": context.words.finding(root, now).title if root else incident.root,
         "since": stamp(_began(story)),
         "ended_at": stamp(incident.ended_at),
         "lasted_seconds": round(((incident.ended_at or now) - _began(story)).total_seconds()),
@@ -130,7 +132,7 @@ def incident_row(desk: Desk, story: IncidentStory) -> dict[str, Any]:
         "acknowledged_by": incident.acked_by or None,
         "consequences": len(others),
         "consequence_titles_text": [
-            desk.words.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]
+            context.words.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]
         ],
     }
 

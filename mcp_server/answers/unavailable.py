@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from checks.sources.facts.unavailable import Fact, Unseen
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status
 
 T = TypeVar("T")
@@ -24,19 +24,19 @@ def parted(facts: Iterable[Fact[T]]) -> tuple[list[T], list[Unseen]]:
     return seen, unseen
 
 
-def unseen_rows(desk: Desk, unseen: Iterable[Unseen]) -> list[dict[str, Any]]:
+def unseen_rows(context: ToolContext, unseen: Iterable[Unseen]) -> list[dict[str, Any]]:
     """One row for each part and reason."""
     once = {(one.part, one.reason): one for one in unseen}
     return [
-        {"part_text": one.part, "why": one.why.value, "reason_text": reason(desk, one)}
+        {"part_text": one.part, "why": one.why.value, "reason_text": reason(context, one)}
         for one in once.values()
     ]
 
 
-def reason(desk: Desk, unseen: Unseen) -> str:
+def reason(context: ToolContext, unseen: Unseen) -> str:
     """Why something stays unseen, in a sentence."""
     params = {"part": unseen.part, **unseen.params}
-    return desk.words.say(f"reason.{unseen.reason}.text", **params)
+    return context.words.say(f"reason.{unseen.reason}.text", **params)
 
 
 def parts_text(unseen: Iterable[Unseen]) -> str:

@@ -13,7 +13,7 @@ from mcp_server.tools.history.time_range import time_range
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=SEOUL)
-DESK = SimpleNamespace(now=NOW, app=SimpleNamespace(config=SimpleNamespace(zone=SEOUL)))
+CONTEXT = SimpleNamespace(now=NOW, app=SimpleNamespace(config=SimpleNamespace(zone=SEOUL)))
 
 
 def local(text: str) -> datetime:
@@ -49,7 +49,7 @@ def local(text: str) -> datetime:
     ],
 )
 def test_a_stretch_is_understood(text, start, end):
-    span = time_range(DESK, text)
+    span = time_range(CONTEXT, text)
     assert (span.start, span.end) == (local(start), local(end))
 
 
@@ -66,9 +66,9 @@ def test_a_stretch_is_understood(text, start, end):
 )
 def test_what_is_not_understood_is_refused_with_what_would_be(text, words):
     with pytest.raises(ToolError, match=words) as error:
-        time_range(DESK, text)
+        time_range(CONTEXT, text)
     assert text not in str(error.value)
 
 
 def test_a_moment_of_now_reaches_no_further_than_now():
-    assert time_range(DESK, "15:30").length == timedelta(hours=1)
+    assert time_range(CONTEXT, "15:30").length == timedelta(hours=1)

@@ -14,7 +14,7 @@ from mcp_server.answers import paging
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, Page, question_of
 from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import at
 from mcp_server.tools.payments.filter import known_shard
 from mcp_server.tools.payments.pages import merged, places, positions, totals, uncounted
@@ -31,7 +31,7 @@ Short = Annotated[str, Field(max_length=64)]
 
 
 def query_ledgers(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     query_type: Literal["", "by_payment", "by_merchant", "recent", "totals"] = "",
     payment_id: Annotated[int, Field(ge=0)] = 0,
     merchant_id: Short = "",
@@ -44,7 +44,7 @@ def query_ledgers(
     """Ledger entries live, newest first, with totals of captures and refunds: of a payment, of a
     merchant ("how much did X refund?"), the latest (no totals), or totals alone. Payment ids exist
     on both shards: entries carry theirs. Whether the books hold: reconciliation_check."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     kind = _kind(query_type, payment_id, merchant_id)
     arguments = {
         "type": kind,
@@ -56,15 +56,15 @@ def query_ledgers(
     wanted = EntryFilter(
         payment_id=payment_id or None,
         merchant_id=merchant_id,
-        start=at(desk, "start", start, desk.now) if start else None,
-        end=at(desk, "end", end, desk.now) if end else None,
-        shard=known_shard(desk, shard),
+        start=at(context, "start", start, context.now) if start else None,
+        end=at(context, "end", end, context.now) if end else None,
+        shard=known_shard(context, shard),
         limit=limit,
         after=before,
         lists=kind != "totals",
         sums=kind != "recent" or bool(start or end),
     )
-    return _answered(desk, wanted, question, before)
+    return _answered(context, wanted, question, before)
 
 
 def _kind(query_type: str, payment_id: int, merchant_id: str) -> str:
@@ -81,9 +81,9 @@ def _kind(query_type: str, payment_id: int, merchant_id: str) -> str:
 
 
 def _answered(
-    desk: Desk, wanted: EntryFilter, question: str, before: Mapping[str, Any]
+    context: ToolContext, wanted: EntryFilter, question: str, before: Mapping[str, Any]
 ) -> CallToolResult:
-    pages, unseen = parted(desk.app.runner.platform.database.entries(wanted))
+    pages, unseen = parted(context.app.runner.platform.database.entries(wanted))
     rows = merged([p.entries for p in pages], _place, is_down=True, limit=wanted.limit)
     lacking = [*unseen, *uncounted(pages)]
     more = sum(len(p.entries) for p in pages) > len(rows) or any(p.has_more for p in pages)
@@ -91,20 +91,20 @@ def _answered(
     found = totals(pages) if wanted.sums else None
     answer = Answer(
         verdict=_verdict(found, twice, lacking),
-        summary=_summary(desk, wanted, found, twice, lacking, pages),
+        summary=_summary(context, wanted, found, twice, lacking, pages),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             **(_sums(pages, found) if wanted.sums else {}),
             "columns": _COLUMNS,
             "data_rows": [_row(entry) for entry in rows],
-            "unseen": unseen_rows(desk, lacking),
+            "unseen": unseen_rows(context, lacking),
         },
         next=("investigate_payment", "reconciliation_check", "query_payments"),
         chars_max=CHARS_USUAL if wanted.limit <= LIMIT else CHARS_MAX,
         page=Page("data_rows", question, positions(rows, _after, before, ()), more),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _place(entry: Entry) -> tuple[str | int, int]:
@@ -171,7 +171,7 @@ def _homes(pages: Sequence[EntryPage]) -> list[str]:
 
 
 def _summary(
-    desk: Desk,
+    context: ToolContext,
     wanted: EntryFilter,
     found: Mapping[str, Any] | None,
     twice: Sequence[str],
@@ -181,7 +181,7 @@ def _summary(
     kinds = {one.kind: one for one in found["by_kind"]} if found else {}
     counts = {f"{k}s": kinds[k].count if k in kinds else 0 for k in _KINDS}
     amounts = {f"{k}_krw": _amount(kinds, k) for k in _KINDS}
-    return desk.say(
+    return context.say(
         "ledgers.found" if found else "ledgers.listed" if wanted.sums else "ledgers.recent",
         merchant=clean(wanted.merchant_id, 64),
         payment_id=wanted.payment_id,

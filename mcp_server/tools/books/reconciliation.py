@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 
 from mcp_server.answers.answer import Answer, age, result, stamp
 from mcp_server.answers.rows import check_rows, finding_row, findings_of, metric_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Status, worst
 from monitor.domain.discrepancies import OpenBreak
 from monitor.store.discrepancies import break_ages, open_breaks
@@ -18,24 +18,24 @@ _FINDINGS_MAX = 12
 _OLDEST_MAX = 6
 
 
-def reconciliation_check(ctx: Context[Desk]) -> CallToolResult:
+def reconciliation_check(ctx: Context[ToolContext]) -> CallToolResult:
     """Check live whether the books hold on every shard: each captured or refunded payment has its
     ledger entries, once, with the right amount, and the control total is even. Says which
     invariant is broken, by how many rows and how much money, how old the open breaks are, and
     which payments to look at (investigate_payment)."""
-    desk = ctx.request_context.lifespan_context
-    seen = desk.live(("reconciliation",))
+    context = ctx.request_context.lifespan_context
+    seen = context.live(("reconciliation",))
     found = findings_of(seen)
     metrics = [m for each in seen.values() for m in each.verdict.metrics]
     answer = Answer(
         verdict=worst(f.status for _, f in found) if seen else Status.UNKNOWN,
-        summary=_books(desk, [f for _, f in found]) if seen else desk.say("no_checks"),
+        summary=_books(context, [f for _, f in found]) if seen else context.say("no_checks"),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
-            "checks": check_rows(desk, seen),
-            "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
-            "open_breaks": _open(desk),
+            "checks": check_rows(context, seen),
+            "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
+            "open_breaks": _open(context),
             "figures": metric_rows(metrics),
         },
         next=("investigate_payment", "diagnose_issues", "metric_history")
@@ -44,19 +44,19 @@ def reconciliation_check(ctx: Context[Desk]) -> CallToolResult:
         rest="metric_history(metric='breaks') shows their course",
         truncated=len(found) > _FINDINGS_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _open(desk: Desk) -> dict[str, Any]:
+def _open(context: ToolContext) -> dict[str, Any]:
     """What reconciliation has on record as broken: by age, and the oldest with their payments."""
-    with desk.read() as tx:
-        ages = break_ages(tx, desk.now)
+    with context.read() as tx:
+        ages = break_ages(tx, context.now)
         oldest = open_breaks(tx, limit=_OLDEST_MAX)
-    recorded_at = desk.recorded_at()
+    recorded_at = context.recorded_at()
     return {
         "origin": "stored",
         "measured_at": stamp(recorded_at),
-        "age_seconds": age(recorded_at, desk.now),
+        "age_seconds": age(recorded_at, context.now),
         "by_age": [[bucket.name, bucket.count, bucket.amount_krw] for bucket in ages],
         "columns": ["shard", "invariant", "key", "payment_id", "amount_krw", "first_seen_at"],
         "data_oldest": [_break(one) for one in oldest],
@@ -68,13 +68,13 @@ def _break(one: OpenBreak) -> list[Any]:
     return [*row, stamp(one.first_seen_at)]
 
 
-def _books(desk: Desk, findings: Sequence[Finding]) -> str:
+def _books(context: ToolContext, findings: Sequence[Finding]) -> str:
     broken = [f for f in findings if f.code == "books_broken"]
     unseen = len([f for f in findings if f.status is Status.UNKNOWN])
     if not broken:
-        return desk.say("books_unseen" if unseen else "books_well", unseen=unseen)
-    title = desk.words.finding(broken[0], desk.now).title
-    return desk.say("books_broken", count=len(broken), unseen=unseen, title=title)
+        return context.say("books_unseen" if unseen else "books_well", unseen=unseen)
+    title = context.words.finding(broken[0], context.now).title
+    return context.say("books_broken", count=len(broken), unseen=unseen, title=title)
 
 
 TOOLSETS = ("database-query",)

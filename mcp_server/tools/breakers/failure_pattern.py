@@ -12,7 +12,7 @@ from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answers.answer import short, stamp
 from mcp_server.answers.live import platform
 from mcp_server.answers.rows import incident_row, root_of, run_row
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.alert import Alert
 from monitor.reports.compare import Events, events
 from monitor.reports.periods import Span
@@ -104,12 +104,12 @@ def _may_have_caused(story: IncidentStory, opened_at: datetime) -> bool:
     return began_by_then and (ended_at is None or ended_at >= opened_at)
 
 
-def pattern(desk: Desk, span: Span) -> Pattern:
+def pattern(context: ToolContext, span: Span) -> Pattern:
     """Ask Prometheus, where there is one, and the history."""
-    scraped = platform(desk).scraped
+    scraped = platform(context).scraped
     step = max(min(_STEP_MAX, span.length / 360), _STEP_MIN)
     turns = None if scraped is None else scraped.turns(span.start, span.end, step)
-    with desk.read() as tx:
+    with context.read() as tx:
         alerts = alerts_between(tx, span.start, span.end, pending=True)
         return Pattern(
             span,
@@ -143,15 +143,15 @@ def _counted(tx: Any, name: str, span: Span) -> Counted:
     )
 
 
-def pattern_rows(desk: Desk, found: Pattern) -> dict[str, Any]:
+def pattern_rows(context: ToolContext, found: Pattern) -> dict[str, Any]:
     """The evidence, the breakers' own first."""
     turns = () if found.turns is None or isinstance(found.turns, Unseen) else found.turns
     return {
         "transitions": [_turn_row(turn) for turn in turns[:ROWS_MAX]],
-        "alerts": [alert_row(desk, alert) for alert in found.alerts[:ROWS_MAX]],
+        "alerts": [alert_row(context, alert) for alert in found.alerts[:ROWS_MAX]],
         "columns": ["at", "highest"],
         "counts": [_count_row(count) for count in found.counts[:_SERIES_MAX]],
-        "meanwhile": _meanwhile(desk, found.meanwhile),
+        "meanwhile": _meanwhile(context, found.meanwhile),
     }
 
 
@@ -171,16 +171,16 @@ def _turn_row(turn: Turn) -> dict[str, Any]:
     }
 
 
-def alert_row(desk: Desk, alert: Alert) -> dict[str, Any]:
+def alert_row(context: ToolContext, alert: Alert) -> dict[str, Any]:
     """What the monitor saw of a breaker, from when to when."""
-    lasted = (alert.ended_at or desk.now) - alert.since
+    lasted = (alert.ended_at or context.now) - alert.since
     return {
         "code": alert.code,
         "breaker_text": alert.subject,
         "since": stamp(alert.since),
         "ended_at": stamp(alert.ended_at),
         "lasted_seconds": round(lasted.total_seconds()),
-        "title_text": desk.words.finding(alert, desk.now).title,
+        "title_text": context.words.finding(alert, context.now).title,
     }
 
 
@@ -195,11 +195,11 @@ def _count_row(count: Counted) -> dict[str, Any]:
     }
 
 
-def _meanwhile(desk: Desk, found: Events) -> dict[str, Any]:
+def _meanwhile(context: ToolContext, found: Events) -> dict[str, Any]:
     """What else happened: incidents with their causes, notes, load tests."""
     names = ("incident", "status", "title_text", "since", "ended_at", "consequence_titles_text")
-    rows = [incident_row(desk, story) for story in found.incidents[:_EVENTS_MAX]]
-    runs = [run_row(run, desk.now) for run in found.load_tests[:_EVENTS_MAX]]
+    rows = [incident_row(context, story) for story in found.incidents[:_EVENTS_MAX]]
+    runs = [run_row(run, context.now) for run in found.load_tests[:_EVENTS_MAX]]
     shown = ("scenario", "state", "started_at", "ended_at")
     return {
         "incidents": [{name: row[name] for name in names} for row in rows],
@@ -226,9 +226,9 @@ def no_prometheus() -> Unseen:
     return Unseen("prometheus", Why.BLIND, "prometheus_not_configured", params)
 
 
-def cause_told(desk: Desk, found: Pattern) -> tuple[str, datetime | None]:
+def cause_told(context: ToolContext, found: Pattern) -> tuple[str, datetime | None]:
     """The cause in words and since when, if it is another thing than the breaker itself."""
     root = root_of(found.cause) if found.cause else None
     if root is None or root.check == CHECK:
         return "", None
-    return desk.words.finding(root, desk.now).title, root.since
+    return context.words.finding(root, context.now).title, root.since

@@ -11,7 +11,7 @@ from checks.sources.facts.platform import Breaker
 from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answers.answer import age, short, stamp
 from mcp_server.answers.live import shown
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
@@ -25,13 +25,13 @@ def flat(facts: Mapping[str, Fact[tuple[Breaker, ...]]]) -> list[Breaker]:
 
 
 def breaker_rows(
-    breakers: Iterable[Breaker], seen: Observed | None, desk: Desk
+    breakers: Iterable[Breaker], seen: Observed | None, context: ToolContext
 ) -> list[dict[str, Any]]:
     """Each breaker with its counts, and since when the monitor knows its state."""
-    return [_row(breaker, seen, desk) for breaker in breakers]
+    return [_row(breaker, seen, context) for breaker in breakers]
 
 
-def _row(breaker: Breaker, seen: Observed | None, desk: Desk) -> dict[str, Any]:
+def _row(breaker: Breaker, seen: Observed | None, context: ToolContext) -> dict[str, Any]:
     key = f"{breaker.instance}/{breaker.name}"
     since = _since(seen, key, breaker.state)
     return {
@@ -39,7 +39,7 @@ def _row(breaker: Breaker, seen: Observed | None, desk: Desk) -> dict[str, Any]:
         "name_text": breaker.name,
         "state": breaker.state,
         "since": stamp(since),
-        "for_seconds": age(since, desk.now),
+        "for_seconds": age(since, context.now),
         "failure_percent": short(breaker.failure_percent),
         "slow_percent": short(breaker.slow_percent),
         "failed_calls": breaker.failed_calls,

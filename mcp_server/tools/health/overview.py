@@ -11,7 +11,7 @@ from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import age, stamp
 from mcp_server.answers.rows import incident_row
 from mcp_server.answers.unavailable import parted, parts_text
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.history.series import compared_row, span_row
 from monitor.domain.ddsketch import Comparison
 from monitor.reports.compare import Compared, compare
@@ -32,11 +32,11 @@ _FIGURES_MAX = 8
 _INCIDENTS_MAX = 5
 
 
-def today(desk: Desk) -> dict[str, Any]:
+def today(context: ToolContext) -> dict[str, Any]:
     """What the platform took in today, of all shards or of those that could be seen."""
-    fact = desk.app.runner.platform.database.statistics("today", desk.now)
+    fact = context.app.runner.platform.database.statistics("today", context.now)
     if isinstance(fact, Unseen):
-        return _without(desk, fact)
+        return _without(context, fact)
     told = {"origin": "live", **_counted([fact])}
     shards = [one for one in fact.unseen if one.reason != "gateway_day"]
     doubts = [one.reason for one in fact.unseen if one not in shards]
@@ -44,10 +44,10 @@ def today(desk: Desk) -> dict[str, Any]:
     return told | without | ({"lacks": doubts} if doubts else {})
 
 
-def _without(desk: Desk, why: Unseen) -> dict[str, Any]:
+def _without(context: ToolContext, why: Unseen) -> dict[str, Any]:
     """What the shards took in that could be seen; their sum is not that of the platform."""
-    span = period("today", desk.now, desk.app.config.zone)
-    parts = desk.app.runner.platform.database.statistics_between(span.start, span.end)
+    span = period("today", context.now, context.app.config.zone)
+    parts = context.app.runner.platform.database.statistics_between(span.start, span.end)
     seen, unseen = parted(fact for _, fact in parts)
     head = {"origin": "live", "verdict": "unknown", "reason": why.reason}
     return head | (_counted(seen) | {"without_text": parts_text(unseen)} if seen else {})
@@ -64,11 +64,11 @@ def _counted(facts: Sequence[PaymentStatistics]) -> dict[str, Any]:
     }
 
 
-def told_today(desk: Desk, row: Mapping[str, Any]) -> str:
+def told_today(context: ToolContext, row: Mapping[str, Any]) -> str:
     """Today's payments in a sentence; empty if none were seen."""
     if "payments" not in row:
         return ""
-    return desk.say(
+    return context.say(
         "overview.today",
         count=row["payments"],
         amount=row["amount_krw"],
@@ -76,27 +76,27 @@ def told_today(desk: Desk, row: Mapping[str, Any]) -> str:
     )
 
 
-def incidents_open(desk: Desk) -> dict[str, Any]:
+def incidents_open(context: ToolContext) -> dict[str, Any]:
     """The incidents that are open, as the scheduler last left them."""
-    now, recorded_at = desk.now, desk.recorded_at()
-    with desk.read() as tx:
+    now, recorded_at = context.now, context.recorded_at()
+    with context.read() as tx:
         stories = incidents_between(tx, now, now + timedelta(seconds=1))
     return {
         "origin": "stored",
         "measured_at": stamp(recorded_at),
         "age_seconds": age(recorded_at, now),
-        "is_stale": desk.is_stale(recorded_at),
+        "is_stale": context.is_stale(recorded_at),
         "open": len(stories),
-        "list": [incident_row(desk, story) for story in stories[:_INCIDENTS_MAX]],
+        "list": [incident_row(context, story) for story in stories[:_INCIDENTS_MAX]],
     }
 
 
-def figures_beside_last_week(desk: Desk) -> dict[str, Any]:
+def figures_beside_last_week(context: ToolContext) -> dict[str, Any]:
     """The key figures of the last hour and of the same hour a week ago, the most telling first."""
-    config = desk.app.config
-    now = period("last_hour", desk.now, config.zone)
+    config = context.app.config
+    now = period("last_hour", context.now, config.zone)
     before = shifted(now, "week", config.zone)
-    found = compare(desk.app.store, now, before, config.baseline.limits(), KEY_METRICS)
+    found = compare(context.app.store, now, before, config.baseline.limits(), KEY_METRICS)
     return {
         "origin": "stored",
         "now": span_row(now),

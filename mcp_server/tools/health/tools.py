@@ -15,7 +15,7 @@ from mcp_server.answers.rows import (
     findings_of,
     metric_rows,
 )
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.health.overview import (
     figures_beside_last_week,
     incidents_open,
@@ -31,87 +31,91 @@ _FIGURES_MAX = 20
 _CAUSES_MAX = 10
 
 
-def check_all_services(ctx: Context[Desk]) -> CallToolResult:
+def check_all_services(ctx: Context[ToolContext]) -> CallToolResult:
     """Look live at the parts of the platform: services, circuit breakers, Kafka, Redis, database
     and its books. A verdict per check, with what is wrong and what to do. For alerts and figures
     too, use get_system_overview; for causes, diagnose_issues."""
-    desk = ctx.request_context.lifespan_context
-    seen = desk.live(SERVICE_CHECKS)
+    context = ctx.request_context.lifespan_context
+    seen = context.live(SERVICE_CHECKS)
     found = findings_of(seen)
     metrics = [m for each in seen.values() for m in each.verdict.metrics]
     evidence = {
-        "checks": check_rows(desk, seen),
-        "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
+        "checks": check_rows(context, seen),
+        "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
         "figures": metric_rows(metrics)[:_FIGURES_MAX],
     }
     answer = Answer(
         verdict=_verdict(seen),
-        summary=_summary(desk, seen),
+        summary=_summary(context, seen),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence=evidence,
         next=("diagnose_issues", "list_alerts") if found else ("get_system_overview",),
         rest="diagnose_issues groups the findings by cause",
         truncated=len(found) > _FINDINGS_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def get_system_overview(ctx: Context[Desk]) -> CallToolResult:
+def get_system_overview(ctx: Context[ToolContext]) -> CallToolResult:
     """The whole platform at a glance: every check live, today's payments, open incidents (stored),
     and key figures of the last hour beside the same hour a week ago. The first thing to ask."""
-    desk = ctx.request_context.lifespan_context
-    everything = desk.live()
-    seen = _looking(desk, everything)
+    context = ctx.request_context.lifespan_context
+    everything = context.live()
+    seen = _looking(context, everything)
     found = findings_of(seen)
-    causes = cause_rows(desk, everything)
-    incidents, sales = incidents_open(desk), today(desk)
+    causes = cause_rows(context, everything)
+    incidents, sales = incidents_open(context), today(context)
     evidence = {
-        "checks": check_rows(desk, seen),
-        "findings": [finding_row(desk, *pair, full=False) for pair in found[:_FINDINGS_MAX]],
+        "checks": check_rows(context, seen),
+        "findings": [finding_row(context, *pair, full=False) for pair in found[:_FINDINGS_MAX]],
         "today": sales,
         "incidents": incidents,
-        "figures": figures_beside_last_week(desk),
+        "figures": figures_beside_last_week(context),
     }
     answer = Answer(
         verdict=_verdict(seen),
         summary=" ".join(
-            (_summary(desk, seen, causes), told_today(desk, sales), _history(desk, incidents))
+            (
+                _summary(context, seen, causes),
+                told_today(context, sales),
+                _history(context, incidents),
+            )
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence=evidence,
         next=("diagnose_issues", "compare_periods") if found else ("compare_periods",),
         rest="check_all_services, list_alerts and compare_periods tell more of each part",
         truncated=len(found) > _FINDINGS_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def diagnose_issues(ctx: Context[Desk]) -> CallToolResult:
+def diagnose_issues(ctx: Context[ToolContext]) -> CallToolResult:
     """Find what is wrong and why: every check live, the findings grouped under their root causes
     ("Kafka is down since 14:02, hence ..."), each with what to do. Use it when something is wrong
     or a payment flow stands still."""
-    desk = ctx.request_context.lifespan_context
-    seen = desk.live()
-    causes = cause_rows(desk, seen)
-    checked = _looking(desk, seen)
+    context = ctx.request_context.lifespan_context
+    seen = context.live()
+    causes = cause_rows(context, seen)
+    checked = _looking(context, seen)
     answer = Answer(
         verdict=_verdict(checked),
-        summary=told(desk, causes, len(checked)),
+        summary=told(context, causes, len(checked)),
         origin="live",
-        measured_at=desk.now,
-        evidence={"causes": causes[:_CAUSES_MAX], "checks": check_rows(desk, checked)},
+        measured_at=context.now,
+        evidence={"causes": causes[:_CAUSES_MAX], "checks": check_rows(context, checked)},
         next=("list_alerts", "metric_history") if causes else ("get_system_overview",),
         rest="look at one check's part: check_outbox_status, reconciliation_check, list_alerts",
         truncated=len(causes) > _CAUSES_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _looking(desk: Desk, seen: Mapping[str, Observed]) -> dict[str, Observed]:
+def _looking(context: ToolContext, seen: Mapping[str, Observed]) -> dict[str, Observed]:
     """The checks that look themselves, without the one that explains."""
-    return {n: each for n, each in seen.items() if not desk.app.checks[n].check.explains}
+    return {n: each for n, each in seen.items() if not context.app.checks[n].check.explains}
 
 
 def _verdict(seen: Mapping[str, Observed]) -> Status:
@@ -119,25 +123,25 @@ def _verdict(seen: Mapping[str, Observed]) -> Status:
     return worst(each.verdict.status for each in seen.values()) if seen else Status.UNKNOWN
 
 
-def _history(desk: Desk, incidents: Mapping[str, Any]) -> str:
+def _history(context: ToolContext, incidents: Mapping[str, Any]) -> str:
     if incidents["is_stale"]:
-        return desk.say("history_stale", at=incidents["measured_at"])
-    return desk.say("incidents", count=incidents["open"])
+        return context.say("history_stale", at=incidents["measured_at"])
+    return context.say("incidents", count=incidents["open"])
 
 
 def _summary(
-    desk: Desk, seen: Mapping[str, Observed], causes: Sequence[Mapping[str, Any]] = ()
+    context: ToolContext, seen: Mapping[str, Observed], causes: Sequence[Mapping[str, Any]] = ()
 ) -> str:
     """How many findings there are, and the worst: its cause, where causes are known."""
     found = findings_of(seen)
     if not seen:
-        return desk.say("no_checks")
+        return context.say("no_checks")
     if not found:
-        return desk.say("well", checks=len(seen))
+        return context.say("well", checks=len(seen))
     counts: dict[str, Any] = count_by_status(found)
-    worst_of_all = desk.words.finding(found[0][1], desk.now).title
+    worst_of_all = context.words.finding(found[0][1], context.now).title
     title = causes[0]["title_text"] if causes else worst_of_all
-    return desk.say("found", checks=len(seen), title=title, **counts)
+    return context.say("found", checks=len(seen), title=title, **counts)
 
 
 TOOLSETS = ("system-health",)

@@ -11,7 +11,7 @@ from pydantic import Field
 from mcp_server.access.caller import called_by
 from mcp_server.answers.answer import Answer, result, stamp
 from mcp_server.answers.rows import root_of
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import at as at_of
 from mcp_server.writing import writing
 from monitor.domain.check import Status
@@ -27,47 +27,47 @@ SILENCE_MINUTES_MAX = 7 * 24 * 60
 _MATCHES_MAX = 5
 
 
-def _asks_acknowledge(desk: Desk, incident: int) -> str:
-    _open_incident(desk, incident)
-    return desk.say("write.acknowledge", incident=incident)
+def _asks_acknowledge(context: ToolContext, incident: int) -> str:
+    _open_incident(context, incident)
+    return context.say("write.acknowledge", incident=incident)
 
 
-def _open_incident(desk: Desk, incident: int) -> str:
+def _open_incident(context: ToolContext, incident: int) -> str:
     """The title of an open incident; an error that leads to those that are open."""
-    with desk.read() as tx:
+    with context.read() as tx:
         story = incident_by_id(tx, incident)
     if story is None or story.incident.ended_at is not None:
         state = "there is no incident" if story is None else "already over is incident"
         raise ToolError(f"{state} {incident}; list_alerts names those that are open")
     root = root_of(story)
-    return desk.words.finding(root, desk.now).title if root else story.incident.root
+    return context.words.finding(root, context.now).title if root else story.incident.root
 
 
 @writing(asks=_asks_acknowledge, destructive=False)
 def acknowledge_alert(
-    ctx: Context[Desk], incident: Annotated[int, Field(ge=1, description="from list_alerts")]
+    ctx: Context[ToolContext], incident: Annotated[int, Field(ge=1, description="from list_alerts")]
 ) -> CallToolResult:
     """Note that somebody takes care of an open incident: its reminders stop, its end is still
     told. Asks for confirmation."""
-    desk = ctx.request_context.lifespan_context
-    title = _open_incident(desk, incident)
+    context = ctx.request_context.lifespan_context
+    title = _open_incident(context, incident)
     who = called_by(ctx)
-    if not acknowledge(desk.app.store, incident, who):
+    if not acknowledge(context.app.store, incident, who):
         raise ToolError(
             f"incident {incident} has just ended; list_alerts names those that are open"
         )
     row = {"incident": incident, "title_text": title, "acknowledged_by": who}
-    summary = desk.say("write.acknowledged", incident=incident, title=title, who=who)
-    return _done(desk, summary, row, ("list_alerts",))
+    summary = context.say("write.acknowledged", incident=incident, title=title, who=who)
+    return _done(context, summary, row, ("list_alerts",))
 
 
-def _asks_silence(desk: Desk, pattern: str, minutes: int, comment: str) -> str:
+def _asks_silence(context: ToolContext, pattern: str, minutes: int, comment: str) -> str:
     if "/" not in pattern and "*" not in pattern:
         raise ToolError(
             "pattern is check/code:subject with * for any text, such as 'redis_health/*' or "
             "'services/service_down:kafka'; list_alerts names check, code and subject"
         )
-    return desk.say(
+    return context.say(
         "write.silence",
         pattern=clean(pattern),
         seconds=60 * minutes,
@@ -77,7 +77,7 @@ def _asks_silence(desk: Desk, pattern: str, minutes: int, comment: str) -> str:
 
 @writing(asks=_asks_silence, destructive=True)
 def silence(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     pattern: Annotated[
         str, Field(max_length=PATTERN_MAX, description="check/code:subject, with * for any text")
     ],
@@ -86,13 +86,13 @@ def silence(
 ) -> CallToolResult:
     """Tell nobody about matching alerts for a while ("redis_health/*"); what changed meanwhile is
     told afterwards. Asks for confirmation."""
-    desk = ctx.request_context.lifespan_context
-    now = desk.now
+    context = ctx.request_context.lifespan_context
+    now = context.now
     until = now + timedelta(minutes=minutes)
     number = add_silence(
-        desk.app.store, pattern, until, now, called_by(ctx), clean(comment, COMMENT_MAX)
+        context.app.store, pattern, until, now, called_by(ctx), clean(comment, COMMENT_MAX)
     )
-    hidden = _matching(desk, Silence(pattern, until, number))
+    hidden = _matching(context, Silence(pattern, until, number))
     row = {
         "silence": number,
         "pattern_text": pattern,
@@ -100,27 +100,29 @@ def silence(
         "matching_now": len(hidden),
         "matching_titles_text": hidden[:_MATCHES_MAX],
     }
-    summary = desk.say("write.silenced", pattern=clean(pattern), until=until, matching=len(hidden))
-    return _done(desk, summary, row, ("list_alerts",))
+    summary = context.say(
+        "write.silenced", pattern=clean(pattern), until=until, matching=len(hidden)
+    )
+    return _done(context, summary, row, ("list_alerts",))
 
 
-def _matching(desk: Desk, made: Silence) -> list[str]:
-    with desk.read() as tx:
+def _matching(context: ToolContext, made: Silence) -> list[str]:
+    with context.read() as tx:
         alerts = all_live_alerts(tx).values()
-    quiet = [alert for alert in alerts if is_silenced(alert, (made,), desk.now)]
-    return [desk.words.finding(alert, desk.now).title for alert in quiet]
+    quiet = [alert for alert in alerts if is_silenced(alert, (made,), context.now)]
+    return [context.words.finding(alert, context.now).title for alert in quiet]
 
 
-def _asks_note(desk: Desk, text: str, kind: str, at: str | None) -> str:
-    when = None if at is None else at_of(desk, "at", at, desk.now)
+def _asks_note(context: ToolContext, text: str, kind: str, at: str | None) -> str:
+    when = None if at is None else at_of(context, "at", at, context.now)
     said = clean(text, TEXT_MAX)
-    kind_said = desk.say(f"write.kind.{kind}")
-    return desk.say("write.note", _now=None, kind=kind_said, at=when, text=said)
+    kind_said = context.say(f"write.kind.{kind}")
+    return context.say("write.note", _now=None, kind=kind_said, at=when, text=said)
 
 
 @writing(asks=_asks_note, destructive=False)
 def note(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     text: Annotated[str, Field(min_length=1, max_length=TEXT_MAX)],
     kind: Literal["deployment", "operation", "other"] = "deployment",
     at: Annotated[
@@ -129,29 +131,29 @@ def note(
 ) -> CallToolResult:
     """Write into the history what people did (a deployment, an operation), so that comparisons
     and reports show it beside what changed. Asks for confirmation."""
-    desk = ctx.request_context.lifespan_context
-    when = at_of(desk, "at", at, desk.now)
-    if when > desk.now:
+    context = ctx.request_context.lifespan_context
+    when = at_of(context, "at", at, context.now)
+    if when > context.now:
         raise ToolError("at lies in the future: a note tells what was done")
     said = clean(text, TEXT_MAX)
-    number = add_note(desk.app.store, Note(when, kind, said, called_by(ctx)))
+    number = add_note(context.app.store, Note(when, kind, said, called_by(ctx)))
     row = {"note": number, "kind": kind, "at": stamp(when), "note_text": said}
-    summary = desk.say("write.noted", kind=desk.say(f"write.kind.{kind}"), at=when)
-    return _done(desk, summary, row, ("compare_periods",))
+    summary = context.say("write.noted", kind=context.say(f"write.kind.{kind}"), at=when)
+    return _done(context, summary, row, ("compare_periods",))
 
 
 def _done(
-    desk: Desk, summary: str, row: dict[str, Any], following: tuple[str, ...]
+    context: ToolContext, summary: str, row: dict[str, Any], following: tuple[str, ...]
 ) -> CallToolResult:
     answer = Answer(
         verdict=Status.OK,
         summary=summary,
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={"done": True, **row},
         next=following,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 TOOLSETS = ("system-health", "history")

@@ -11,7 +11,7 @@ from pydantic import Field
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.answers.rows import finding_row, incident_row, root_of
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
 from monitor.store.alerting.alerts import all_live_alerts
@@ -23,7 +23,7 @@ _PENDING_MAX = 10
 
 
 def list_alerts(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     state: Literal["open", "recent", "all"] = "open",
     hours: Annotated[
         float, Field(gt=0, le=43_920, description="how far back recent and all look")
@@ -34,26 +34,26 @@ def list_alerts(
     """The alerts from history, one row per incident: cause, consequences, since when, how long,
     who acknowledged it. open: what goes on now; recent: also what ended within the last hours;
     all: also what was seen but has not fired yet. For causes live, use diagnose_issues."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     question = question_of("list_alerts", {"state": state, "hours": hours})
-    first, moment = timed_offset(question, cursor, desk.now)
+    first, moment = timed_offset(question, cursor, context.now)
     back = timedelta() if state == "open" else timedelta(hours=hours)
-    with desk.read() as tx:
+    with context.read() as tx:
         stories = incidents_between(
             tx, moment - back, moment + timedelta(seconds=1), _INCIDENTS_MAX
         )
         alerts = all_live_alerts(tx).values() if state == "all" else ()
     shown = stories[first : first + limit]
     pending = [a for a in alerts if a.phase is Phase.PENDING]
-    recorded_at = desk.recorded_at()
+    recorded_at = context.recorded_at()
     evidence = {
         "found": len(stories),
-        "incidents": [incident_row(desk, s) for s in shown],
-        "pending": [_pending(desk, a) for a in pending[:_PENDING_MAX]],
+        "incidents": [incident_row(context, s) for s in shown],
+        "pending": [_pending(context, a) for a in pending[:_PENDING_MAX]],
     }
     answer = Answer(
-        verdict=_verdict(stories, is_stale=desk.is_stale(recorded_at)),
-        summary=_told(desk, stories, state, hours),
+        verdict=_verdict(stories, is_stale=context.is_stale(recorded_at)),
+        summary=_told(context, stories, state, hours),
         origin="stored",
         measured_at=recorded_at,
         evidence=evidence,
@@ -63,11 +63,11 @@ def list_alerts(
         truncated=len(stories) >= _INCIDENTS_MAX,
         page=timed_page("incidents", question, first, len(shown), len(stories), moment),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _pending(desk: Desk, alert: Any) -> dict[str, Any]:
-    row = finding_row(desk, alert.check, alert, full=False)
+def _pending(context: ToolContext, alert: Any) -> dict[str, Any]:
+    row = finding_row(context, alert.check, alert, full=False)
     return row | {"since": stamp(alert.since)}
 
 
@@ -81,18 +81,18 @@ def _verdict(stories: Sequence[IncidentStory], is_stale: bool) -> Status:
     return worst([*statuses, *([Status.UNKNOWN] if is_stale else [])])
 
 
-def _told(desk: Desk, stories: Sequence[IncidentStory], state: str, hours: float) -> str:
-    recorded_at = desk.recorded_at()
-    if desk.is_stale(recorded_at):
-        return desk.say("history_stale", at=recorded_at)
+def _told(context: ToolContext, stories: Sequence[IncidentStory], state: str, hours: float) -> str:
+    recorded_at = context.recorded_at()
+    if context.is_stale(recorded_at):
+        return context.say("history_stale", at=recorded_at)
     opened = _open(stories)
     root = root_of(opened[0]) if opened else None
-    return desk.say(
+    return context.say(
         "alerts",
         open=len(opened),
         over=len(stories) - len(opened),
         hours=hours if state != "open" else None,
-        title=desk.words.finding(root, desk.now).title if root else "",
+        title=context.words.finding(root, context.now).title if root else "",
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, short, stamp
 from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.answers.rows import incident_row, run_row
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.history.series import compared_row, span_row
 from mcp_server.tools.history.spans import choose, known_metrics, span
 from monitor.domain.check import Status
@@ -43,7 +43,7 @@ Time = Annotated[str | None, Field(max_length=40, description="ISO-8601 date or 
 
 
 def compare_periods(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     period: Period = "last_7_days",
     start: Time = None,
     end: Time = None,
@@ -58,41 +58,45 @@ def compare_periods(
     history: every metric with readings, coverage, median, p95, change and verdict, the most
     telling first, and the incidents, load tests and notes of both. start (and end) replace
     period. For one metric's course use metric_history."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     wanted = known_metrics(metrics or ())
     question = question_of(
         "compare_periods",
         {"period": period, "start": start, "end": end}
         | {"against": against, "metrics": sorted(wanted)},
     )
-    first, moment = timed_offset(question, cursor, desk.now)
-    now = _period(desk, moment, period, start, end)
-    before = shifted(now, against, desk.app.config.zone)
-    limits = desk.app.config.baseline.limits()
-    found = compare(desk.app.store, now, before, limits, wanted)
+    first, moment = timed_offset(question, cursor, context.now)
+    now = _period(context, moment, period, start, end)
+    before = shifted(now, against, context.app.config.zone)
+    limits = context.app.config.baseline.limits()
+    found = compare(context.app.store, now, before, limits, wanted)
     shown = found.series[first : first + limit]
     answer = Answer(
         verdict=_verdict(found),
-        summary=_told(desk, found),
+        summary=_told(context, found),
         origin="stored",
-        measured_at=desk.recorded_at(),
-        evidence=_compared(desk, found, shown),
+        measured_at=context.recorded_at(),
+        evidence=_compared(context, found, shown),
         next=("metric_history", "list_alerts"),
         rest="cursor goes on; metrics=[...] and a larger limit show more",
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         truncated=found.events_now.is_cut or found.events_before.is_cut,
         page=timed_page("series", question, first, len(shown), len(found.series), moment),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _period(desk: Desk, moment: datetime, name: str, start: str | None, end: str | None) -> Span:
+def _period(
+    context: ToolContext, moment: datetime, name: str, start: str | None, end: str | None
+) -> Span:
     if start is None and end is None:
-        return period(name, moment, desk.app.config.zone)
-    return span(desk, start, end, timedelta(days=7), _LONGEST)
+        return period(name, moment, context.app.config.zone)
+    return span(context, start, end, timedelta(days=7), _LONGEST)
 
 
-def _compared(desk: Desk, found: PeriodComparison, shown: Sequence[Compared]) -> dict[str, Any]:
+def _compared(
+    context: ToolContext, found: PeriodComparison, shown: Sequence[Compared]
+) -> dict[str, Any]:
     words = Counter(item.word.value for item in found.series)
     return {
         "now": span_row(found.now),
@@ -100,20 +104,20 @@ def _compared(desk: Desk, found: PeriodComparison, shown: Sequence[Compared]) ->
         "quantile_error_percent": short(found.quantile_error_percent),
         "counts": {word.value: words[word.value] for word in Comparison},
         "series": [compared_row(item) for item in shown],
-        "events_now": _events(desk, found.events_now),
-        "events_before": _events(desk, found.events_before),
+        "events_now": _events(context, found.events_now),
+        "events_before": _events(context, found.events_before),
     }
 
 
-def _events(desk: Desk, events: Events) -> dict[str, Any]:
+def _events(context: ToolContext, events: Events) -> dict[str, Any]:
     """What happened in a period: how much of each kind, and the latest of each."""
     stories = [s for s in events.incidents if s.incident.told is not None]
     return {
         "incidents_count": len(stories),
         "load_tests_count": len(events.load_tests),
         "notes_count": len(events.notes),
-        "incidents": [_brief(incident_row(desk, s)) for s in stories[:_EVENTS_MAX]],
-        "load_tests": [_run(desk, run) for run in events.load_tests[:_EVENTS_MAX]],
+        "incidents": [_brief(incident_row(context, s)) for s in stories[:_EVENTS_MAX]],
+        "load_tests": [_run(context, run) for run in events.load_tests[:_EVENTS_MAX]],
         "notes": [
             {"at": stamp(note.at), "kind": note.kind, "note_text": note.text}
             for note in events.notes[:_EVENTS_MAX]
@@ -126,8 +130,8 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in names}
 
 
-def _run(desk: Desk, run: Any) -> dict[str, Any]:
-    row = run_row(run, desk.now)
+def _run(context: ToolContext, run: Any) -> dict[str, Any]:
+    row = run_row(run, context.now)
     names = ("scenario", "state", "started_at")
     return {name: row[name] for name in names} | {"p95_ms": short(run.figures.get("p95_ms"))}
 
@@ -139,29 +143,29 @@ def _verdict(found: PeriodComparison) -> Status:
     return Status.OK if words - {Comparison.NOT_ENOUGH_HISTORY} else Status.UNKNOWN
 
 
-def _told(desk: Desk, found: PeriodComparison) -> str:
+def _told(context: ToolContext, found: PeriodComparison) -> str:
     words = Counter(item.word for item in found.series)
     counts = {word.value: words[word] for word in Comparison}
     if not found.series or words[Comparison.NOT_ENOUGH_HISTORY] == len(found.series):
-        return desk.say(
+        return context.say(
             "compare_nothing", _now=None, start=found.before.start, end=found.before.end
         )
     first = found.series[0]
     told = first.word in (Comparison.REGRESSION, Comparison.IMPROVEMENT)
     largest = max((first.change or 0, first.p95_change or 0), key=abs)
-    return desk.say(
+    return context.say(
         "compare",
         _now=None,  # both ends of a span with their dates
         start=found.now.start,
         end=found.now.end,
-        first=desk.words.series(first.series) if told else "",
+        first=context.words.series(first.series) if told else "",
         change_percent=round(100 * largest, 1) if largest else None,
         **counts,
     )
 
 
 def metric_history(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     metric: Annotated[str, Field(max_length=60)],
     hours: Annotated[float, Field(gt=0, le=43_920)] = 24,
     start: Time = None,
@@ -174,10 +178,10 @@ def metric_history(
     lag_messages, payments_per_minute: points of [time, median, p95, readings] and the figures of
     the whole span, per subject (shard, topic, group, part). An unknown name is answered with the
     names that exist. To compare two periods use compare_periods."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     (name,) = known_metrics((metric,))
-    asked = span(desk, start, end, timedelta(hours=hours), _LONGEST)
-    with desk.read() as tx:
+    asked = span(context, start, end, timedelta(hours=hours), _LONGEST)
+    with context.read() as tx:
         chosen = choose(series_names(tx), name, subject, check)
         whole = summaries(tx, asked.start, asked.end)
         each = max(points // max(min(len(chosen), _SERIES_MAX), 1), 1)
@@ -186,9 +190,9 @@ def metric_history(
     spec = METRICS[name]
     answer = Answer(
         verdict=Status.OK if any(row["readings"] for row in rows) else Status.UNKNOWN,
-        summary=_course(desk, name, asked, rows, len(chosen)),
+        summary=_course(context, name, asked, rows, len(chosen)),
         origin="stored",
-        measured_at=desk.recorded_at(),
+        measured_at=context.recorded_at(),
         evidence={
             "metric": name,
             "unit": spec.unit,
@@ -205,7 +209,7 @@ def metric_history(
         chars_max=CHARS_USUAL if points <= POINTS else CHARS_MAX,
         truncated=len(chosen) > _SERIES_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _series_row(
@@ -226,14 +230,16 @@ def _series_row(
     }
 
 
-def _course(desk: Desk, name: str, asked: Span, rows: list[dict[str, Any]], series: int) -> str:
+def _course(
+    context: ToolContext, name: str, asked: Span, rows: list[dict[str, Any]], series: int
+) -> str:
     if not any(row["readings"] for row in rows):
-        return desk.say("metric_none", metric=desk.words.series(name))
+        return context.say("metric_none", metric=context.words.series(name))
     first = max(rows, key=lambda row: row["readings"])
-    return desk.say(
+    return context.say(
         "metric",
         _now=None,
-        metric=desk.words.series(name),
+        metric=context.words.series(name),
         start=asked.start,
         end=asked.end,
         series=series,

@@ -7,7 +7,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from mcp_server.answers.answer import Answer, result, stamp
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
 from monitor.domain.report import Report
@@ -22,15 +22,17 @@ _ROWS_MAX = 12
 _COLUMNS = ["figure", "now", "before", "change", "earlier", "change_earlier"]
 
 
-def last_report(ctx: Context[Desk], kind: Literal["daily", "weekly"] = "daily") -> CallToolResult:
+def last_report(
+    ctx: Context[ToolContext], kind: Literal["daily", "weekly"] = "daily"
+) -> CallToolResult:
     """The last daily or weekly report as it was sent: what is wrong, what was and is over, key
     figures beside earlier ones, load tests, coverage, and whether it arrived. Where none was ever
     sent, it is made from the history now. For other periods use compare_periods."""
-    desk = ctx.request_context.lifespan_context
-    sent = _sent(desk, kind)
-    payload = sent[0].payload if sent else _made(desk, kind)
+    context = ctx.request_context.lifespan_context
+    sent = _sent(context, kind)
+    payload = sent[0].payload if sent else _made(context, kind)
     report = Report.from_dict(payload)
-    view = report_view(payload, desk.words)
+    view = report_view(payload, context.words)
     answer = Answer(
         verdict=Status.UNKNOWN if report.unseen_since or not report.ran else report.status,
         summary=f"{view.title} – {view.headline}",
@@ -54,21 +56,21 @@ def last_report(ctx: Context[Desk], kind: Literal["daily", "weekly"] = "daily") 
             len(part.lines) > _LINES_MAX or len(part.figures) > _ROWS_MAX for part in view.parts
         ),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _sent(desk: Desk, kind: str) -> list[Message]:
+def _sent(context: ToolContext, kind: str) -> list[Message]:
     """The messages of the newest report of this kind, one for each receiver."""
-    with desk.read() as tx:
+    with context.read() as tx:
         found = messages_with_key(tx, f"report:{kind}:", _RECEIVERS_MAX)
     return [message for message in found if message.key == found[0].key]
 
 
-def _made(desk: Desk, kind: str) -> Any:
+def _made(context: ToolContext, kind: str) -> Any:
     """The report of today, built from the history and owed to nobody."""
-    app = desk.app
-    day = desk.now.astimezone(app.config.zone).date()
-    (message,) = report_messages(app.store, app.config, kind, day, desk.now, ["mcp"])
+    app = context.app
+    day = context.now.astimezone(app.config.zone).date()
+    (message,) = report_messages(app.store, app.config, kind, day, context.now, ["mcp"])
     return message.payload
 
 

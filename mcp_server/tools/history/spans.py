@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mcp.server.mcpserver.exceptions import ToolError
 
 from mcp_server.answers.answer import TEXT_MAX
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import series_name
 from monitor.domain.metrics import METRICS
 from monitor.reports.periods import Span, instant
@@ -19,18 +19,18 @@ NAME_MAX = 2 * TEXT_MAX  # how long a subject is shown
 _EXAMPLE = "2026-11-22 or 2026-11-22T14:00 (clock of the configured zone) or with an offset"
 
 
-def at(desk: Desk, name: str, text: str | None, default: datetime) -> datetime:
+def at(context: ToolContext, name: str, text: str | None, default: datetime) -> datetime:
     """A time that was given as text, or the default."""
     if text is None:
         return default
     try:
-        return instant(text, desk.app.config.zone)
+        return instant(text, context.app.config.zone)
     except (ValueError, OverflowError):
         raise ToolError(f"{name} is no time; right would be {_EXAMPLE}") from None
 
 
 def span(
-    desk: Desk,
+    context: ToolContext,
     start: str | None,
     end: str | None,
     length: timedelta,
@@ -38,9 +38,9 @@ def span(
     now: datetime | None = None,
 ) -> Span:
     """From start to end; where one is left out, so long before now or before the end."""
-    now = now or desk.now
-    end_at = min(at(desk, "end", end, now), now)
-    start_at = at(desk, "start", start, end_at - length)
+    now = now or context.now
+    end_at = min(at(context, "end", end, now), now)
+    start_at = at(context, "start", start, end_at - length)
     if start_at >= end_at:
         raise ToolError("start must be before end, and before now")
     if end_at - start_at > longest:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.sentence.read import read_moment, read_stretch
 from mcp_server.sentence.times import Calendar
 from monitor.reports.periods import PERIODS, Span, instant, period
@@ -23,12 +23,12 @@ _RIGHT = (
 )
 
 
-def time_range(desk: Desk, text: str) -> Span:
+def time_range(context: ToolContext, text: str) -> Span:
     """The span that is meant, up to now; a moment stands for the hour before and after it."""
-    found = _span(desk, text.strip())
+    found = _span(context, text.strip())
     if found is None:
         raise ToolError(f"time_range is not understood; {_RIGHT}")
-    span = Span(found.start, min(found.end, desk.now))
+    span = Span(found.start, min(found.end, context.now))
     if span.start >= span.end:
         raise ToolError(f"time_range lies in the future; {_RIGHT}")
     if span.length > LONGEST:
@@ -36,8 +36,8 @@ def time_range(desk: Desk, text: str) -> Span:
     return span
 
 
-def _span(desk: Desk, text: str) -> Span | None:
-    now, zone = desk.now, desk.app.config.zone
+def _span(context: ToolContext, text: str) -> Span | None:
+    now, zone = context.now, context.app.config.zone
     length = _LENGTH.fullmatch(text)
     if length:
         return Span(now - timedelta(**{_UNITS[length[2].lower()]: int(length[1])}), now)

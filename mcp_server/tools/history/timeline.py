@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mcp_server.answers.rows import root_of
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.reports.periods import Span
 from monitor.store.alerting.transitions import IncidentStory, alerts_between, incidents_between
@@ -65,7 +65,7 @@ class Course:
         return ranked[0] if ranked else None
 
 
-def course(desk: Desk, tx: Any, span: Span) -> Course:
+def course(context: ToolContext, tx: Any, span: Span) -> Course:
     """Everything that is stored of a span."""
     stories = incidents_between(tx, span.start, span.end, _EACH_MAX)
     alerts = alerts_between(tx, span.start, span.end, limit=_EACH_MAX)
@@ -73,11 +73,11 @@ def course(desk: Desk, tx: Any, span: Span) -> Course:
     said = notes(tx, span.start, span.end, _EACH_MAX)
     runs = load_tests(tx, span.start - _BEFORE, span.end, limit=_EACH_MAX)
     found = chain(
-        chain.from_iterable(_incident(desk, story) for story in stories),
-        chain.from_iterable(_alert(desk, a) for a in alerts if a.id not in _roots(stories)),
-        (_changed(desk, *pair) for pair in _real_changes(tx, changes, span)),
+        chain.from_iterable(_incident(context, story) for story in stories),
+        chain.from_iterable(_alert(context, a) for a in alerts if a.id not in _roots(stories)),
+        (_changed(context, *pair) for pair in _real_changes(tx, changes, span)),
         (Happened(n.at, f"note_{n.kind}", "", _by(n.text, n.author)) for n in said),
-        chain.from_iterable(_run(desk, run) for run in runs),
+        chain.from_iterable(_run(context, run) for run in runs),
     )
     within = sorted((h for h in found if span.start <= h.at < span.end), key=lambda h: h.at)
     counts = counts_between(tx, span.start, span.end)
@@ -97,22 +97,22 @@ def _roots(stories: list[IncidentStory]) -> set[int | None]:
     return {getattr(root_of(story), "id", None) for story in stories}
 
 
-def _incident(desk: Desk, story: IncidentStory) -> Iterator[Happened]:
+def _incident(context: ToolContext, story: IncidentStory) -> Iterator[Happened]:
     incident, root = story.incident, root_of(story)
-    title = desk.words.finding(root, None).title if root else clean(incident.root)
+    title = context.words.finding(root, None).title if root else clean(incident.root)
     status = worst([incident.status, *(a.status for a in story.alerts)]).value
     others = max(len(story.alerts) - 1, 0)
     began = min([incident.opened_at, *(a.since for a in story.alerts)])
-    said = desk.say("happened.incident", id=incident.id, title=title, others=others)
+    said = context.say("happened.incident", id=incident.id, title=title, others=others)
     yield Happened(began, "incident_began", status, said)
     if incident.ended_at:
         seconds = (incident.ended_at - began).total_seconds()
-        said = desk.say("happened.ended", id=incident.id, title=title, seconds=seconds)
+        said = context.say("happened.ended", id=incident.id, title=title, seconds=seconds)
         yield Happened(incident.ended_at, "incident_ended", "ok", said)
 
 
-def _alert(desk: Desk, alert: Alert) -> Iterator[Happened]:
-    title = desk.words.finding(alert, None).title
+def _alert(context: ToolContext, alert: Alert) -> Iterator[Happened]:
+    title = context.words.finding(alert, None).title
     yield Happened(alert.since, "consequence_began", alert.status.value, title)
     if alert.ended_at:
         yield Happened(alert.ended_at, "consequence_ended", "ok", title)
@@ -134,11 +134,11 @@ def _real_changes(
             yield change, was
 
 
-def _changed(desk: Desk, change: Snapshot, was: Status) -> Happened:
-    titles = [desk.words.finding(f, None).title for f in change.findings[:1]]
-    text = desk.say(
+def _changed(context: ToolContext, change: Snapshot, was: Status) -> Happened:
+    titles = [context.words.finding(f, None).title for f in change.findings[:1]]
+    text = context.say(
         "happened.changed",
-        check=desk.words.name("check", change.check),
+        check=context.words.name("check", change.check),
         before=was.value,
         now=change.status.value,
         title=titles[0] if titles else "",
@@ -147,13 +147,13 @@ def _changed(desk: Desk, change: Snapshot, was: Status) -> Happened:
     return Happened(change.at, "check_changed", change.status.value, text)
 
 
-def _run(desk: Desk, run: LoadTestRun) -> Iterator[Happened]:
+def _run(context: ToolContext, run: LoadTestRun) -> Iterator[Happened]:
     scenario = clean(run.scenario, 60)
-    text = desk.say("happened.run", scenario=scenario)
+    text = context.say("happened.run", scenario=scenario)
     yield Happened(run.started_at, "load_test_began", "", text)
     if run.ended_at:
-        state = desk.say(f"load_state.{run.state}")
-        text = desk.say("happened.ran", scenario=scenario, state=state)
+        state = context.say(f"load_state.{run.state}")
+        text = context.say("happened.ran", scenario=scenario, state=state)
         yield Happened(run.ended_at, "load_test_ended", "", text)
 
 

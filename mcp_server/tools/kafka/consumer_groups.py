@@ -13,7 +13,7 @@ from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown, together
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.kafka.lags import (
     WITHOUT_MEMBERS,
     Standing,
@@ -30,17 +30,17 @@ _RANK = (Status.CRIT, Status.WARN, Status.UNKNOWN, Status.OK)
 
 
 def list_consumer_groups(
-    ctx: Context[Desk], limit: Limit = LIMIT, cursor: Cursor = None
+    ctx: Context[ToolContext], limit: Limit = LIMIT, cursor: Cursor = None
 ) -> CallToolResult:
     """The consumer groups and their states, those that must work first, with those of them that
     are absent. How far a group is behind: check_consumer_lag."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     question = question_of("list_consumer_groups", {"limit": limit})
     start = offset(question, cursor)
-    groups = platform(desk).kafka.groups()
+    groups = platform(context).kafka.groups()
     if isinstance(groups, Unseen):
-        return nothing_seen(desk, [groups], "check_kafka_health")
-    watched = desk.app.options_of("consumer_lag").groups
+        return nothing_seen(context, [groups], "check_kafka_health")
+    watched = context.app.options_of("consumer_lag").groups
     found = {group.group_id: group.state for group in groups}
     every = {name: found.get(name, "ABSENT") for name in watched} | found
     names = [*watched, *sorted(set(found) - set(watched))]
@@ -51,21 +51,21 @@ def list_consumer_groups(
     idle = [name for name in watched if every[name] in WITHOUT_MEMBERS]
     answer = Answer(
         verdict=Status.CRIT if idle else Status.OK,
-        summary=desk.say(
+        summary=context.say(
             "kafka.groups", groups=len(found), watched=len(watched), idle=", ".join(idle)
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={"found": len(found), "by_state": states(found), "groups": rows},
         next=("check_consumer_lag",),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("groups", question, start, len(rows), len(names)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def check_consumer_lag(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     group_id: Annotated[
         str, Field(max_length=250, description="left out: every group that must work")
     ] = "",
@@ -74,18 +74,18 @@ def check_consumer_lag(
 ) -> CallToolResult:
     """How far a consumer group is behind and whether it catches up, judged by how its offsets
     moved over several looks and not by the size of the lag; lists the partitions behind."""
-    desk = ctx.request_context.lifespan_context
-    kafka, options = platform(desk).kafka, desk.app.options_of("consumer_lag")
+    context = ctx.request_context.lifespan_context
+    kafka, options = platform(context).kafka, context.app.options_of("consumer_lag")
     question = question_of("check_consumer_lag", {"group": group_id, "limit": limit})
     start = offset(question, cursor)
     groups = kafka.groups()
     if isinstance(groups, Unseen):
-        return nothing_seen(desk, [groups], "check_kafka_health")
+        return nothing_seen(context, [groups], "check_kafka_health")
     found = {group.group_id: group.state for group in groups}
     if group_id and group_id not in options.groups:
         require("group", group_id, found)
     wanted = [group_id] if group_id else list(options.groups)
-    seen = desk.live(("consumer_lag",)).get("consumer_lag")
+    seen = context.live(("consumer_lag",)).get("consumer_lag")
     lags = together({g: partial(kafka.group_lag, g) for g in wanted if g in found})
     standings = [stand(g, found.get(g, "ABSENT"), lags.get(g), options, seen) for g in wanted]
     one = lags.get(group_id)
@@ -93,29 +93,29 @@ def check_consumer_lag(
     rows = parts[start : start + limit]
     answer = Answer(
         verdict=worst(s.verdict for s in standings),
-        summary=_told(desk, standings),
+        summary=_told(context, standings),
         origin="live",
-        measured_at=desk.now,
-        evidence={"groups": [group_row(desk, s) for s in standings], "behind": rows},
+        measured_at=context.now,
+        evidence={"groups": [group_row(context, s) for s in standings], "behind": rows},
         next=("diagnose_issues", "metric_history"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("behind", question, start, len(rows), len(parts)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _told(desk: Desk, standings: Sequence[Standing]) -> str:
+def _told(context: ToolContext, standings: Sequence[Standing]) -> str:
     """The group that stands worst."""
     first = min(standings, key=lambda each: _RANK.index(each.verdict))
     word = "finding" if first.finding else first.why
-    return desk.say(
+    return context.say(
         f"kafka.lag.{word}",
         group=shown(first.group),
         lag=first.lag_messages,
         groups=len(standings),
         total=sum(each.lag_messages or 0 for each in standings),
         state=first.state,
-        title=desk.words.finding(first.finding, desk.now).title if first.finding else "",
+        title=context.words.finding(first.finding, context.now).title if first.finding else "",
     )
 
 

@@ -16,7 +16,7 @@ from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown, together
 from mcp_server.answers.paging import Cursor, Page, position, question_of
 from mcp_server.answers.unavailable import unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.kafka.dead_letter_rows import (
     Arrivals,
     arrivals,
@@ -36,7 +36,7 @@ _CAUSES_MAX = 12
 
 
 def get_dlq_messages(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     topic: Annotated[str, Field(min_length=1, max_length=250)] = "payment.dlq",
     limit: Annotated[int, Field(ge=1, le=50)] = LIMIT,
     cursor: Cursor = None,
@@ -44,21 +44,21 @@ def get_dlq_messages(
     """The messages of a dead-letter topic, newest first: when, whose payment, from which topic and
     why it was given up. Leaves no group and commits nothing. For all DLQs grouped by cause use
     dlq_summary."""
-    desk = ctx.request_context.lifespan_context
-    kafka = platform(desk).kafka
+    context = ctx.request_context.lifespan_context
+    kafka = platform(context).kafka
     question = question_of("get_dlq_messages", {"topic": topic, "limit": limit})
     before = places_of(position(question, cursor))
     cluster = kafka.cluster()
     if isinstance(cluster, Unseen):
-        return nothing_seen(desk, [cluster], "check_kafka_health")
+        return nothing_seen(context, [cluster], "check_kafka_health")
     if topic not in cluster.topics:
-        return _not_there(desk, topic, cluster)
+        return _not_there(context, topic, cluster)
     ends, found = kafka.topic_ends(topic), kafka.dead_letters(topic, limit + 1, before)
     unseen = [fact for fact in (ends, found) if isinstance(fact, Unseen)]
     letters = [] if isinstance(found, Unseen) else newest_first(found)
     page = letters[:limit]
     retained = None if isinstance(ends, Unseen) else ends[0].messages
-    return _messages(desk, topic, page, retained, unseen, _page(question, letters, page, before))
+    return _messages(context, topic, page, retained, unseen, _page(question, letters, page, before))
 
 
 def _page(
@@ -70,7 +70,7 @@ def _page(
 
 
 def _messages(
-    desk: Desk,
+    context: ToolContext,
     topic: str,
     page: list[DeadLetter],
     retained: int | None,
@@ -79,7 +79,7 @@ def _messages(
 ) -> CallToolResult:
     answer = Answer(
         verdict=worst([Status.UNKNOWN] * len(unseen) + [Status.WARN] * bool(retained or page)),
-        summary=desk.say(
+        summary=context.say(
             "kafka.letters",
             topic=shown(topic),
             retained=retained,
@@ -88,19 +88,19 @@ def _messages(
             error=_plain_error(page),
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "topic_text": topic,
             "retained": retained,
             "messages": [letter_row(letter) for letter in page],
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("dlq_summary", "investigate_payment", "diagnose_issues"),
         rest="dlq_summary groups all of them by cause",
         chars_max=CHARS_USUAL if len(page) <= LIMIT else CHARS_MAX,
         page=goes_on,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _plain_error(page: list[DeadLetter]) -> str:
@@ -109,19 +109,19 @@ def _plain_error(page: list[DeadLetter]) -> str:
     return found[0].error if found and shown(found[0].error) == found[0].error else ""
 
 
-def _not_there(desk: Desk, topic: str, cluster: Cluster) -> CallToolResult:
+def _not_there(context: ToolContext, topic: str, cluster: Cluster) -> CallToolResult:
     """A DLQ comes into being with its first message; any other name is an error."""
-    if topic not in desk.app.options_of("dead_letters").topics:
+    if topic not in context.app.options_of("dead_letters").topics:
         require("topic", topic, cluster.topics)
     answer = Answer(
         verdict=Status.OK,
-        summary=desk.say("kafka.letters_never", topic=shown(topic)),
+        summary=context.say("kafka.letters_never", topic=shown(topic)),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={"topic_text": topic, "retained": 0, "messages": []},
         next=("dlq_summary",),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,39 +137,39 @@ class _Queue:
 
 
 def dlq_summary(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     hours: Annotated[float, Field(gt=0, le=720, description="what counts as lately")] = 24,
 ) -> CallToolResult:
     """What is in the dead-letter topics and why: every DLQ with its arrivals lately, the letters
     grouped by cause (original topic, error) with the payments they are about. The letters
     themselves: get_dlq_messages."""
-    desk = ctx.request_context.lifespan_context
-    kafka, options = platform(desk).kafka, desk.app.options_of("dead_letters")
+    context = ctx.request_context.lifespan_context
+    kafka, options = platform(context).kafka, context.app.options_of("dead_letters")
     cluster = kafka.cluster()
     if isinstance(cluster, Unseen):
-        return nothing_seen(desk, [cluster], "check_kafka_health")
+        return nothing_seen(context, [cluster], "check_kafka_health")
     others = [t for t in cluster.topics if t.endswith(".dlq") and t not in options.topics]
     names = [*options.topics, *others][:_TOPICS_MAX]
-    since = desk.now - timedelta(hours=hours)
+    since = context.now - timedelta(hours=hours)
     looks = {n: partial(_queue, kafka, n, n in cluster.topics, since) for n in names}
     queues = list(together(looks).values())
     every = causes(letter for queue in queues for letter in queue.letters)
     unseen = [one for queue in queues for one in queue.unseen]
     answer = Answer(
         verdict=worst([*(_verdict(q, options.critical) for q in queues)]),
-        summary=_told(desk, queues, hours, every[0].error if every else "", bool(unseen)),
+        summary=_told(context, queues, hours, every[0].error if every else "", bool(unseen)),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "topics": [_queue_row(queue) for queue in queues],
             "causes": [cause_row(cause) for cause in every[:_CAUSES_MAX]],
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("get_dlq_messages", "investigate_payment") if every else ("check_kafka_health",),
         rest="get_dlq_messages goes through one topic",
         truncated=len(every) > _CAUSES_MAX or len(others) > _TOPICS_MAX - len(options.topics),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any) -> _Queue:
@@ -206,9 +206,9 @@ def _queue_row(queue: _Queue) -> dict[str, Any]:
     }
 
 
-def _told(desk: Desk, queues: list[_Queue], hours: float, error: str, blind: bool) -> str:
+def _told(context: ToolContext, queues: list[_Queue], hours: float, error: str, blind: bool) -> str:
     lately = sum(queue.lately.count for queue in queues)
-    return desk.say(
+    return context.say(
         "kafka.dlqs",
         retained=sum(queue.retained for queue in queues),
         topics=sum(bool(queue.retained) for queue in queues),

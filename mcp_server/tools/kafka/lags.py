@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from checks.sources.facts.platform import GroupLag
 from checks.sources.facts.unavailable import Fact, Unseen
 from mcp_server.answers.unavailable import reason
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Status
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _idle(lag: Fact[GroupLag] | None, watched: bool) -> tuple[Status, str]:
     return Status.UNKNOWN, "unseen"
 
 
-def group_row(desk: Desk, standing: Standing) -> dict[str, Any]:
+def group_row(context: ToolContext, standing: Standing) -> dict[str, Any]:
     """A group as a row of evidence."""
     lag = standing.lag
     row: dict[str, Any] = {
@@ -82,12 +82,12 @@ def group_row(desk: Desk, standing: Standing) -> dict[str, Any]:
         "lag_messages": standing.lag_messages,
     }
     if isinstance(lag, Unseen):
-        row["reason_text"] = reason(desk, lag)
+        row["reason_text"] = reason(context, lag)
     if isinstance(lag, GroupLag):
         row["partitions"] = len(lag.partitions)
         row["partitions_behind"] = sum(p.lag_messages > 0 for p in lag.partitions)
     if standing.finding is not None:
-        sentence = desk.words.finding(standing.finding, desk.now)
+        sentence = context.words.finding(standing.finding, context.now)
         row |= {"title_text": sentence.title, "action_text": sentence.action}
     return row
 

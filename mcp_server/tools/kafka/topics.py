@@ -15,7 +15,7 @@ from mcp_server.answers.live import nothing_seen, platform, require, shown
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
 from mcp_server.answers.rows import check_rows, finding_row, findings_of
 from mcp_server.answers.unavailable import reason, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.breakers.rows import PUBLISHER, breaker_rows, flat, states_text
 from mcp_server.toolsets import toolsets
 from monitor.domain.check import Finding, Status, worst
@@ -27,41 +27,43 @@ LIMIT = 40
 _FINDINGS_MAX = 8
 
 
-def list_topics(ctx: Context[Desk], limit: Limit = LIMIT, cursor: Cursor = None) -> CallToolResult:
+def list_topics(
+    ctx: Context[ToolContext], limit: Limit = LIMIT, cursor: Cursor = None
+) -> CallToolResult:
     """The Kafka topics with their partitions, the messages they retain and how many ever arrived;
     names topics that should exist and do not. One topic: get_topic_stats."""
-    desk = ctx.request_context.lifespan_context
-    kafka = platform(desk).kafka
+    context = ctx.request_context.lifespan_context
+    kafka = platform(context).kafka
     question = question_of("list_topics", {"limit": limit})
     start = offset(question, cursor)
     cluster = kafka.cluster()
     if isinstance(cluster, Unseen):
-        return nothing_seen(desk, [cluster], "check_kafka_health")
+        return nothing_seen(context, [cluster], "check_kafka_health")
     ends = kafka.topic_ends()
     known = {} if isinstance(ends, Unseen) else {each.topic: each for each in ends}
-    missing = [t for t in desk.app.options_of("kafka_cluster").topics if t not in cluster.topics]
+    missing = [t for t in context.app.options_of("kafka_cluster").topics if t not in cluster.topics]
     names = sorted(cluster.topics)
     rows = [_topic_row(name, known.get(name)) for name in names[start : start + limit]]
     unseen = [ends] if isinstance(ends, Unseen) else []
     verdicts = [Status.WARN for _ in missing] + [Status.UNKNOWN for _ in unseen]
     answer = Answer(
         verdict=worst(verdicts),
-        summary=desk.say(
+        summary=context.say(
             "kafka.topics", topics=len(names), missing=", ".join(missing), counted=not unseen
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "found": len(names),
             "missing_text": missing,
             "topics": rows,
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("get_topic_stats", "dlq_summary"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("topics", question, start, len(rows), len(names)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _topic_row(name: str, ends: Any) -> dict[str, Any]:
@@ -75,21 +77,21 @@ def _topic_row(name: str, ends: Any) -> dict[str, Any]:
     }
 
 
-def get_topic_stats(ctx: Context[Desk], topic: Topic) -> CallToolResult:
+def get_topic_stats(ctx: Context[ToolContext], topic: Topic) -> CallToolResult:
     """How many messages a topic retains, how many ever arrived, and the end offset of each
     partition. Leaders and replicas: get_topic_details; who lags: check_consumer_lag."""
-    desk = ctx.request_context.lifespan_context
-    kafka = platform(desk).kafka
+    context = ctx.request_context.lifespan_context
+    kafka = platform(context).kafka
     cluster = _having(kafka.cluster(), topic)
     ends = cluster if isinstance(cluster, Unseen) else kafka.topic_ends(topic)
     if isinstance(ends, Unseen):
-        return nothing_seen(desk, [ends], "check_kafka_health")
+        return nothing_seen(context, [ends], "check_kafka_health")
     found = ends[0]
     row = _topic_row(topic, found)
-    is_dlq = topic in desk.app.options_of("dead_letters").topics
+    is_dlq = topic in context.app.options_of("dead_letters").topics
     answer = Answer(
         verdict=Status.WARN if is_dlq and found.messages else Status.OK,
-        summary=desk.say(
+        summary=context.say(
             "kafka.topic",
             topic=shown(topic),
             messages=found.messages,
@@ -97,7 +99,7 @@ def get_topic_stats(ctx: Context[Desk], topic: Topic) -> CallToolResult:
             ever=found.end_offset_total,
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence=row
         | {
             "columns": ["partition", "end_offset"],
@@ -106,29 +108,29 @@ def get_topic_stats(ctx: Context[Desk], topic: Topic) -> CallToolResult:
         next=("dlq_summary", "get_dlq_messages") if is_dlq else ("check_consumer_lag",),
         rest="get_topic_details goes through all partitions",
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def get_topic_details(
-    ctx: Context[Desk], topic: Topic, limit: Limit = LIMIT, cursor: Cursor = None
+    ctx: Context[ToolContext], topic: Topic, limit: Limit = LIMIT, cursor: Cursor = None
 ) -> CallToolResult:
     """The partitions of a topic: leader, replicas and in-sync replicas, the troubled first. Answers
     "has a partition lost its leader or a replica?". Counts of messages: get_topic_stats."""
-    desk = ctx.request_context.lifespan_context
-    kafka = platform(desk).kafka
+    context = ctx.request_context.lifespan_context
+    kafka = platform(context).kafka
     question = question_of("get_topic_details", {"topic": topic, "limit": limit})
     start = offset(question, cursor)
     cluster = _having(kafka.cluster(), topic)
     parts = cluster if isinstance(cluster, Unseen) else kafka.partitions(topic)
     if isinstance(parts, Unseen):
-        return nothing_seen(desk, [parts], "check_kafka_health")
+        return nothing_seen(context, [parts], "check_kafka_health")
     offline = [p for p in parts if p.leader is None]
     behind = [p for p in parts if p.leader is not None and len(p.in_sync) < len(p.replicas)]
     ordered = [*offline, *behind, *(p for p in parts if p not in offline and p not in behind)]
     rows = [_partition_row(p) for p in ordered[start : start + limit]]
     answer = Answer(
         verdict=Status.CRIT if offline else Status.WARN if behind else Status.OK,
-        summary=desk.say(
+        summary=context.say(
             "kafka.details",
             topic=shown(topic),
             partitions=len(parts),
@@ -136,7 +138,7 @@ def get_topic_details(
             behind=len(behind),
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "topic_text": topic,
             "found": len(parts),
@@ -148,7 +150,7 @@ def get_topic_details(
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("partitions", question, start, len(rows), len(ordered)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _partition_row(one: Partition) -> dict[str, Any]:
@@ -169,13 +171,13 @@ def _having(cluster: Cluster | Unseen, topic: str) -> Cluster | Unseen:
 
 
 @toolsets("kafka-operations", "circuit-breaker")
-def check_kafka_health(ctx: Context[Desk]) -> CallToolResult:
+def check_kafka_health(ctx: Context[ToolContext]) -> CallToolResult:
     """Is Kafka all right? Both meanings: the cluster itself (brokers, leaders, replicas, topics)
     and what publishers experience (the breaker kafka-publisher of each ingest instance). Why a
     breaker opened: diagnose_circuit_breaker; groups: check_consumer_lag."""
-    desk = ctx.request_context.lifespan_context
-    source = platform(desk)
-    seen = desk.live(("services", "kafka_cluster", "breakers"))
+    context = ctx.request_context.lifespan_context
+    source = platform(context)
+    seen = context.live(("services", "kafka_cluster", "breakers"))
     cluster = source.kafka.cluster()
     facts = source.breakers.breakers()
     found = [pair for pair in findings_of(seen) if _is_about_kafka(*pair)]
@@ -183,21 +185,21 @@ def check_kafka_health(ctx: Context[Desk]) -> CallToolResult:
     publishers = [b for b in flat(facts) if b.name == PUBLISHER]
     answer = Answer(
         verdict=worst(f.status for _, f in found) if seen else Status.UNKNOWN,
-        summary=_health(desk, cluster, publishers, found),
+        summary=_health(context, cluster, publishers, found),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "cluster": _cluster_row(cluster),
-            "publishers": breaker_rows(publishers, seen.get("breakers"), desk),
-            "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
-            "checks": check_rows(desk, {n: e for n, e in seen.items() if n == "kafka_cluster"}),
-            "unseen": unseen_rows(desk, unseen),
+            "publishers": breaker_rows(publishers, seen.get("breakers"), context),
+            "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
+            "checks": check_rows(context, {n: e for n, e in seen.items() if n == "kafka_cluster"}),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("diagnose_issues", "check_outbox_status") if found else ("check_consumer_lag",),
         rest="get_topic_details and get_circuit_breaker_status tell more",
         truncated=len(found) > _FINDINGS_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _is_about_kafka(check: str, finding: Finding) -> bool:
@@ -209,15 +211,15 @@ def _is_about_kafka(check: str, finding: Finding) -> bool:
 
 
 def _health(
-    desk: Desk, cluster: Cluster | Unseen, publishers: Sequence[Any], found: Sequence[Any]
+    context: ToolContext, cluster: Cluster | Unseen, publishers: Sequence[Any], found: Sequence[Any]
 ) -> str:
-    return desk.say(
+    return context.say(
         "kafka.health",
-        reason=reason(desk, cluster) if isinstance(cluster, Unseen) else "",
+        reason=reason(context, cluster) if isinstance(cluster, Unseen) else "",
         brokers=cluster.brokers if isinstance(cluster, Cluster) else 0,
         topics=len(cluster.topics) if isinstance(cluster, Cluster) else 0,
         publishers=states_text(publishers),
-        title=desk.words.finding(found[0][1], desk.now).title if found else "",
+        title=context.words.finding(found[0][1], context.now).title if found else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_server.answers.answer import percent, short
 from mcp_server.answers.rows import run_row
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.detection.rule import relative
 from monitor.domain.load_test.history import (
     MAIN,
@@ -33,12 +33,12 @@ _TOLD = (("http_req_duration", "p(95)"), ("http_req_duration", "med"), ("http_re
 _LABELS = {"p(95)": "p95", "med": "median", "rate": ""}
 
 
-def judged_row(desk: Desk, each: Judged) -> dict[str, Any]:
+def judged_row(context: ToolContext, each: Judged) -> dict[str, Any]:
     """A run with its verdict, and how its p95 changed against the last, the recent, the best."""
-    return run_row(each.run, desk.now) | {
+    return run_row(each.run, context.now) | {
         "id": each.run.id,
         "verdict": each.word,
-        "doubts": doubt_rows(each.run.doubts, desk.words),
+        "doubts": doubt_rows(each.run.doubts, context.words),
         "compared_runs": len(each.earlier),
         "p95_change_percent": {
             one.name: percent(each.change(one.name, *MAIN)) for one in each.against

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.answers.answer import Answer, refusal, result
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.load_tests.rows import endpoint_rows, judged_row, threshold_rows
 from mcp_server.writing import writing
 from monitor.domain.check import Status
@@ -23,22 +23,22 @@ _STATUS = {"passed": Status.OK, "failed": Status.CRIT}
 
 
 def _asks(
-    desk: Desk,
+    context: ToolContext,
     scenario: str,
     enable_capture: bool | None,
     enable_refund: bool | None,
     wait: bool,
 ) -> str:
     """The question; a scenario that is none of ours is refused, above all the path of a script."""
-    _known(desk, scenario)
-    rules: Any = desk.app.loads.rules
+    _known(context, scenario)
+    rules: Any = context.app.loads.rules
     given = {"capture": enable_capture, "refund": enable_refund}
-    return desk.say("load_write", scenario=scenario, target=rules.target, **given)
+    return context.say("load_write", scenario=scenario, target=rules.target, **given)
 
 
 @writing(asks=_asks, destructive=True)
 async def run_load_test(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     scenario: Annotated[str, Field(max_length=100)] = "authorize-short",
     enable_capture: bool | None = None,
     enable_refund: bool | None = None,
@@ -47,28 +47,29 @@ async def run_load_test(
     """Put load on the platform with k6, as the configuration allows; list_scenarios tells which.
     Returns at once with the run's id, then get_latest_result tells how far it is. Refused on a
     platform that is not well, beside another run, and on targets that are not allowed."""
-    desk = ctx.request_context.lifespan_context
-    _known(desk, scenario)
-    rules: Any = desk.app.loads.rules
-    plan = desk.app.load_plan(
-        scenario=_script(desk, scenario),
+    context = ctx.request_context.lifespan_context
+    _known(context, scenario)
+    rules: Any = context.app.loads.rules
+    plan = context.app.load_plan(
+        scenario=_script(context, scenario),
         variables={**rules.variables, **_switches(enable_capture, enable_refund)},
     )
     consent = Consent(production=rules.allow_production)
-    begun = await run_sync(desk.app.loads.start, plan, consent)
+    begun = await run_sync(context.app.loads.start, plan, consent)
     if isinstance(begun, Refusal):
-        return refusal(desk.words.say(f"reason.{begun.code}.text", **begun.params))
+        return refusal(context.words.say(f"reason.{begun.code}.text", **begun.params))
     if wait:
-        return await _followed(ctx, desk, begun)
-    summary = desk.say("load_begun", number=begun, scenario=scenario)
+        return await _followed(ctx, context, begun)
+    summary = context.say("load_begun", number=begun, scenario=scenario)
     evidence = {"id": begun, "scenario": scenario}
     return result(
-        Answer(Status.OK, summary, "live", desk.now, evidence, ("get_latest_result",)), desk.now
+        Answer(Status.OK, summary, "live", context.now, evidence, ("get_latest_result",)),
+        context.now,
     )
 
 
-def _known(desk: Desk, scenario: str) -> None:
-    loads = desk.app.loads
+def _known(context: ToolContext, scenario: str) -> None:
+    loads = context.app.loads
     rules: Any = loads.rules
     known = [*loads.k6.scenarios(), loads.k6.scenario_name(rules.scenario)]
     if scenario not in known:
@@ -78,9 +79,9 @@ def _known(desk: Desk, scenario: str) -> None:
         raise ToolError("no target is configured for load tests (checks.load_test.target)")
 
 
-def _script(desk: Desk, scenario: str) -> str:
+def _script(context: ToolContext, scenario: str) -> str:
     """The scenario as the configuration has it: a script of its own is known by its name only."""
-    loads = desk.app.loads
+    loads = context.app.loads
     rules: Any = loads.rules
     own = loads.k6.scenario_name(rules.scenario)
     return str(rules.scenario) if scenario == own else scenario
@@ -91,36 +92,36 @@ def _switches(capture: bool | None, refund: bool | None) -> dict[str, str]:
     return {name: str(value).lower() for name, value in given.items() if value is not None}
 
 
-async def _followed(ctx: Context[Desk], desk: Desk, number: int) -> CallToolResult:
+async def _followed(ctx: Context[ToolContext], context: ToolContext, number: int) -> CallToolResult:
     """The run to its end; its progress is told while it lasts."""
-    loads = desk.app.loads
+    loads = context.app.loads
     while not await run_sync(loads.wait, number, _WAIT_SECONDS):
         far = await run_sync(loads.progress, number)
         if far is not None and not far.is_over:
-            line = progress_line(far, desk.words)
+            line = progress_line(far, context.words)
             await ctx.report_progress(far.seconds, far.seconds_planned, line)
-    with desk.read() as tx:
+    with context.read() as tx:
         judged = judged_run(tx, number)
     if judged is None:
         raise ToolError(f"run {number} is not in the history any more")
     evidence = {
         "id": number,
-        "run": judged_row(desk, judged),
+        "run": judged_row(context, judged),
         "endpoints": endpoint_rows(judged),
         "thresholds": threshold_rows(judged),
     }
     status = _STATUS.get(judged.run.state, Status.UNKNOWN)
     doubt = judged.run.doubts[0] if judged.run.doubts else None
-    summary = desk.say(
+    summary = context.say(
         "load_ended",
         number=number,
         scenario=judged.run.scenario,
-        state=desk.say(f"load_state.{judged.run.state}"),
+        state=context.say(f"load_state.{judged.run.state}"),
         p95_ms=judged.run.figures.get("p95_ms"),
-        why=desk.words.doubt(doubt.code, doubt.params) if doubt else "",
+        why=context.words.doubt(doubt.code, doubt.params) if doubt else "",
     )
     next_ = ("analyze_performance", "get_test_history")
-    return result(Answer(status, summary, "live", desk.now, evidence, next_), desk.now)
+    return result(Answer(status, summary, "live", context.now, evidence, next_), context.now)
 
 
 TOOLSETS = ("loadtest",)

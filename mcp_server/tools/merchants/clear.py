@@ -11,7 +11,7 @@ from pydantic import Field
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import Answer, data, result
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.text.filters import clean
@@ -21,28 +21,28 @@ _MERCHANT_MAX = 100
 Action = Literal["authorize", "capture", "refund", "all"]
 
 
-def _asks(desk: Desk, merchant_id: str, action: str) -> str:
-    reset = desk.app.runner.platform.rate_limits
+def _asks(context: ToolContext, merchant_id: str, action: str) -> str:
+    reset = context.app.runner.platform.rate_limits
     if action != "all" and not reset.by_action:
         raise ToolError(
             "through the monitoring-service only all counters of a merchant can be cleared: "
             "leave action out, or reach Redis directly (platform.redis)"
         )
-    return desk.say(
+    return context.say(
         f"write.clear_{reset.via}", merchant=clean(merchant_id), actions=", ".join(_wanted(action))
     )
 
 
 @writing(asks=_asks, destructive=True)
 def clear_rate_limit(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     merchant_id: Annotated[str, Field(min_length=1, max_length=_MERCHANT_MAX)],
     action: Action = "all",
 ) -> CallToolResult:
     """Clear a merchant's rate-limit counters, so that it is not refused (429) any more in this
     window. Look with check_rate_limit first. Asks for confirmation."""
-    desk = ctx.request_context.lifespan_context
-    platform, wanted = desk.app.runner.platform, _wanted(action)
+    context = ctx.request_context.lifespan_context
+    platform, wanted = context.app.runner.platform, _wanted(action)
     before = platform.redis.rate_use(merchant_id)
     done = platform.rate_limits.clear(merchant_id, wanted)
     after = platform.redis.rate_use(merchant_id)
@@ -60,13 +60,13 @@ def clear_rate_limit(
         evidence |= {"reason": done.reason, "data": data(done.params)}
     answer = Answer(
         verdict=verdict,
-        summary=desk.say(f"write.{key}", merchant=clean(merchant_id)),
+        summary=context.say(f"write.{key}", merchant=clean(merchant_id)),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence=evidence,
         next=("check_rate_limit",),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _wanted(action: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, sh
 from mcp_server.answers.live import nothing_seen, platform, shown
 from mcp_server.answers.paging import Cursor, Page, offset, offset_page, position, question_of
 from mcp_server.answers.unavailable import unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.merchants.rate_uses import (
     Used,
     by_action,
@@ -33,39 +33,39 @@ LIMIT = 30
 
 
 def check_rate_limit(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     merchant_id: Annotated[str, Field(min_length=1, max_length=200)],
     action: Action | None = None,
 ) -> CallToolResult:
     """How much of its rate limit one merchant used in this window, per action: used, capacity,
     share, seconds until it resets, and whether it is blocked (429) right now. Why it was refused
     before: investigate_merchant."""
-    desk = ctx.request_context.lifespan_context
-    capacities = _capacities(desk)
-    uses = platform(desk).redis.rate_use(merchant_id)
+    context = ctx.request_context.lifespan_context
+    capacities = _capacities(context)
+    uses = platform(context).redis.rate_use(merchant_id)
     if isinstance(uses, Unseen):
-        return nothing_seen(desk, [uses], "check_all_services", "investigate_merchant")
+        return nothing_seen(context, [uses], "check_all_services", "investigate_merchant")
     found = fullest_first(used(uses, capacities))
     wanted = [one for one in found if action is None or one.use.action in (action, None)]
     lost = [one for one in wanted if one.use.action is None]
     unclear = [one for one in lost if not one.is_blocked and one.may_reach(100)]
     unseen = [_lost()] if unclear or (lost and action) else []
-    near = [one for one in wanted if one.reaches(_near(desk))]
+    near = [one for one in wanted if one.reaches(_near(context))]
     answer = Answer(
         verdict=_verdict(wanted, near, unseen),
-        summary=_one_told(desk, merchant_id, action, wanted),
+        summary=_one_told(context, merchant_id, action, wanted),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "merchant_text": merchant_id,
             "limits": [used_row(one) for one in wanted],
             "capacities": capacities if action is None else {action: capacities[action]},
             "unused": _unused(capacities, action, wanted),
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("investigate_merchant", "find_merchants_hitting_limits"),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _unused(capacities: Mapping[str, int], action: str | None, found: Sequence[Used]) -> list[str]:
@@ -76,11 +76,13 @@ def _unused(capacities: Mapping[str, int], action: str | None, found: Sequence[U
     return [name for name in asked if name not in {one.use.action for one in found}]
 
 
-def _one_told(desk: Desk, merchant: str, action: str | None, found: Sequence[Used]) -> str:
+def _one_told(
+    context: ToolContext, merchant: str, action: str | None, found: Sequence[Used]
+) -> str:
     if not found:
-        return desk.say("redis.rate_none", merchant=shown(merchant), action=action or "")
+        return context.say("redis.rate_none", merchant=shown(merchant), action=action or "")
     first = found[0]
-    return desk.say(
+    return context.say(
         "redis.rate",
         merchant=shown(merchant),
         action=first.use.action or "",
@@ -93,20 +95,20 @@ def _one_told(desk: Desk, merchant: str, action: str | None, found: Sequence[Use
 
 
 def list_rate_limit_keys(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     action: Action | None = None,
     limit: Limit = LIMIT,
     cursor: Cursor = None,
 ) -> CallToolResult:
     """Every rate-limit counter that lives right now, by merchant and action, with what is used
     and when it resets. Only those near or above a limit: find_merchants_hitting_limits."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     question = question_of("list_rate_limit_keys", {"action": action, "limit": limit})
     after = _place_of(position(question, cursor))
-    uses = platform(desk).redis.rate_uses()
+    uses = platform(context).redis.rate_uses()
     if isinstance(uses, Unseen):
-        return nothing_seen(desk, [uses], "check_all_services")
-    every = by_name(used(uses, _capacities(desk)))
+        return nothing_seen(context, [uses], "check_all_services")
+    every = by_name(used(uses, _capacities(context)))
     chosen = [one for one in every if action is None or one.use.action == action]
     left = [one for one in chosen if after is None or place(one.use) > after]
     shown_now = left[:limit]
@@ -114,7 +116,7 @@ def list_rate_limit_keys(
     unseen = [_lost()] if lost else []
     answer = Answer(
         verdict=_verdict(chosen, [], unseen if action else []),
-        summary=desk.say(
+        summary=context.say(
             "redis.keys",
             keys=len(chosen),
             merchants=len({one.use.merchant_id for one in chosen}),
@@ -122,18 +124,18 @@ def list_rate_limit_keys(
             stuck=len(stuck(chosen)),
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "found": len(chosen),
             "by_action": by_action(every),
             "keys": [used_row(one) for one in shown_now],
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("find_merchants_hitting_limits", "check_rate_limit"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=Page("keys", question, [place(o.use) for o in shown_now], len(left) > limit),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _place_of(found: tuple[int | str | None, ...] | None) -> tuple[str, str, str] | None:
@@ -146,7 +148,7 @@ def _place_of(found: tuple[int | str | None, ...] | None) -> tuple[str, str, str
 
 
 def find_merchants_hitting_limits(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     threshold_percentage: Annotated[float, Field(gt=0, le=1000)] = 80,
     limit: Limit = LIMIT,
     cursor: Cursor = None,
@@ -154,41 +156,43 @@ def find_merchants_hitting_limits(
     """The merchants that used at least this share of a rate limit in this window, the fullest
     first; 100 lists those that are blocked (above the capacity: they get 429). Counters that
     never expire are told too. One merchant: check_rate_limit."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     asked = {"threshold": threshold_percentage, "limit": limit}
     question = question_of("find_merchants_hitting_limits", asked)
     start = offset(question, cursor)
-    uses: Fact[tuple[RateUse, ...]] = platform(desk).redis.rate_uses()
+    uses: Fact[tuple[RateUse, ...]] = platform(context).redis.rate_uses()
     if isinstance(uses, Unseen):
-        return nothing_seen(desk, [uses], "check_all_services")
-    every = fullest_first(used(uses, _capacities(desk)))
+        return nothing_seen(context, [uses], "check_all_services")
+    every = fullest_first(used(uses, _capacities(context)))
     hit = [one for one in every if one.reaches(threshold_percentage)]
     unclear = [o for o in every if not o.reaches(threshold_percentage)]
     unclear = [one for one in unclear if one.may_reach(threshold_percentage)]
     rows = hit[start : start + limit]
     answer = Answer(
         verdict=_verdict(every, hit, [_lost()] if unclear else []),
-        summary=_told(desk, threshold_percentage, every, hit, len(unclear)),
+        summary=_told(context, threshold_percentage, every, hit, len(unclear)),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "found": len(hit),
             "counters": len(every),
             "merchants": [used_row(one) for one in rows],
             "never_expiring": [used_row(one) for one in stuck(every)[:5]],
             "unclear": len(unclear),
-            "unseen": unseen_rows(desk, [_lost()] if unclear else []),
+            "unseen": unseen_rows(context, [_lost()] if unclear else []),
         },
         next=("investigate_merchant", "check_rate_limit", "metric_history"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("merchants", question, start, len(rows), len(hit)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _told(desk: Desk, threshold: float, every: list[Used], hit: list[Used], unclear: int) -> str:
+def _told(
+    context: ToolContext, threshold: float, every: list[Used], hit: list[Used], unclear: int
+) -> str:
     first = hit[0] if hit else None
-    return desk.say(
+    return context.say(
         "redis.hitting",
         threshold=short(threshold),
         merchants=len({one.use.merchant_id for one in hit}),
@@ -202,13 +206,13 @@ def _told(desk: Desk, threshold: float, every: list[Used], hit: list[Used], uncl
     )
 
 
-def _capacities(desk: Desk) -> dict[str, int]:
-    capacities: dict[str, int] = desk.app.options_of("rate_limits").capacities()
+def _capacities(context: ToolContext) -> dict[str, int]:
+    capacities: dict[str, int] = context.app.options_of("rate_limits").capacities()
     return capacities
 
 
-def _near(desk: Desk) -> float:
-    near: float = desk.app.options_of("rate_limits").near_percent
+def _near(context: ToolContext) -> float:
+    near: float = context.app.options_of("rate_limits").near_percent
     return near
 
 

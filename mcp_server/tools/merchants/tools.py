@@ -12,7 +12,7 @@ from checks.sources.facts.payments import MerchantShard
 from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import Answer, percent, result, short, stamp
 from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.merchants.judgement import (
     LIMIT_STATUS,
     Limit,
@@ -36,53 +36,53 @@ _CHECK = "rate_limits"
 
 
 def investigate_merchant(
-    ctx: Context[Desk], merchant_id: Annotated[str, Field(min_length=1, max_length=64)]
+    ctx: Context[ToolContext], merchant_id: Annotated[str, Field(min_length=1, max_length=64)]
 ) -> CallToolResult:
     """Why a merchant gets 429, and how it fares: its counters against the capacity of each action
     live (refused, near, stuck without expiry), its payments per status and day, the last hour
     beside its usual one, its shard, and earlier blocks from history. Who else is near a limit:
     find_merchants_hitting_limits."""
-    desk = ctx.request_context.lifespan_context
-    uses = desk.app.runner.platform.redis.rate_use(merchant_id)
-    found = [] if isinstance(uses, Unseen) else limits(uses, *_capacities(desk))
-    asked = stretches(desk.now, desk.app.config.zone)
-    shards, unseen = parted(desk.app.runner.platform.database.merchant(merchant_id, asked))
+    context = ctx.request_context.lifespan_context
+    uses = context.app.runner.platform.redis.rate_use(merchant_id)
+    found = [] if isinstance(uses, Unseen) else limits(uses, *_capacities(context))
+    asked = stretches(context.now, context.app.config.zone)
+    shards, unseen = parted(context.app.runner.platform.database.merchant(merchant_id, asked))
     volumes = volume(shards, asked) if shards else None
-    earlier = _earlier(desk, merchant_id)
+    earlier = _earlier(context, merchant_id)
     lacking = [*([uses] if isinstance(uses, Unseen) else []), *unseen]
     is_known = any(shard.first_at for shard in shards) or bool(found or lacking)
     code = conclusion(found, uses, volumes, is_known)
     answer = Answer(
         verdict=_verdict(found, shards, lacking),
-        summary=_summary(desk, merchant_id, code, found, volumes, shards, earlier, lacking),
+        summary=_summary(context, merchant_id, code, found, volumes, shards, earlier, lacking),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "why": code,
-            "advice": desk.say(f"merchant.advice.{code}"),
+            "advice": context.say(f"merchant.advice.{code}"),
             "asks_times_usual": short(times_usual(found, volumes)),
             "limits": [_limit_row(limit) for limit in found],
             "volume": None if volumes is None else _volume_row(volumes),
             "shards": [_shard_row(shard) for shard in shards],
             "blocked_before": [_alert_row(alert) for alert in earlier[:_ALERTS_MAX]],
-            "note": desk.say("merchant.note"),
-            "unseen": unseen_rows(desk, lacking),
+            "note": context.say("merchant.note"),
+            "unseen": unseen_rows(context, lacking),
         },
         next=("check_rate_limit", "find_merchants_hitting_limits", "query_payments"),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _capacities(desk: Desk) -> tuple[dict[str, int], float]:
+def _capacities(context: ToolContext) -> tuple[dict[str, int], float]:
     """The capacities that the check of the limits is configured with."""
-    options = desk.app.options_of(_CHECK)
+    options = context.app.options_of(_CHECK)
     return options.capacities(), options.near_percent
 
 
-def _earlier(desk: Desk, merchant_id: str) -> list[Alert]:
+def _earlier(context: ToolContext, merchant_id: str) -> list[Alert]:
     """The alerts about this merchant's limits within the last days, newest first."""
-    with desk.read() as tx:
-        alerts = alerts_between(tx, desk.now - _BACK, desk.now, limit=5000)
+    with context.read() as tx:
+        alerts = alerts_between(tx, context.now - _BACK, context.now, limit=5000)
     mine = f"/{merchant_id}"
     return [a for a in alerts if a.code in _CODES and a.subject.endswith(mine)]
 
@@ -140,7 +140,7 @@ def _alert_row(alert: Alert) -> dict[str, Any]:
 
 
 def _summary(
-    desk: Desk,
+    context: ToolContext,
     merchant_id: str,
     code: str,
     found: Sequence[Limit],
@@ -150,7 +150,7 @@ def _summary(
     lacking: Sequence[Unseen],
 ) -> str:
     fullest = max(found, key=lambda limit: limit.used_percent, default=None)
-    return desk.say(
+    return context.say(
         "merchant.summary",
         merchant=clean(merchant_id, 64),
         code=code,

@@ -12,7 +12,7 @@ from checks.sources.facts.payments import ReplayState, WaitingGroup
 from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.payments.filter import known_shard
 from monitor.domain.check import Status, worst
 from monitor.text.filters import clean
@@ -25,57 +25,59 @@ _NEVER = ("mark", "copy", "produce", "all")
 
 
 def outbox_replay_plan(
-    ctx: Context[Desk], shard: Annotated[str, Field(max_length=40)] = ""
+    ctx: Context[ToolContext], shard: Annotated[str, Field(max_length=40)] = ""
 ) -> CallToolResult:
     """What to do about events that wait in the outbox, shard by shard: which used up their
     retries, which no relay reaches, which need no help, and which must not be published because
     they would be booked twice; with the safe steps and what not to do. Reads only, executes
     nothing. For whether anything waits at all use check_outbox_status."""
-    desk = ctx.request_context.lifespan_context
-    named = known_shard(desk, shard)
-    seen, unseen = parted(desk.app.runner.platform.database.replay(desk.now))
+    context = ctx.request_context.lifespan_context
+    named = known_shard(context, shard)
+    seen, unseen = parted(context.app.runner.platform.database.replay(context.now))
     seen = [state for state in seen if named in ("", state.shard)]
     unseen = [one for one in unseen if not named or one.part.endswith(named)]
     answer = Answer(
-        verdict=_verdict(desk, seen, unseen),
-        summary=_summary(desk, seen, unseen),
+        verdict=_verdict(context, seen, unseen),
+        summary=_summary(context, seen, unseen),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
-            "shards": [_shard(desk, state) for state in seen],
-            "never": [desk.say(f"replay.never.{name}") for name in _NEVER] if _waits(seen) else [],
-            "unseen": unseen_rows(desk, unseen),
+            "shards": [_shard(context, state) for state in seen],
+            "never": [context.say(f"replay.never.{name}") for name in _NEVER]
+            if _waits(seen)
+            else [],
+            "unseen": unseen_rows(context, unseen),
         },
         next=("diagnose_issues", "check_outbox_status", "get_circuit_breaker_status"),
         rest="name a shard",
         chars_max=CHARS_MAX if named else CHARS_USUAL,
         truncated=any(state.looked_at < state.waiting for state in seen),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _waits(seen: Iterable[ReplayState]) -> bool:
     return any(state.waiting for state in seen)
 
 
-def _verdict(desk: Desk, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> Status:
+def _verdict(context: ToolContext, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> Status:
     """Critical: an event that is needed never comes by itself, or one comes that books twice."""
-    found = [_status(desk, group) for state in seen for group in state.groups]
+    found = [_status(context, group) for state in seen for group in state.groups]
     return worst([*found, *([Status.UNKNOWN] if unseen or not seen else [])])
 
 
-def _status(desk: Desk, group: WaitingGroup) -> Status:
+def _status(context: ToolContext, group: WaitingGroup) -> Status:
     if group.why in _STOPPED and group.effect == "needed":
         return Status.CRIT
     if group.why == "waiting" and group.effect in ("twice", "unknown"):
         return Status.CRIT
     if group.effect in _HARMLESS:
         return Status.OK
-    is_late = (desk.now - group.oldest_at).total_seconds() > _LATE_SECONDS
+    is_late = (context.now - group.oldest_at).total_seconds() > _LATE_SECONDS
     return Status.WARN if is_late or group.why in _STOPPED else Status.OK
 
 
-def _shard(desk: Desk, state: ReplayState) -> dict[str, Any]:
+def _shard(context: ToolContext, state: ReplayState) -> dict[str, Any]:
     return {
         "shard": state.shard,
         "waiting": state.waiting,
@@ -83,7 +85,7 @@ def _shard(desk: Desk, state: ReplayState) -> dict[str, Any]:
         "last_published_at": stamp(state.published_at),
         "group_columns": _COLUMNS,
         "data_groups": [_group(group) for group in state.groups],
-        "steps": [_step(desk, state, group) for group in _in_order(state.groups)],
+        "steps": [_step(context, state, group) for group in _in_order(state.groups)],
     }
 
 
@@ -106,13 +108,13 @@ def _in_order(groups: Sequence[WaitingGroup]) -> list[WaitingGroup]:
     return sorted([*told, *once.values()], key=lambda g: (ranks.index(g.effect), g.why))
 
 
-def _step(desk: Desk, state: ReplayState, group: WaitingGroup) -> str:
+def _step(context: ToolContext, state: ReplayState, group: WaitingGroup) -> str:
     """One safe step for one group, with the exact rows that it is about."""
     effect = group.effect if group.effect != "needed" else f"needed_{group.why}"
     if group.effect == "twice" and group.why in _STOPPED:
         effect = "twice_stopped"
     others = None if state.parity is None else 1 - state.parity
-    return desk.say(
+    return context.say(
         f"replay.step.{effect}",
         shard=state.shard,
         count=group.count,
@@ -135,13 +137,13 @@ def _known(event_type: str) -> str:
     return event_type if event_type in _TYPES else "?"
 
 
-def _summary(desk: Desk, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> str:
+def _summary(context: ToolContext, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> str:
     groups = [group for state in seen for group in state.groups]
     counts = {
         why: sum(g.count for g in groups if g.why == why and g.effect not in ("twice", "unread"))
         for why in (*_STOPPED, "waiting")
     }
-    return desk.say(
+    return context.say(
         "replay.found",
         total=sum(state.waiting for state in seen),
         twice=sum(g.count for g in groups if g.effect == "twice"),

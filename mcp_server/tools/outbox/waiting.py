@@ -13,7 +13,7 @@ from checks.sources.facts.unavailable import Fact
 from mcp_server.answers.answer import Answer, data, result
 from mcp_server.answers.rows import check_rows, finding_row, findings_of, incident_row
 from mcp_server.answers.unavailable import parted
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Metric, Status, worst
 from monitor.store.alerting.transitions import incidents_between
 
@@ -26,7 +26,7 @@ _WAITING = "outbox_waiting_messages"
 
 
 def check_outbox_status(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     max_age_minutes: Annotated[
         float, Field(gt=0, le=10_080, description="age from which an event counts as late")
     ] = 5,
@@ -34,49 +34,49 @@ def check_outbox_status(
     """Look live for events that wait in the outbox longer than max_age_minutes, shard by shard:
     the first sign of a dead relay or broker (captures stand still until they are published). Says
     what was wrong when the oldest was written. What to do: outbox_replay_plan."""
-    desk = ctx.request_context.lifespan_context
-    seen = desk.live(("outbox_age",))
+    context = ctx.request_context.lifespan_context
+    seen = context.live(("outbox_age",))
     found = findings_of(seen)
     metrics = [m for each in seen.values() for m in each.verdict.metrics]
-    late, _ = parted(_late(desk, max_age_minutes))
+    late, _ = parted(_late(context, max_age_minutes))
     shards = _shards(metrics, late, max_age_minutes * 60)
     answer = Answer(
         verdict=_outbox_verdict(found, shards, is_configured=bool(seen)),
-        summary=_outbox(desk, shards, max_age_minutes * 60, found),
+        summary=_outbox(context, shards, max_age_minutes * 60, found),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "shards": shards,
-            "wrong_when_the_oldest_was_written": _then(desk, shards),
-            "checks": check_rows(desk, seen),
-            "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
+            "wrong_when_the_oldest_was_written": _then(context, shards),
+            "checks": check_rows(context, seen),
+            "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
         },
         next=("diagnose_issues", "outbox_replay_plan") if found else ("metric_history",),
         rest=f"metric_history(metric='{_AGE}') shows the course",
         truncated=len(found) > _FINDINGS_MAX,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _late(desk: Desk, minutes: float) -> tuple[Fact[OutboxState], ...]:
+def _late(context: ToolContext, minutes: float) -> tuple[Fact[OutboxState], ...]:
     """The events of each shard that wait longer than that."""
-    before = desk.now - timedelta(minutes=minutes)
-    found: tuple[Fact[OutboxState], ...] = desk.app.runner.platform.database.outbox_late(
-        desk.now, before
+    before = context.now - timedelta(minutes=minutes)
+    found: tuple[Fact[OutboxState], ...] = context.app.runner.platform.database.outbox_late(
+        context.now, before
     )
     return found
 
 
-def _then(desk: Desk, shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _then(context: ToolContext, shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What was on record as wrong when the oldest late event was written."""
     ages = [shard["oldest_age_seconds"] for shard in shards if shard["is_late"]]
     if not ages:
         return []
-    at = desk.now - timedelta(seconds=max(ages))
-    with desk.read() as tx:
+    at = context.now - timedelta(seconds=max(ages))
+    with context.read() as tx:
         stories = incidents_between(tx, at - _AROUND, at + _AROUND, _THEN_MAX)
     names = ("title_text", "since", "ended_at", "state")
-    return [{n: v for n, v in incident_row(desk, s).items() if n in names} for s in stories]
+    return [{n: v for n, v in incident_row(context, s).items() if n in names} for s in stories]
 
 
 def _shards(
@@ -119,7 +119,7 @@ def _sum(counts: Sequence[int | None]) -> int | None:
 
 
 def _outbox(
-    desk: Desk,
+    context: ToolContext,
     shards: Sequence[dict[str, Any]],
     late_seconds: float,
     found: Sequence[tuple[str, Finding]],
@@ -127,8 +127,8 @@ def _outbox(
     late = [shard for shard in shards if shard["is_late"]]
     unseen = len([f for _, f in found if f.status is Status.UNKNOWN])
     if not shards:
-        return desk.say("outbox_unseen")
-    return desk.say(
+        return context.say("outbox_unseen")
+    return context.say(
         "outbox_late" if late else "outbox_none",
         late_seconds=late_seconds,
         waiting=sum(shard["waiting"] for shard in shards),
@@ -136,7 +136,7 @@ def _outbox(
         oldest_age_seconds=max(shard["oldest_age_seconds"] for shard in shards),
         shards=", ".join(shard["shard_text"] or "-" for shard in late),
         unseen=unseen,
-        title=desk.words.finding(found[0][1], desk.now).title if found and not late else "",
+        title=context.words.finding(found[0][1], context.now).title if found and not late else "",
     )
 
 

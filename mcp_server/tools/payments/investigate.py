@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.answers.answer import CHARS_MAX, Answer, data, result, stamp
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.filters import clean
 from monitor.text.terminal.payment import around_text, happening_text, reason_words, unseen_texts
@@ -19,56 +19,56 @@ _COLUMNS = ["at", "status", "what", "then"]
 
 
 def investigate_payment(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     payment_id: Annotated[int, Field(ge=1, le=2**63 - 1)],
     shard: Annotated[str, Field(max_length=40)] = "",
 ) -> CallToolResult:
     """Why a payment is where it is ("not captured, why?"): its row, events, topics, settlement,
     refund and entries, the reason with what to do, and its course beside how broker and breaker
     were, live and from history. Without shard both are searched: ids exist on each."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     try:
-        story = desk.app.payment_story(payment_id, shard)
+        story = context.app.payment_story(payment_id, shard)
     except ValueError as error:
         raise ToolError(str(error)) from None
-    conclusion = reason_words(story.conclusion, desk.words, story)
+    conclusion = reason_words(story.conclusion, context.words, story)
     there = [c.shard for c in story.chapters if c.payment is not None]
     answer = Answer(
         verdict=story.status,
-        summary=desk.say(
+        summary=context.say(
             "payment.summary", payment_id=payment_id, title=conclusion["title"], shards=there
         ),
         origin="live",
         measured_at=story.at,
         evidence={
-            "conclusion": _reason(desk, story, story.conclusion),
+            "conclusion": _reason(context, story, story.conclusion),
             "course_columns": _COLUMNS,
-            "shards": [_chapter(desk, story, chapter) for chapter in story.chapters],
+            "shards": [_chapter(context, story, chapter) for chapter in story.chapters],
         },
         next=("outbox_replay_plan", "query_ledgers", "what_happened"),
         rest="name the shard",
         chars_max=CHARS_MAX if shard else CHARS_MAX // 4,
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _chapter(desk: Desk, story: Story, chapter: Chapter) -> dict[str, Any]:
+def _chapter(context: ToolContext, story: Story, chapter: Chapter) -> dict[str, Any]:
     reasons = [r for r in chapter.reasons if r != story.conclusion]
     return {
         "shard": clean(chapter.shard, 40),
         "status": chapter.status.value,
         "data_payment": None if chapter.payment is None else data(chapter.payment),
-        "other_reasons": [_reason(desk, story, reason) for reason in reasons[:_REASONS_MAX]],
+        "other_reasons": [_reason(context, story, reason) for reason in reasons[:_REASONS_MAX]],
         "data_course": [
-            _happening(desk, story, one) for one in chapter.happenings[-_HAPPENINGS_MAX:]
+            _happening(context, story, one) for one in chapter.happenings[-_HAPPENINGS_MAX:]
         ],
-        "unseen_text": list(unseen_texts(chapter, desk.words, story)),
+        "unseen_text": list(unseen_texts(chapter, context.words, story)),
         "read_until": {table: stamp(at) for table, at in chapter.read_until.items()},
     }
 
 
-def _reason(desk: Desk, story: Story, reason: Reason) -> dict[str, Any]:
-    said = reason_words(reason, desk.words, story)
+def _reason(context: ToolContext, story: Story, reason: Reason) -> dict[str, Any]:
+    said = reason_words(reason, context.words, story)
     return {
         "code": reason.code,
         "status": reason.status.value,
@@ -79,9 +79,9 @@ def _reason(desk: Desk, story: Story, reason: Reason) -> dict[str, Any]:
     }
 
 
-def _happening(desk: Desk, story: Story, one: Happening) -> list[Any]:
-    then = around_text(one.around, desk.words) if one.around else ""
-    text = clean(happening_text(one, desk.words, story), 160)
+def _happening(context: ToolContext, story: Story, one: Happening) -> list[Any]:
+    then = around_text(one.around, context.words) if one.around else ""
+    text = clean(happening_text(one, context.words, story), 160)
     return [stamp(one.at), one.status.value, text, then]
 
 

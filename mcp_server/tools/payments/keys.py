@@ -13,7 +13,7 @@ from checks.sources.facts.unavailable import Unseen
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_page
 from mcp_server.answers.unavailable import parts_text, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.store.discrepancies import open_breaks
 from monitor.text.filters import clean
@@ -25,7 +25,7 @@ _D1 = "D1"
 
 
 def find_duplicate_idempotency(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     hours: Annotated[float, Field(gt=0, le=720, description="of how new payments")] = 24,
     limit: Annotated[int, Field(ge=1, le=100)] = LIMIT,
     cursor: Cursor = None,
@@ -33,26 +33,26 @@ def find_duplicate_idempotency(
     """Idempotency keys that failed, live: one merchant's key with a payment on both shards (paid
     twice), stored answers that name another payment than their own, and keys that several
     merchants share (allowed, and a sign of weak keys). For one key use idempotency_lookup."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     question = question_of("find_duplicate_idempotency", {"hours": hours})
-    start, until = timed_offset(question, cursor, desk.now)
-    found = desk.app.runner.platform.database.shared_keys(until - timedelta(hours=hours), until)
+    start, until = timed_offset(question, cursor, context.now)
+    found = context.app.runner.platform.database.shared_keys(until - timedelta(hours=hours), until)
     if isinstance(found, Unseen):
-        return result(_unseen(desk, found), desk.now)
+        return result(_unseen(context, found), context.now)
     rows = _rows(found)
     shown = rows[start : start + limit]
     answer = Answer(
         verdict=_verdict(found),
-        summary=_summary(desk, found, hours),
+        summary=_summary(context, found, hours),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "payments_looked_at": dict(found.looked_at),
             "not_looked_at_before": {s: stamp(at) for s, at in found.cut_at.items()},
             "use_columns": _USE_COLUMNS,
             "data_keys": shown,
-            "answers_without_payment_stored": _stored(desk),
-            "unseen": unseen_rows(desk, found.unseen),
+            "answers_without_payment_stored": _stored(context),
+            "unseen": unseen_rows(context, found.unseen),
         },
         next=("investigate_payment", "idempotency_lookup", "reconciliation_check"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -60,16 +60,16 @@ def find_duplicate_idempotency(
         truncated=bool(found.cut_at),
         rest="ask for fewer hours",
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _unseen(desk: Desk, found: Unseen) -> Answer:
+def _unseen(context: ToolContext, found: Unseen) -> Answer:
     return Answer(
         Status.UNKNOWN,
-        desk.say("keys.unseen", unseen=found.part),
+        context.say("keys.unseen", unseen=found.part),
         "live",
-        desk.now,
-        {"unseen": unseen_rows(desk, [found])},
+        context.now,
+        {"unseen": unseen_rows(context, [found])},
         ("reconciliation_check",),
     )
 
@@ -118,16 +118,16 @@ def _wrong(one: WrongAnswer) -> dict[str, Any]:
     }
 
 
-def _stored(desk: Desk) -> dict[str, Any]:
+def _stored(context: ToolContext) -> dict[str, Any]:
     """Answers to which no payment belongs, as reconciliation last found them (D1)."""
-    with desk.read() as tx:
+    with context.read() as tx:
         found = [b for b in open_breaks(tx, invariant=_D1) if b.payment_id is None]
     return {"count": len(found), "data": [clean(b.key, 80) for b in found[:3]]}
 
 
-def _summary(desk: Desk, found: KeyFindings, hours: float) -> str:
+def _summary(context: ToolContext, found: KeyFindings, hours: float) -> str:
     kinds: Sequence[str] = [shared.kind for shared in found.shared]
-    return desk.say(
+    return context.say(
         "keys.found",
         seconds=hours * 3600,
         looked_at=sum(found.looked_at.values()),

@@ -15,7 +15,7 @@ from mcp_server.answers import paging
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, Page, question_of
 from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.sentence.read import Wanted
 from mcp_server.sentence.tokens import LENGTH_MAX
 from mcp_server.tools.history.spans import at
@@ -32,7 +32,7 @@ Whole = Annotated[int, Field(ge=0, le=10**15)]
 
 
 def query_payments(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     status: Short = "",
     merchant_id: Short = "",
     payment_id: Whole = 0,
@@ -51,15 +51,15 @@ def query_payments(
     5만원 이상"), adds to them. Says how it was understood, with count and total; refuses words it
     does not know. Totals per status of a period: payment_statistics; one payment's story:
     investigate_payment."""
-    desk = ctx.request_context.lifespan_context
-    given = _typed(desk, status, merchant_id, payment_id, amount_min, amount_max, start, end)
+    context = ctx.request_context.lifespan_context
+    given = _typed(context, status, merchant_id, payment_id, amount_min, amount_max, start, end)
     given |= {name: v for name, v in (("shard", shard), ("order", order)) if v}
-    wanted = asked(desk, filter, given)
+    wanted = asked(context, filter, given)
     question = question_of("query_payments", _said(filter, given))
     where = paging.position(question, cursor)
     if wanted.limit and limit not in (None, wanted.limit):
-        raise ToolError(desk.say("filter.contradicts", argument="limit"))
-    return _answered(desk, wanted, wanted.limit or limit or LIMIT, question, where)
+        raise ToolError(context.say("filter.contradicts", argument="limit"))
+    return _answered(context, wanted, wanted.limit or limit or LIMIT, question, where)
 
 
 def _said(sentence: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -68,24 +68,30 @@ def _said(sentence: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(
-    desk: Desk, status: str, merchant_id: str, payment_id: int, low: int, high: int, *ends: str
+    context: ToolContext,
+    status: str,
+    merchant_id: str,
+    payment_id: int,
+    low: int,
+    high: int,
+    *ends: str,
 ) -> dict[str, Any]:
     """The arguments that were given, as parts of a filter."""
     start, end = ends
     given: dict[str, Any] = {
-        "statuses": statuses(desk, status) if status else (),
+        "statuses": statuses(context, status) if status else (),
         "merchant_id": merchant_id,
         "payment_id": payment_id or None,
         "amount_min": low or None,
         "amount_max": high or None,
-        "start": at(desk, "start", start, desk.now) if start else None,
-        "end": at(desk, "end", end, desk.now) if end else None,
+        "start": at(context, "start", start, context.now) if start else None,
+        "end": at(context, "end", end, context.now) if end else None,
     }
     return {name: value for name, value in given.items() if value not in (None, "", ())}
 
 
 def _answered(
-    desk: Desk, wanted: Wanted, limit: int, question: str, where: paging.Position | None
+    context: ToolContext, wanted: Wanted, limit: int, question: str, where: paging.Position | None
 ) -> CallToolResult:
     start, end = _ends(wanted, where)
     before = places(where, _HEAD)
@@ -102,7 +108,7 @@ def _answered(
         limit=limit,
         after=before,
     )
-    facts = desk.app.runner.platform.database.payments(source_filter)
+    facts = context.app.runner.platform.database.payments(source_filter)
     pages, unseen = parted(facts)
     order = source_filter.order
     rows = merged([p.payments for p in pages], lambda p: position(p, order), _is_down(order), limit)
@@ -112,15 +118,15 @@ def _answered(
     lacking = [*unseen, *uncounted(pages)]
     answer = Answer(
         verdict=seen_whole(lacking),
-        summary=_summary(desk, source_filter, pages, lacking),
+        summary=_summary(context, source_filter, pages, lacking),
         origin="live",
-        measured_at=desk.now,
-        evidence=_evidence(desk, source_filter, pages, rows, lacking),
+        measured_at=context.now,
+        evidence=_evidence(context, source_filter, pages, rows, lacking),
         next=("investigate_payment", "payment_statistics", "query_ledgers"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=Page("data_rows", question, going_on, more),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _ends(wanted: Wanted, where: paging.Position | None) -> tuple[datetime | None, datetime | None]:
@@ -136,7 +142,7 @@ def _is_down(order: str) -> bool:
 
 
 def _evidence(
-    desk: Desk,
+    context: ToolContext,
     wanted: PaymentFilter,
     pages: Sequence[PaymentPage],
     rows: Sequence[Payment],
@@ -144,15 +150,15 @@ def _evidence(
 ) -> dict[str, Any]:
     found = totals(pages)
     evidence: dict[str, Any] = {
-        "understood_text": understood(desk, wanted),
+        "understood_text": understood(context, wanted),
         "found": None if found is None else _found(found),
         "columns": _COLUMNS,
         "data_rows": [_row(payment) for payment in rows],
     }
     if _FAILED & set(wanted.statuses):
-        evidence["note"] = desk.say("payments.no_row")
+        evidence["note"] = context.say("payments.no_row")
     if lacking:
-        evidence["unseen"] = unseen_rows(desk, lacking)
+        evidence["unseen"] = unseen_rows(context, lacking)
     return evidence
 
 
@@ -177,9 +183,9 @@ def _row(payment: Payment) -> list[Any]:
     ]
 
 
-def understood(desk: Desk, wanted: PaymentFilter) -> str:
+def understood(context: ToolContext, wanted: PaymentFilter) -> str:
     """A filter in words."""
-    return desk.say(
+    return context.say(
         "payments.understood",
         statuses=list(wanted.statuses),
         merchant=clean(wanted.merchant_id, 64),
@@ -194,14 +200,17 @@ def understood(desk: Desk, wanted: PaymentFilter) -> str:
 
 
 def _summary(
-    desk: Desk, wanted: PaymentFilter, pages: Sequence[PaymentPage], lacking: Sequence[Unseen]
+    context: ToolContext,
+    wanted: PaymentFilter,
+    pages: Sequence[PaymentPage],
+    lacking: Sequence[Unseen],
 ) -> str:
     found = totals(pages)
-    return desk.say(
+    return context.say(
         "payments.found" if found else "payments.listed",
         count=found["count"] if found else sum(len(p.payments) for p in pages),
         amount=found["amount_krw"] if found else None,
-        understood=understood(desk, wanted),
+        understood=understood(context, wanted),
         is_unseen=not pages,
         unseen=parts_text(lacking),
     )

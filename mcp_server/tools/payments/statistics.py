@@ -12,7 +12,7 @@ from checks.sources.facts.payments import PaymentStatistics
 from checks.sources.facts.unavailable import Fact, Unseen, Why
 from mcp_server.answers.answer import Answer, percent, result, stamp
 from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import span
 from monitor.domain.detection.rule import relative
 from monitor.reports.periods import Span, period, shifted
@@ -37,74 +37,76 @@ Short = Annotated[str, Field(max_length=40)]
 
 
 def payment_statistics(
-    ctx: Context[Desk], time_range: Range = "today", start: Short = "", end: Short = ""
+    ctx: Context[ToolContext], time_range: Range = "today", start: Short = "", end: Short = ""
 ) -> CallToolResult:
     """What the payments of a period come to, live: count, amount, average, by status and shard,
     the largest merchants, and the change against the same hours a week before. today begins at
     midnight of the configured zone. start (and end) replace time_range."""
-    desk = ctx.request_context.lifespan_context
-    asked = _span(desk, time_range, start, end)
-    parts = _parts(desk, time_range, asked, is_named=not (start or end))
+    context = ctx.request_context.lifespan_context
+    asked = _span(context, time_range, start, end)
+    parts = _parts(context, time_range, asked, is_named=not (start or end))
     seen, unseen = parted(fact for _, fact in parts)
-    before = _before(desk, asked) if seen and not unseen else None
+    before = _before(context, asked) if seen and not unseen else None
     whole = _added(seen)
     answer = Answer(
         verdict=seen_whole(unseen),
-        summary=_summary(desk, time_range if not (start or end) else "", whole, before, unseen),
+        summary=_summary(context, time_range if not (start or end) else "", whole, before, unseen),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "start": stamp(asked.start) if asked else None,
-            "end": stamp(asked.end) if asked else stamp(desk.now),
+            "end": stamp(asked.end) if asked else stamp(context.now),
             **({} if not seen else _figures(whole)),
             "shards": [_shard_row(name, fact) for name, fact in parts if name],
             "week_before": None if before is None else _compared(whole, before),
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("query_payments", "compare_periods", "investigate_merchant"),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _span(desk: Desk, name: str, start: str, end: str) -> Span | None:
+def _span(context: ToolContext, name: str, start: str, end: str) -> Span | None:
     """The stretch of time; None: all there ever was."""
     if start or end:
-        return span(desk, start or None, end or None, timedelta(days=1), _LONGEST)
+        return span(context, start or None, end or None, timedelta(days=1), _LONGEST)
     if name == "all":
         return None
-    return period(_NAMES.get(name, name), desk.now, desk.app.config.zone)
+    return period(_NAMES.get(name, name), context.now, context.app.config.zone)
 
 
 def _parts(
-    desk: Desk, name: str, asked: Span | None, is_named: bool
+    context: ToolContext, name: str, asked: Span | None, is_named: bool
 ) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
     """Each shard's figures; what only the monitoring-service can tell, in its own ranges."""
-    database = desk.app.runner.platform.database
-    parts = _between(desk, asked)
+    database = context.app.runner.platform.database
+    parts = _between(context, asked)
     is_blind = all(isinstance(f, Unseen) and f.why is Why.BLIND for _, f in parts)
     if is_blind and is_named and name in ("today", "last_hour", "last_24h", "all"):
-        found = database.statistics(name, desk.now)
+        found = database.statistics(name, context.now)
         unseen = () if isinstance(found, Unseen) else found.unseen
         return (("", found), *((one.part.partition("/")[2], one) for one in unseen))
     return parts
 
 
-def _between(desk: Desk, asked: Span | None) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
-    database = desk.app.runner.platform.database
+def _between(
+    context: ToolContext, asked: Span | None
+) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
+    database = context.app.runner.platform.database
     found: Sequence[tuple[str, Fact[PaymentStatistics]]] = (
-        database.statistics_between(None, desk.now)
+        database.statistics_between(None, context.now)
         if asked is None
         else database.statistics_between(asked.start, asked.end - timedelta(microseconds=1))
     )
     return found
 
 
-def _before(desk: Desk, asked: Span | None) -> Mapping[str, Any] | None:
+def _before(context: ToolContext, asked: Span | None) -> Mapping[str, Any] | None:
     """The same hours a week before; None: not seen whole, or nothing to compare with."""
     if asked is None:
         return None
     seen, unseen = parted(
-        fact for _, fact in _between(desk, shifted(asked, "week", desk.app.config.zone))
+        fact for _, fact in _between(context, shifted(asked, "week", context.app.config.zone))
     )
     return None if unseen or not seen else _added(seen)
 
@@ -159,16 +161,16 @@ def _compared(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, An
 
 
 def _summary(
-    desk: Desk,
+    context: ToolContext,
     name: str,
     whole: Mapping[str, Any],
     before: Mapping[str, Any] | None,
     unseen: Sequence[Unseen],
 ) -> str:
     change = None if before is None else _compared(whole, before)["amount_change_percent"]
-    return desk.say(
+    return context.say(
         "statistics.found",
-        range_name=desk.words.name("mcp.statistics.range", name) if name else "",
+        range_name=context.words.name("mcp.statistics.range", name) if name else "",
         count=whole["count"],
         amount=whole["amount_krw"],
         failed=whole["failed"],

@@ -18,7 +18,7 @@ from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, data, resu
 from mcp_server.answers.live import nothing_seen, platform, shown
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
 from mcp_server.answers.unavailable import reason, unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from mcp_server.tools.breakers.failure_pattern import no_prometheus
 from mcp_server.tools.prometheus.questions import QUESTIONS, Name, Question, question
 from monitor.domain.check import Status
@@ -41,7 +41,7 @@ class _Series:
 
 
 def prometheus_query(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     query: Annotated[Name | Annotated[str, Field(max_length=1000)], Field(min_length=1)],
     minutes: Annotated[float, Field(ge=0, le=_MINUTES_MAX, description="of a named question")] = 0,
     hours: Annotated[float, Field(ge=0, le=_HOURS_MAX, description="of the course")] = 0,
@@ -50,25 +50,25 @@ def prometheus_query(
 ) -> CallToolResult:
     """Ask Prometheus a named question or PromQL, for now or, with hours, as a course. Shows the
     PromQL it became. "No series" is not zero. What the monitor itself measured: metric_history."""
-    desk = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     asked = question(query, timedelta(minutes=minutes) if minutes else None)
     if minutes and not asked.name:
         raise ToolError("minutes belong to a named question; PromQL has its own range")
     said = {"query": query, "minutes": minutes, "hours": hours, "limit": limit}
     page_question = question_of("prometheus_query", said)
     start = offset(page_question, cursor)
-    source = platform(desk).prometheus
+    source = platform(context).prometheus
     if source is None:
-        return nothing_seen(desk, [no_prometheus()], "metric_history", "check_all_services")
-    span = (desk.now - timedelta(hours=hours), desk.now) if hours else None
+        return nothing_seen(context, [no_prometheus()], "metric_history", "check_all_services")
+    span = (context.now - timedelta(hours=hours), context.now) if hours else None
     found = _look(source, asked, span)
     if isinstance(found, Unseen):
-        return _unseen(desk, asked, found)
+        return _unseen(context, asked, found)
     ordered = sorted(found, key=lambda one: (-one.value, sorted(one.labels.items())))
     rows = [_row(one) for one in ordered[start : start + limit]]
     answer = Answer(
         verdict=Status.OK,
-        summary=_told(desk, asked, ordered),
+        summary=_told(context, asked, ordered),
         origin="live",
         measured_at=max(one.at for one in ordered),
         evidence=_question_row(asked)
@@ -79,7 +79,7 @@ def prometheus_query(
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
         page=offset_page("series", page_question, start, len(rows), len(ordered)),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _look(
@@ -117,7 +117,7 @@ def _question_row(asked: Question) -> dict[str, Any]:
     return {"question": asked.name or None, "promql_text": asked.promql, "unit": asked.unit}
 
 
-def _unseen(desk: Desk, asked: Question, found: Unseen) -> CallToolResult:
+def _unseen(context: ToolContext, asked: Question, found: Unseen) -> CallToolResult:
     """A wrong question is the caller's error; the rest is what could not be seen."""
     got = str(found.params.get("got", ""))
     if found.reason == "prometheus_error" and got.startswith(("400", "422")):
@@ -132,34 +132,34 @@ def _unseen(desk: Desk, asked: Question, found: Unseen) -> CallToolResult:
         )
     answer = Answer(
         verdict=Status.UNKNOWN,
-        summary=desk.say("not_seen", reason=reason(desk, found)),
+        summary=context.say("not_seen", reason=reason(context, found)),
         origin="live",
-        measured_at=desk.now,
-        evidence=_question_row(asked) | {"series": [], "unseen": unseen_rows(desk, [found])},
+        measured_at=context.now,
+        evidence=_question_row(asked) | {"series": [], "unseen": unseen_rows(context, [found])},
         next=("check_all_services", "metric_history"),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _told(desk: Desk, asked: Question, found: Sequence[_Series]) -> str:
+def _told(context: ToolContext, asked: Question, found: Sequence[_Series]) -> str:
     values = [value for one in found for _, value in one.points]
-    name = desk.say(f"prometheus.name.{asked.name}") if asked.name else "PromQL"
+    name = context.say(f"prometheus.name.{asked.name}") if asked.name else "PromQL"
     own = f"prometheus.told.{asked.name}"
-    if not values and desk.words.has(f"mcp.{own}"):
-        return desk.say(own, name=name, states=_states(found), up=_sum(found), series=len(found))
-    return desk.say(
+    if not values and context.words.has(f"mcp.{own}"):
+        return context.say(own, name=name, states=_states(found), up=_sum(found), series=len(found))
+    return context.say(
         "prometheus.course" if values else "prometheus.moment",
         name=name,
         series=len(found),
-        highest=_measured(desk, max(values) if values else found[0].value, asked.unit),
-        lowest=_measured(desk, min(values) if values else found[-1].value, asked.unit),
-        last=_measured(desk, found[0].value, asked.unit),
-        total=_measured(desk, _sum(found), asked.unit) if asked.unit in _ADDED else "",
+        highest=_measured(context, max(values) if values else found[0].value, asked.unit),
+        lowest=_measured(context, min(values) if values else found[-1].value, asked.unit),
+        last=_measured(context, found[0].value, asked.unit),
+        total=_measured(context, _sum(found), asked.unit) if asked.unit in _ADDED else "",
     )
 
 
-def _measured(desk: Desk, value: float, unit: str) -> str:
-    return desk.say(f"prometheus.unit.{_UNITS[unit]}", value=value)
+def _measured(context: ToolContext, value: float, unit: str) -> str:
+    return context.say(f"prometheus.unit.{_UNITS[unit]}", value=value)
 
 
 def _sum(found: Sequence[_Series]) -> float:

@@ -13,7 +13,7 @@ from mcp_server.answers.answer import Answer, percent, result, short
 from mcp_server.answers.live import nothing_seen, platform, shown, together
 from mcp_server.answers.rows import check_rows, finding_row, findings_of
 from mcp_server.answers.unavailable import unseen_rows
-from mcp_server.context import Desk
+from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.store.series.summaries import summaries
 
@@ -23,20 +23,20 @@ _FINDINGS_MAX = 8
 
 
 def idempotency_lookup(
-    ctx: Context[Desk],
+    ctx: Context[ToolContext],
     merchant_id: Annotated[str, Field(min_length=1, max_length=200)],
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)],
 ) -> CallToolResult:
     """Whether an idempotency key of a merchant is in the cache: the payment it stands for and how
     long it stays. Keys leave the cache after minutes, the payment stays: then look for it with
     query_payments."""
-    desk = ctx.request_context.lifespan_context
-    held: Fact[CachedKey] = platform(desk).redis.idempotent(merchant_id, idempotency_key)
+    context = ctx.request_context.lifespan_context
+    held: Fact[CachedKey] = platform(context).redis.idempotent(merchant_id, idempotency_key)
     if isinstance(held, Unseen):
-        return nothing_seen(desk, [held], "query_payments", "check_all_services")
+        return nothing_seen(context, [held], "query_payments", "check_all_services")
     answer = Answer(
         verdict=Status.OK,
-        summary=desk.say(
+        summary=context.say(
             "redis.idempotency",
             idem=shown(idempotency_key),
             found=held.exists,
@@ -44,7 +44,7 @@ def idempotency_lookup(
             ttl=held.ttl_seconds,
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "merchant_text": merchant_id,
             "idempotency_key_text": idempotency_key,
@@ -54,53 +54,53 @@ def idempotency_lookup(
         },
         next=("investigate_payment", "query_payments") if held.exists else ("query_payments",),
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def cache_stats(ctx: Context[Desk]) -> CallToolResult:
+def cache_stats(ctx: Context[ToolContext]) -> CallToolResult:
     """How Redis does: memory, hit rate (since it started, and in the last hour beside the same
     hour last week), evictions, keys by use. How long keys live: ttl_analysis."""
-    desk = ctx.request_context.lifespan_context
-    redis = platform(desk).redis
-    seen = desk.live(("redis_health",))
+    context = ctx.request_context.lifespan_context
+    redis = platform(context).redis
+    seen = context.live(("redis_health",))
     facts = together({"stats": redis.stats, "memory": redis.memory})
     stats: Any = facts["stats"]
     memory: Any = facts["memory"] or _not_shown()
     if isinstance(stats, Unseen) and isinstance(memory, Unseen):
-        return nothing_seen(desk, [stats, memory], "check_all_services")
+        return nothing_seen(context, [stats, memory], "check_all_services")
     unseen = [fact for fact in (stats, memory) if isinstance(fact, Unseen)]
     found = findings_of(seen)
-    hits = _hits(desk)
+    hits = _hits(context)
     answer = Answer(
         verdict=worst([*(f.status for _, f in found), *(Status.UNKNOWN for _ in unseen)]),
-        summary=_told(desk, stats, memory, hits),
+        summary=_told(context, stats, memory, hits),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "keys": _keys(stats),
             "memory": _memory(memory),
             "hit_percent": hits | {"since_start": _since_start(memory)},
-            "findings": [finding_row(desk, *pair) for pair in found[:_FINDINGS_MAX]],
-            "checks": check_rows(desk, seen),
-            "unseen": unseen_rows(desk, unseen),
+            "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
+            "checks": check_rows(context, seen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("ttl_analysis", "metric_history"),
         rest="ttl_analysis and find_merchants_hitting_limits tell more of each part",
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
-def _hits(desk: Desk) -> dict[str, Any]:
+def _hits(context: ToolContext) -> dict[str, Any]:
     """The stored hit rate of the last hour, and of the same hour a week ago (medians)."""
-    now = desk.now
+    now = context.now
     return {
-        "last_hour_stored": _median(desk, now - _HOUR, now),
-        "same_hour_last_week_stored": _median(desk, now - _WEEK - _HOUR, now - _WEEK),
+        "last_hour_stored": _median(context, now - _HOUR, now),
+        "same_hour_last_week_stored": _median(context, now - _WEEK - _HOUR, now - _WEEK),
     }
 
 
-def _median(desk: Desk, start: datetime, end: datetime) -> float | None:
-    with desk.read() as tx:
+def _median(context: ToolContext, start: datetime, end: datetime) -> float | None:
+    with context.read() as tx:
         found = summaries(tx, start, end).get(_HIT)
     return short(found.median) if found else None
 
@@ -140,9 +140,9 @@ def _not_shown() -> Unseen:
     return Unseen("redis/memory", Why.BLIND, "redis_memory_not_shown", params)
 
 
-def _told(desk: Desk, stats: Any, memory: Any, hits: dict[str, Any]) -> str:
+def _told(context: ToolContext, stats: Any, memory: Any, hits: dict[str, Any]) -> str:
     seen = not isinstance(memory, Unseen)
-    return desk.say(
+    return context.say(
         "redis.cache",
         keys=None if isinstance(stats, Unseen) else stats.total_keys,
         used_mib=memory.used_bytes / 2**20 if seen else None,
@@ -153,22 +153,22 @@ def _told(desk: Desk, stats: Any, memory: Any, hits: dict[str, Any]) -> str:
     )
 
 
-def ttl_analysis(ctx: Context[Desk]) -> CallToolResult:
+def ttl_analysis(ctx: Context[ToolContext]) -> CallToolResult:
     """How long the keys in Redis live, by prefix: how many there are, that never expire (a rate
     key without an end blocks its merchant for good) and that end within a minute, and the spread
     of what is left. Which counters these are: find_merchants_hitting_limits."""
-    desk = ctx.request_context.lifespan_context
-    redis = platform(desk).redis
+    context = ctx.request_context.lifespan_context
+    redis = platform(context).redis
     lives = redis.key_lives()
     stats = lives if isinstance(lives, Unseen) else redis.stats()
     if isinstance(lives, Unseen):
-        return nothing_seen(desk, [lives], "check_all_services")
+        return nothing_seen(context, [lives], "check_all_services")
     unseen = [_left(stats)] if isinstance(stats, Unseen) or stats.unscanned_keys else []
-    allowed = desk.app.options_of("redis_health").never_expiring_max
+    allowed = context.app.options_of("redis_health").never_expiring_max
     endless = [life for life in lives if life.never_expiring > allowed]
     answer = Answer(
         verdict=worst([*(Status.WARN for _ in endless), *(Status.UNKNOWN for _ in unseen)]),
-        summary=desk.say(
+        summary=context.say(
             "redis.ttl",
             keys=sum(life.keys for life in lives),
             prefixes=len(lives),
@@ -176,15 +176,15 @@ def ttl_analysis(ctx: Context[Desk]) -> CallToolResult:
             unseen=bool(unseen),
         ),
         origin="live",
-        measured_at=desk.now,
+        measured_at=context.now,
         evidence={
             "prefixes": [_life_row(one) for one in sorted(lives, key=_most_endless)],
-            "unseen": unseen_rows(desk, unseen),
+            "unseen": unseen_rows(context, unseen),
         },
         next=("find_merchants_hitting_limits", "cache_stats") if endless else ("cache_stats",),
         rest="the prefixes with the fewest keys are left out",
     )
-    return result(answer, desk.now)
+    return result(answer, context.now)
 
 
 def _most_endless(life: KeyLife) -> tuple[int, int, str]:
