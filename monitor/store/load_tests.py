@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.load_test import plain as load_plain
 from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
-from monitor.store.alerting.alerts import time_of
 from monitor.store.codec import to_json
-from monitor.store.times import from_micros, to_micros
+from monitor.store.times import from_micros, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -18,3 +18,13 @@ def to_micros(at: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC time behind microseconds since 1970."""
     return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def time_of(micros: int | None) -> datetime | None:
+    """A stored time that may be missing."""
+    return None if micros is None else from_micros(micros)
+
+
+def micros_of(at: datetime | None) -> int | None:
+    """How a time that may be missing is stored."""
+    return None if at is None else to_micros(at)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Status
 from monitor.store.codec import to_json
-from monitor.store.times import from_micros, to_micros
+from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -104,16 +103,6 @@ def alert_of(row: Sequence[Any]) -> Alert:
         fired_at=time_of(row[11]),
         ended_at=time_of(row[12]),
     )
-
-
-def time_of(micros: int | None) -> datetime | None:
-    """A stored time that may be missing."""
-    return None if micros is None else from_micros(micros)
-
-
-def micros_of(at: datetime | None) -> int | None:
-    """How a time that may be missing is stored."""
-    return None if at is None else to_micros(at)
 
 
 def _insert(tx: Connection, alert: Alert) -> Alert:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import quantile
 from monitor.domain.detection.past import EDGE, Hour
-from monitor.store.alerting.alerts import time_of
 from monitor.store.codec import to_json
 from monitor.store.database import Store
 from monitor.store.load_tests import load_spans
 from monitor.store.rollup import HOUR, unpack
 from monitor.store.series.accepted import accepted_since
-from monitor.store.times import from_micros, to_micros
+from monitor.store.times import from_micros, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
