@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from detection_scores import HOUR, Labelled, LabelledRuns
 
-from monitor.cli.series_file import Point
+from monitor.domain.detection.replay import Point
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 RUNS = 32

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from monitor.cli.series_file import Point, read_series
+from monitor.cli.series_file import read_series
+from monitor.domain.detection.replay import Point
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)

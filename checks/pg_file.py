@@ -13,11 +13,11 @@ from typing import Any
 
 from checks.settlement_file.findings import metrics_of, told
 from checks.settlement_file.layout import Layout
-from checks.settlement_file.match import BREAKS
 from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, look
 from checks.settlement_file.reader import PART, unreadable
 from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.settlement_match import BREAKS
 
 Known = Mapping[str, Any]
 

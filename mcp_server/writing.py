@@ -22,7 +22,8 @@ from mcp_server.access.confirm import LIFE_SECONDS, TOKEN_MAX, Act
 from mcp_server.answers.answer import Answer, plain, result
 from mcp_server.context import ToolContext
 from monitor.domain.check import Status
-from monitor.store.audit import AuditEntry, begin_audit, end_audit
+from monitor.domain.journal import AuditEntry
+from monitor.store.audit import begin_audit, end_audit
 from monitor.store.database import StoreError
 from monitor.text.catalog import Words
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from checks.k6.points import Declared, Gatherer
-from checks.k6.shapes import NoResultError, read_summary
+from checks.k6.shapes import read_summary
+from monitor.domain.load_test.files import NoResultError
 from monitor.domain.load_test.result import LoadResult
 
 SUMMARY_BYTES_MAX = 20_000_000

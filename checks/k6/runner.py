@@ -20,9 +20,9 @@ from checks.k6.keeper import UNSTARTABLE
 from checks.k6.process import alone, claimed, execute, free_address
 from checks.k6.read import read_bytes
 from checks.k6.rest import look_live
-from checks.k6.shapes import NoResultError
 from checks.sources.facts.unavailable import Fact, Unseen, Why
 from monitor.domain.load_test import validity as load_validity
+from monitor.domain.load_test.files import NoResultError
 from monitor.domain.load_test.plan import Control, Ended, Plan, Prepared
 from monitor.domain.load_test.preflight import Asked, Refusal
 from monitor.domain.load_test.result import LoadResult, figures

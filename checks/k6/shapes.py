@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from monitor.domain.load_test.files import NoResultError
 from monitor.domain.load_test.result import (
     COUNTER,
     GAUGE,
@@ -24,14 +25,6 @@ from monitor.domain.load_test.result import (
 from monitor.domain.load_test.rules import value_for
 
 Data = Mapping[str, Any]
-
-
-class NoResultError(Exception):
-    """A file that is no result of k6. `code` is a word of load_file in the templates."""
-
-    def __init__(self, code: str, line: int | None = None, detail: str = "") -> None:
-        super().__init__(f"{code} (line {line}) {detail}")
-        self.code, self.line, self.detail = code, line, detail[:200]
 
 
 _RENAMED = {"p90": "p(90)", "p95": "p(95)", "p99": "p(99)"}

@@ -10,44 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from enum import StrEnum
 
 from checks.settlement_file.staging import GROUP_MAX
 from checks.sources.facts.psp import Line, Record
+from monitor.domain.settlement_match import BREAKS, Outcome
 
 Pair = tuple[Line, Record]
-
-
-class Outcome(StrEnum):
-    """What became of a line, of a row, or of both together.
-
-    `timing`: the days lie too far apart; `elsewhere`: the line is in the file of the day before or
-    after, or may still come there; `unmoved`: the PG names a try without money, and we have none;
-    `unjudged`: it may belong to a shard that was not seen; `accepted`: a break that somebody has
-    cleared up, as the configuration says.
-    """
-
-    MATCHED = "matched"
-    MISSING_IN_FILE = "missing_in_file"
-    MISSING_IN_DB = "missing_in_db"
-    AMOUNT = "amount"
-    STATUS = "status"
-    DUPLICATE = "duplicate"
-    TIMING = "timing"
-    ELSEWHERE = "elsewhere"
-    UNMOVED = "unmoved"
-    UNJUDGED = "unjudged"
-    ACCEPTED = "accepted"
-
-
-BREAKS = (
-    Outcome.DUPLICATE,
-    Outcome.AMOUNT,
-    Outcome.MISSING_IN_DB,
-    Outcome.STATUS,
-    Outcome.MISSING_IN_FILE,
-    Outcome.TIMING,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from monitor.text.filters import clean
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
-    from monitor.store.alerting.transitions import IncidentStory
+    from monitor.domain.journal import IncidentStory
 
 _WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
 _ROWS_MAX = 3

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from monitor.cli.series_file import BadRow, Point, SeriesFile
-from monitor.domain.detection.replay import Alarm, Replayed
+from monitor.domain.detection.replay import Alarm, BadRow, Point, Replayed, SeriesFile
 from monitor.domain.detection.rule import relative
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, number, percent

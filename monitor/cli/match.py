@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from checks.settlement_file.probe import Matched
     from checks.sources.facts.unavailable import Unseen
     from monitor.config.models import Config
+    from monitor.domain.settlement_match import SettlementMatch
     from monitor.text.catalog import Words
 
 _COLUMNS = (
@@ -45,8 +46,9 @@ def match(
     Its columns and formats are those of [checks.pg_file]. Exit code: 0 they agree, 1 warn,
     2 crit, 3 not seen.
     """
-    from monitor.cli.match_view import Result, as_data, show
     from monitor.text.catalog import Words
+    from monitor.text.plain.settlement_match import match_json
+    from monitor.text.terminal.settlement_match import show_match
 
     if out is not None and out.resolve() == file.resolve():
         fail(f"--csv {out}: that is the file to be matched; name another")
@@ -62,11 +64,11 @@ def match(
         found, written = _look(task, is_quiet=as_json)
     except CsvError as error:
         fail(f"--csv {error}")
-    result = Result(file.name, found, task.options, shard)
+    result = _result(task, found)
     if as_json:
-        typer.echo(json.dumps(as_data(result, words), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(match_json(result, words), ensure_ascii=False, indent=2))
     else:
-        show(result, words)
+        show_match(result, words)
         if out is not None and written:
             typer.echo(words.say("match.written", rows=written, path=out))
     raise typer.Exit(result.verdict.status.exit_code)
@@ -164,6 +166,24 @@ def _around(task: _Task, day: date | None) -> tuple[Path | None, Path | None]:
         return path if path.is_file() and path != task.file else None
 
     return beside(-1), beside(1)
+
+
+def _result(task: _Task, found: Matched | Unseen) -> SettlementMatch:
+    """As bad as the worst of it; a shard that is not seen makes it unknown."""
+    from checks.settlement_file.findings import told
+    from checks.sources.facts.unavailable import Unseen, blind, blinds
+    from monitor.domain.check import Verdict
+    from monitor.domain.settlement_match import SettlementMatch
+
+    name, zone = task.file.name, task.options.zone
+    if isinstance(found, Unseen):
+        return SettlementMatch(name, Verdict.of([blind(found)]), zone, task.shard)
+    days = " – ".join(dict.fromkeys((found.first.isoformat(), found.last.isoformat())))
+    tally = {**found.tally.remembered(), "file": name}
+    findings = told(days, tally, task.options)
+    unseen = blinds((each, "") for each in found.unseen)
+    verdict, shown = Verdict.of([*findings, *unseen]), task.options.evidence_max
+    return SettlementMatch(name, verdict, zone, task.shard, days, shown, tally)
 
 
 class _Outcomes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from monitor.cli.series_times import TimeReader
+from monitor.domain.detection.replay import BadRow, Point, SeriesFile
 
 BYTES_MAX = 1_000_000_000
 POINTS_MAX = 2_000_000
@@ -25,33 +25,6 @@ class SeriesFileError(Exception):
     def __init__(self, code: str, **params: str | int) -> None:
         super().__init__(code)
         self.code, self.params = code, params
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A reading; `text` is its time as it stands in the file."""
-
-    at: datetime
-    value: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that is left out, and why: time, value or columns."""
-
-    line: int
-    why: str
-    text: str
-
-
-@dataclass(slots=True)
-class SeriesFile:
-    """What a file holds, in order of time. `gaps`: times with a blank value."""
-
-    points: list[Point] = field(default_factory=list)
-    gaps: int = 0
-    bad: list[BadRow] = field(default_factory=list)
 
 
 def read_series(path: Path) -> SeriesFile:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
+from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Worse, spec_of
 from monitor.store.series.history import metric_history, series_names
@@ -25,19 +25,6 @@ _TOLD = (
     *("redis_memory_percent", "blocked_merchants"),
 )
 _ROWS_MAX = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Meanwhile:
-    """A series during a run: its worst and last value, and its median in the half hour before."""
-
-    check: str
-    series: str
-    unit: str
-    before: float | None
-    worst: float
-    last: float
-    readings: int
 
 
 def platform_during(tx: Connection, run: LoadTestRun, now: datetime) -> list[Meanwhile]:

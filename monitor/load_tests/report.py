@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.domain.delivery import Message
 from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.grade import grade
 from monitor.domain.load_test.history import MAIN, Against, Judged, values_of
 from monitor.domain.load_test.report import (
@@ -20,7 +21,7 @@ from monitor.domain.load_test.report import (
 )
 from monitor.domain.load_test.run import RUNNING, Doubt, LoadTestRun
 from monitor.load_tests.advice import advice_on
-from monitor.load_tests.platform import Meanwhile, platform_during
+from monitor.load_tests.platform import platform_during
 from monitor.load_tests.verdicts import judged_run, judged_runs
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
 from monitor.domain.detection.periods import PeriodLimits
+from monitor.domain.journal import IncidentStory
 from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_tests.verdicts import judged_against
 from monitor.reports.figures import Spans, drifts, figures, midnight
-from monitor.store.alerting.transitions import IncidentStory, alerts_between, incidents_between
+from monitor.store.alerting.transitions import alerts_between, incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications

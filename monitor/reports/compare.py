@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.detection.rule import relative
+from monitor.domain.journal import IncidentStory
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.reports.periods import Span
-from monitor.store.alerting.transitions import IncidentStory, incidents_between
+from monitor.store.alerting.transitions import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes

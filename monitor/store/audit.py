@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from monitor.domain.journal import AuditEntry
 from monitor.store.codec import to_json
 from monitor.store.database import Store
 from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One act. outcome: started (its end was never recorded), done, failed, refused, declined.
-
-    `confirmed_by`: how the caller confirmed it (elicitation, token), "" if nobody did.
-    """
-
-    at: datetime
-    tool: str
-    caller: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    confirmed_by: str = ""
-    outcome: str = "started"
-    said: str = ""
-    ended_at: datetime | None = None
-    id: int | None = None
 
 
 _BEGIN = (

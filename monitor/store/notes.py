@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.domain.journal import SilenceEntry
 from monitor.store.database import Store
 from monitor.store.times import from_micros, to_micros
 
@@ -22,18 +23,6 @@ class Note:
     text: str
     author: str = ""
     id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceEntry:
-    """A silence with who made it and why."""
-
-    id: int
-    pattern: str
-    until: datetime
-    created_at: datetime
-    author: str
-    comment: str
 
 
 _SILENCE = (

@@ -7,6 +7,7 @@ from typing import Any
 
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
+from monitor.domain.load_test.advice import Advice
 from monitor.domain.load_test.progress import Progress
 from monitor.domain.load_test.run import Doubt
 from monitor.text.catalog import Words
@@ -64,3 +65,8 @@ def progress_line(far: Progress, words: Words) -> str:
         failed=amount(failed, "share", words),
         dropped=live.dropped if live else 0,
     )
+
+
+def advice_text(advice: Advice, words: Words) -> str:
+    """A piece of advice as a sentence."""
+    return words.say(f"load_advice.{advice.code}", **advice.params)

@@ -25,9 +25,6 @@ OURS: dict[str, list[str]] = {
     "monitor.domain": ["monitor.domain", "-monitor.domain.load_test", "-monitor.domain.detection"],
     "monitor.store": [*DOMAIN, "monitor.store", "monitor.resources"],
     "monitor.notifiers": [*DOMAIN, "monitor.notifiers"],
-    # The terminal's listings show what the store and the load tests hand them.
-    "monitor.text.terminal.listing": [*DOMAIN, "monitor.text", *STORED[:4]],
-    "monitor.text.terminal.platform_meanwhile": [*DOMAIN, "monitor.text", "monitor.load_tests"],
     "monitor.text.terminal": [*DOMAIN, "monitor.text"],
     "monitor.text": [*DOMAIN, "monitor.text", "-monitor.text.terminal", "monitor.resources"],
     # A receiver is given its words when it is planned.
@@ -37,12 +34,11 @@ OURS: dict[str, list[str]] = {
     "monitor.reports.build": [*DOMAIN, "monitor.store", "monitor.reports", "monitor.load_tests"],
     "monitor.reports.job": [*DOMAIN, "monitor.store", "monitor.reports", "monitor.config.models"],
     "monitor.reports": [*DOMAIN, "monitor.store", "monitor.reports"],
-    # The watch is a check that is looked at while k6 runs; it and the advice speak.
+    # The watch is a check that is looked at while k6 runs, and it speaks.
     "monitor.load_tests.watch": [
         *(*DOMAIN, "monitor.store", "monitor.load_tests"),
         *("monitor.run_check", "monitor.text.catalog"),
     ],
-    "monitor.load_tests.advice": [*DOMAIN, "monitor.load_tests", "monitor.text.catalog"],
     "monitor.load_tests": [*DOMAIN, "monitor.store", "monitor.load_tests"],
     "monitor.app": ["monitor", "checks", "-monitor.cli"],
     "monitor.cli.demo": ["monitor", "demo", "checks.k6"],

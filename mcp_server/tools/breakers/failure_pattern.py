@@ -14,9 +14,10 @@ from mcp_server.answers.live import platform
 from mcp_server.answers.rows import incident_row, root_of, run_row
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Alert
+from monitor.domain.journal import IncidentStory
 from monitor.reports.compare import Events, events
 from monitor.reports.periods import Span
-from monitor.store.alerting.transitions import IncidentStory, alerts_between
+from monitor.store.alerting.transitions import alerts_between
 from monitor.store.series.history import series_names
 from monitor.store.series.stepped import stepped_history
 

@@ -14,8 +14,9 @@ from mcp_server.answers.rows import finding_row, incident_row, root_of
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
+from monitor.domain.journal import IncidentStory
 from monitor.store.alerting.alerts import all_live_alerts
-from monitor.store.alerting.transitions import IncidentStory, incidents_between
+from monitor.store.alerting.transitions import incidents_between
 
 LIMIT = 8
 _INCIDENTS_MAX = 1000

@@ -22,9 +22,10 @@ from mcp_server.tools.load_tests.rows import (
 from monitor.domain.check import Status
 from monitor.domain.load_test.history import Judged
 from monitor.domain.load_test.run import FAILED, INVALID, PASSED, RUNNING
-from monitor.load_tests.advice import advice_on, advice_text
+from monitor.load_tests.advice import advice_on
 from monitor.load_tests.platform import platform_during
 from monitor.load_tests.verdicts import judged_run, judged_runs
+from monitor.text.load_test_values import advice_text
 
 Scenario = Annotated[str, Field(max_length=100)]
 _STATUS = {PASSED: Status.OK, FAILED: Status.CRIT, INVALID: Status.UNKNOWN}

@@ -10,6 +10,7 @@ from mcp_server.answers.answer import percent, short
 from mcp_server.answers.rows import run_row
 from mcp_server.context import ToolContext
 from monitor.domain.detection.rule import relative
+from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.history import (
     MAIN,
     Against,
@@ -21,7 +22,6 @@ from monitor.domain.load_test.history import (
 )
 from monitor.domain.load_test.result import Measure
 from monitor.domain.load_test.run import Doubt
-from monitor.load_tests.platform import Meanwhile
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from checks.k6.read import read_file
-from checks.k6.shapes import NoResultError
 from monitor.cli.loadtest.importing import Order, found, run_of
-from monitor.domain.load_test.history import Judged, judge
+from monitor.domain.load_test.files import Backtested, NoResultError
+from monitor.domain.load_test.history import judge
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.load_tests.verdicts import HISTORY_MAX
 
 _ORDER = Order(ZoneInfo("UTC"), scenario="backtest")  # the files given are runs of one scenario
 _SOMETIME = datetime(2000, 1, 1, tzinfo=UTC)  # their order counts, not their times
-
-
-@dataclass(frozen=True, slots=True)
-class Backtested:
-    """A file and what is said of it: the judged run, or why there is none in it."""
-
-    path: Path
-    judged: Judged | None = None
-    error: NoResultError | None = None
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it holds a run that measured something."""
-        return self.judged is not None and self.judged.run.is_valid
 
 
 def backtested(paths: Iterable[Path]) -> Iterator[Backtested]:

@@ -14,7 +14,7 @@ from monitor.text.symbols import ARROW, DOWN, EVEN, UP, bars
 from monitor.text.terminal.columns import columns, wrapped
 
 if TYPE_CHECKING:
-    from monitor.cli.loadtest.backtest import Backtested
+    from monitor.domain.load_test.files import Backtested
 
 _DRAWN = ("p(95)", "med", "avg")
 _SIGNS = {

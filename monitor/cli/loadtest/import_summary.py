@@ -10,7 +10,7 @@ from monitor.text.filters import clean
 from monitor.text.load_test_values import amount
 
 if TYPE_CHECKING:
-    from monitor.cli.loadtest.importing import Imported
+    from monitor.domain.load_test.files import Imported
 
 
 def import_lines(outcome: Imported, words: Words) -> list[str]:

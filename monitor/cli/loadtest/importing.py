@@ -10,8 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from checks.k6.read import ReadFile, read_file
-from checks.k6.shapes import NoResultError
 from monitor.domain.load_test.dates import date_in, scenario_in
+from monitor.domain.load_test.files import Imported, NoResultError
 from monitor.domain.load_test.result import figures
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import Ending, doubts, failure_of, state_of
@@ -34,16 +34,6 @@ class Order:
     every: timedelta = timedelta(minutes=1)
     by_mtime: bool = False
     exit_code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of a file: a run, the run that it is a copy of, or the reason why not."""
-
-    path: Path
-    run: LoadTestRun | None = None
-    duplicate_of: int | None = None
-    error: NoResultError | None = None
 
 
 def import_files(store: Store, paths: Iterable[Path], order: Order) -> Iterator[Imported]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test import plain as load_plain
+from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.history import Judged, values_of
 from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.domain.load_test.validity import differences
-from monitor.load_tests.platform import Meanwhile
 from monitor.store.load_tests import load_test, load_tests, raw_file
 from monitor.text.catalog import Words
 from monitor.text.terminal.load_test_diff import diff_values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from monitor.domain.detection.live import Effect, Reading, Standing
 from monitor.domain.detection.live_series import Series
@@ -61,3 +62,30 @@ def is_worse(side: int, worse: Worse) -> bool:
     if worse is Worse.EITHER:
         return True
     return side == {Worse.HIGHER: 1, Worse.LOWER: -1, Worse.NEITHER: 0}[worse]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A reading; `text` is its time as it stands in the file."""
+
+    at: datetime
+    value: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is left out, and why: time, value or columns."""
+
+    line: int
+    why: str
+    text: str
+
+
+@dataclass(slots=True)
+class SeriesFile:
+    """What a file holds, in order of time. `gaps`: times with a blank value."""
+
+    points: list[Point] = field(default_factory=list)
+    gaps: int = 0
+    bad: list[BadRow] = field(default_factory=list)

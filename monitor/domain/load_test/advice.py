@@ -162,3 +162,16 @@ def _times(judged: Judged, result: LoadResult) -> Iterator[Advice]:
     p95, p99 = (result.value("http_req_duration", s) for s in ("p(95)", "p(99)"))
     if p95 and p99 and p99 > max(_TAIL_TIMES * p95, _TAIL_MS_MIN):
         yield Advice("long_tail", {"p95_ms": p95, "p99_ms": p99})
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """A series during a run: its worst and last value, and its median in the half hour before."""
+
+    check: str
+    series: str
+    unit: str
+    before: float | None
+    worst: float
+    last: float
+    readings: int

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
 from monitor.domain.incident import Incident
+from monitor.domain.journal import IncidentStory, JournalEntry
 from monitor.store.alerting.alerts import ALERT_COLUMNS, alert_of, alerts_by_id
 from monitor.store.alerting.incidents import INCIDENT_COLUMNS, incident_of
 from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentStory:
-    """An incident with its alerts, in the order in which they joined, and what was said of it."""
-
-    incident: Incident
-    alerts: tuple[Alert, ...]
-    notices: tuple[JournalEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A transition of an alert or a notice of an incident."""
-
-    at: datetime
-    kind: str
-    reason: str
-    alert_id: int | None
-    incident_id: int | None
-    snapshot_id: int | None
-    alert: Alert | None = None
 
 
 _ALERTS = (

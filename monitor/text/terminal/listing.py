@@ -11,9 +11,7 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
-from monitor.store.alerting.transitions import IncidentStory
-from monitor.store.audit import AuditEntry
-from monitor.store.notes import SilenceEntry
+from monitor.domain.journal import AuditEntry, IncidentStory, SilenceEntry
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.symbols import ARROW, DOTS
@@ -31,7 +29,7 @@ def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
     return lines
 
 
-def finding_lines(finding: Finding, words: Words, now: datetime) -> list[str]:
+def finding_lines(finding: Finding, words: Words, now: datetime | None) -> list[str]:
     """A finding: its title, what it means, what to do."""
     sentence = words.finding(finding, now)
     lines = [f"   {DOTS[finding.status]} {sentence.title}", f"      {sentence.text}"]

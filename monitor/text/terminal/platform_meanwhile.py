@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.domain.load_test.advice import Advice
-from monitor.load_tests.advice import advice_text
-from monitor.load_tests.platform import Meanwhile
+from monitor.domain.load_test.advice import Advice, Meanwhile
 from monitor.text.catalog import Words
 from monitor.text.filters import metric_value
+from monitor.text.load_test_values import advice_text
 from monitor.text.symbols import ARROW
 from monitor.text.terminal.columns import columns, wrapped
 

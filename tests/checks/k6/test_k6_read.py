@@ -15,7 +15,7 @@ import pytest
 
 from checks.k6 import points as k6_points
 from checks.k6.read import read_bytes, read_file
-from checks.k6.shapes import NoResultError
+from monitor.domain.load_test.files import NoResultError
 from monitor.domain.load_test.plain import from_plain, to_plain
 from monitor.domain.load_test.result import LoadResult, figures
 

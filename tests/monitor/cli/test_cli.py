@@ -17,9 +17,10 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
 from monitor.domain.incident import Change, Incident
+from monitor.domain.journal import AuditEntry
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import open_incidents, save_incidents
-from monitor.store.audit import AuditEntry, begin_audit
+from monitor.store.audit import begin_audit
 from monitor.store.database import migrate, open_store
 from monitor.store.notifications import add_notifications, mark_dead, waiting_and_dead
 

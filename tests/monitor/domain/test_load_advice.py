@@ -14,8 +14,8 @@ from monitor.domain.load_test.advice import Level, advise
 from monitor.domain.load_test.history import Judged
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import Doubt, LoadTestRun
-from monitor.load_tests.advice import advice_text
 from monitor.text.catalog import Words
+from monitor.text.load_test_values import advice_text
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 WORSE = {"p(95)": Ruling(Comparison.REGRESSION, "worse_than_baseline")}
