@@ -24,7 +24,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from checks.sources.facts.platform import GroupLag
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from checks.sources.kafka import wire as kafka_wire
 from checks.sources.kafka.source import Kafka
 
@@ -102,7 +102,7 @@ def _measured(name: str, way: Callable[[], int], waiting: int) -> float:
 def _at_once(bootstrap: str, groups: Sequence[str]) -> int:
     with closing(Kafka(bootstrap, timeout_seconds=SECONDS_MAX)) as source:
         found = source.group_lags(groups)
-    assert not isinstance(found, Unseen), found
+    assert not isinstance(found, Unavailable), found
     lags = [lag for lag in found.values() if isinstance(lag, GroupLag)]
     return sum(lag.lag_messages for lag in lags)
 

@@ -105,7 +105,7 @@ def measure(folder: Path, size: int) -> str:
     before, began, worked = _megabytes(), time.perf_counter(), time.process_time()
     found = look(Request(folder / "pg.csv", Layout(), day=DAY), database)
     took, worked = time.perf_counter() - began, time.process_time() - worked
-    if not isinstance(found, Matched) or found.unseen:
+    if not isinstance(found, Matched) or found.unavailable:
         raise RuntimeError(f"nothing was matched: {found}")
     file_mb = (folder / "pg.csv").stat().st_size / 1e6
     outcomes = " ".join(f"{name}={n}" for name, n in sorted(found.tally.counts.items()))

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import redis
 
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from checks.sources.redis.source import Redis
 from checks.sources.redis.sweep import Bounds
 
@@ -88,7 +88,7 @@ def _looks(client: Any, port: int) -> dict[str, Callable[[], Any]]:
 
     def ours() -> None:
         for fact in (source.stats(), source.rate_uses()):
-            assert not isinstance(fact, Unseen), fact
+            assert not isinstance(fact, Unavailable), fact
 
     return {"our walk": ours, "KEYS": lambda: client.keys("rate:*")}
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from checks.sources.facts.platform import Breaker
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 Breakers = Mapping[str, Fact[tuple[Breaker, ...]]]
@@ -42,11 +42,11 @@ def probe(look: Look) -> Breakers:
 
 def evaluate(facts: Breakers, look: Look) -> tuple[Verdict, Memory]:
     """Judge each breaker by its state, and a closed one by the failures it counts."""
-    seen = [b for fact in facts.values() if not isinstance(fact, Unseen) for b in fact]
-    kept = {key: record for key, record in look.memory.items() if _is_unseen(key, facts)}
+    seen = [b for fact in facts.values() if not isinstance(fact, Unavailable) for b in fact]
+    kept = {key: record for key, record in look.memory.items() if _is_unavailable(key, facts)}
     memory = {**kept, **{_key(b): _remembered(b, look) for b in seen}}
     findings = [f for b in seen for f in _judge(b, memory[_key(b)], look)]
-    findings += blinds(_unseen(facts, look.options.names))
+    findings += blinds(_unavailable(facts, look.options.names))
     return Verdict.of(findings, [m for b in seen for m in _metrics(b)]), memory
 
 
@@ -54,8 +54,8 @@ def _key(breaker: Breaker) -> str:
     return f"{breaker.instance}/{breaker.name}"
 
 
-def _is_unseen(key: str, facts: Breakers) -> bool:
-    return isinstance(facts.get(key.partition("/")[0]), Unseen)
+def _is_unavailable(key: str, facts: Breakers) -> bool:
+    return isinstance(facts.get(key.partition("/")[0]), Unavailable)
 
 
 def _remembered(breaker: Breaker, look: Look) -> dict[str, Any]:
@@ -122,10 +122,10 @@ def _params(breaker: Breaker, since: str) -> Params:
     }
 
 
-def _unseen(facts: Breakers, names: tuple[str, ...]) -> Iterator[tuple[Unseen, str]]:
+def _unavailable(facts: Breakers, names: tuple[str, ...]) -> Iterator[tuple[Unavailable, str]]:
     """Instances that did not answer, and breakers that their answers do not show."""
     for instance, fact in facts.items():
-        if isinstance(fact, Unseen):
+        if isinstance(fact, Unavailable):
             yield fact, instance
             continue
         shown = {breaker.name for breaker in fact}
@@ -134,9 +134,9 @@ def _unseen(facts: Breakers, names: tuple[str, ...]) -> Iterator[tuple[Unseen, s
                 yield _missing(instance, name), f"{instance}/{name}"
 
 
-def _missing(instance: str, name: str) -> Unseen:
+def _missing(instance: str, name: str) -> Unavailable:
     params = {"path": "", "got": "", "expected": f"a breaker {name}"}
-    return Unseen(f"{instance}/{name}", Why.BLIND, "breaker_not_shown", params)
+    return Unavailable(f"{instance}/{name}", Why.BLIND, "breaker_not_shown", params)
 
 
 def _metrics(breaker: Breaker) -> Iterator[Metric]:

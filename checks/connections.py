@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.sources.facts.instances import Connections, Pool
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 Pools = Mapping[str, Fact[tuple[Pool, ...]]]
@@ -38,13 +38,13 @@ def probe(look: Look) -> Facts:
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Pools and servers nearly full, and threads that wait and wait."""
-    pools = [p for fact in facts.pools.values() if not isinstance(fact, Unseen) for p in fact]
+    pools = [p for fact in facts.pools.values() if not isinstance(fact, Unavailable) for p in fact]
     shards = [found for found in facts.shards.values() if isinstance(found, Connections)]
     waiting = _waiting(pools, facts.pools, look)
     findings = [
         *(f for pool in pools for f in _of_pool(pool, waiting.get(_key(pool)), look)),
         *(f for shard in shards for f in _of_shard(shard, look.options)),
-        *blinds(_unseen(facts)),
+        *blinds(_unavailable(facts)),
     ]
     return Verdict.of(findings, _metrics(pools, shards)), {"waiting": waiting}
 
@@ -56,7 +56,7 @@ def _key(pool: Pool) -> str:
 def _waiting(pools: list[Pool], facts: Pools, look: Look) -> dict[str, str]:
     """Since when threads wait, by pool; a pool that is out of sight is as it was."""
     before: Mapping[str, str] = look.memory.get("waiting", {})
-    hidden = {name for name, fact in facts.items() if isinstance(fact, Unseen)}
+    hidden = {name for name, fact in facts.items() if isinstance(fact, Unavailable)}
     kept = {key: at for key, at in before.items() if key.partition("/")[0] in hidden}
     now = look.now.isoformat()
     return kept | {_key(p): before.get(_key(p), now) for p in pools if p.pending > 0}
@@ -103,15 +103,15 @@ def _seconds(since: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(since)).total_seconds()
 
 
-def _unseen(facts: Facts) -> Iterator[tuple[Unseen, str]]:
+def _unavailable(facts: Facts) -> Iterator[tuple[Unavailable, str]]:
     for instance, fact in facts.pools.items():
-        if isinstance(fact, Unseen):
+        if isinstance(fact, Unavailable):
             yield fact, instance
         elif not fact:
             params = {"path": "", "got": "", "expected": instance}
-            yield Unseen(instance, Why.BLIND, "pools_not_shown", params), instance
+            yield Unavailable(instance, Why.BLIND, "pools_not_shown", params), instance
     for shard, found in facts.shards.items():
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             yield found, shard
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from checks.sources.facts.platform import Group, GroupLag
-from checks.sources.facts.unavailable import Fact, Unseen, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _LOOKS_MAX = 100
@@ -52,7 +52,7 @@ def probe(look: Look) -> Facts:
     """Ask which groups exist, then for the lag of the wanted ones that have members."""
     kafka = look.platform.kafka
     groups = kafka.groups()
-    if isinstance(groups, Unseen):
+    if isinstance(groups, Unavailable):
         return Facts(groups, {})
     working = {g.group_id for g in groups if not _is_empty(g)}
     return Facts(groups, {g: kafka.group_lag(g) for g in look.options.groups if g in working})
@@ -60,15 +60,15 @@ def probe(look: Look) -> Facts:
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Absent and empty groups, stuck offsets, and lags that only grow."""
-    if isinstance(facts.groups, Unseen):
+    if isinstance(facts.groups, Unavailable):
         return Verdict.of(blinds([(facts.groups, "")])), look.memory
     lags = {g: lag for g, lag in facts.lags.items() if isinstance(lag, GroupLag)}
-    unseen = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unseen)]
+    unavailable = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unavailable)]
     memory = {g: _window(g, lags.get(g), look) for g in look.options.groups}
     findings = [
         *_without_members(facts.groups, look.options.groups),
         *(f for group, lag in lags.items() for f in _judge(lag, memory[group], look.options)),
-        *blinds(unseen),
+        *blinds(unavailable),
     ]
     return Verdict.of(findings, _metrics(lags)), memory
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts.platform import DeadLetter, TopicEnds
-from checks.sources.facts.unavailable import Fact, Unseen, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _KINDS_MAX = 5
@@ -38,7 +38,7 @@ def probe(look: Look) -> Facts:
     """Ask for the ends of the topics that exist, and for messages where they moved."""
     kafka, options = look.platform.kafka, look.options
     cluster = kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return Facts(dict.fromkeys(options.topics, cluster), {})
     ends = {t: _ends(kafka, t, t in cluster.topics) for t in options.topics}
     moved = [t for t, end in ends.items() if isinstance(end, TopicEnds) and _moved(end, look)]
@@ -50,7 +50,7 @@ def _ends(kafka: Any, topic: str, exists: bool) -> Fact[TopicEnds]:
     if not exists:
         return TopicEnds(topic, {}, 0)
     found: Fact[tuple[TopicEnds, ...]] = kafka.topic_ends(topic)
-    return found if isinstance(found, Unseen) else found[0]
+    return found if isinstance(found, Unavailable) else found[0]
 
 
 def _moved(ends: TopicEnds, look: Look) -> bool:
@@ -60,7 +60,7 @@ def _moved(ends: TopicEnds, look: Look) -> bool:
 
 def _sample(kafka: Any, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
     found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, limit)
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return found
     return tuple(sorted(found, key=lambda letter: letter.at)[-limit:])
 
@@ -71,8 +71,8 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     kept = {t: known for t, known in look.memory.items() if t not in seen}
     memory = {**kept, **{t: _remembered(end, facts, look) for t, end in seen.items()}}
     told = [t for t in seen if "last_at" in memory[t]]
-    unseen = [(end, t) for t, end in facts.ends.items() if isinstance(end, Unseen)]
-    findings = [*(_finding(t, memory[t], look.options) for t in told), *blinds(unseen)]
+    unavailable = [(end, t) for t, end in facts.ends.items() if isinstance(end, Unavailable)]
+    findings = [*(_finding(t, memory[t], look.options) for t in told), *blinds(unavailable)]
     return Verdict.of(findings, [m for end in seen.values() for m in _metrics(end)]), memory
 
 
@@ -93,7 +93,7 @@ def _arrived(
     look: Look,
 ) -> Mapping[str, Any]:
     end, now = ends.end_offset_total, look.now.isoformat()
-    seen = () if isinstance(sample, Unseen) else sample
+    seen = () if isinstance(sample, Unavailable) else sample
     new = seen[-(end - known["end"]) :]
     return {
         "end": end,
@@ -103,7 +103,7 @@ def _arrived(
         "rows": [_row(letter) for letter in seen[-look.options.evidence_max :]]
         or known.get("rows", []),
         "kinds": _kinds(known.get("kinds", {}), new),
-        "unread": isinstance(sample, Unseen),
+        "unread": isinstance(sample, Unavailable),
     }
 
 

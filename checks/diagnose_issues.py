@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.causes import every_cause
-from checks.sources.facts.unavailable import Unseen, Why, blinds
+from checks.sources.facts.unavailable import Unavailable, Why, blinds
 from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,
@@ -45,7 +45,7 @@ def evaluate(facts: tuple[Sighting, ...], look: Look) -> tuple[Verdict, Memory]:
     stale = [s for s in others if _is_stale(s, look)]
     found = [s for s in others if s.finding is not None and s not in stale]
     findings = [_diagnosis(root, group, look.options) for root, group in _groups(found)]
-    return Verdict.of([*findings, *blinds(_unseen(stale, look))]), {}
+    return Verdict.of([*findings, *blinds(_unavailable(stale, look))]), {}
 
 
 def _is_stale(sighting: Sighting, look: Look) -> bool:
@@ -94,11 +94,11 @@ def _row(sighting: Sighting) -> Params:
     }
 
 
-def _unseen(stale: Iterable[Sighting], look: Look) -> Iterator[tuple[Unseen, str]]:
+def _unavailable(stale: Iterable[Sighting], look: Look) -> Iterator[tuple[Unavailable, str]]:
     for sighting in stale:
         age = (look.now - sighting.measured_at).total_seconds()
         params: Params = {"check": sighting.check, "age_seconds": round(age)}
-        yield Unseen(f"checks/{sighting.check}", Why.LIMIT, "stale_check", params), ""
+        yield Unavailable(f"checks/{sighting.check}", Why.LIMIT, "stale_check", params), ""
 
 
 CHECK = Check(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from checks.sources.facts.instances import Target
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _SCRAPE_AGE_SECONDS_MAX = 120.0
@@ -43,14 +43,14 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """A job without an instance is crit, one with too few warn; one never scraped is unknown."""
     if facts.targets is None:
         return Verdict.of(()), {}
-    if isinstance(facts.targets, Unseen):
+    if isinstance(facts.targets, Unavailable):
         return Verdict.of(blinds([(facts.targets, "")])), look.memory
     by_job = {job: [t for t in facts.targets if t.job == job] for job in look.options.jobs}
     known = {*look.memory.get("jobs", ()), *(job for job, targets in by_job.items() if targets)}
     seen = {job: targets for job, targets in by_job.items() if job in known}
     findings = [
         *(f for job, targets in seen.items() for f in _judge(job, targets, look.options.jobs[job])),
-        *blinds(_unseen(by_job, known)),
+        *blinds(_unavailable(by_job, known)),
     ]
     metrics = [Metric("instances_up", len(_up(t)), job) for job, t in seen.items()]
     return Verdict.of(findings, metrics), {"jobs": sorted(known)}
@@ -75,9 +75,9 @@ def _judge(job: str, targets: list[Target], expected: int) -> Iterator[Finding]:
     yield Finding("instances_missing", Status.WARN if up else Status.CRIT, job, params)
 
 
-def _unseen(
+def _unavailable(
     by_job: Mapping[str, list[Target]], known: Iterable[str]
-) -> Iterator[tuple[Unseen, str]]:
+) -> Iterator[tuple[Unavailable, str]]:
     """Jobs that Prometheus never had, and targets that it has not scraped for long."""
     for job, targets in by_job.items():
         if job not in known:
@@ -90,8 +90,8 @@ def _is_old(target: Target) -> bool:
     return target.age_seconds is None or target.age_seconds > _SCRAPE_AGE_SECONDS_MAX
 
 
-def _not(job: str, why: Why, reason: str) -> Unseen:
-    return Unseen(f"jobs/{job}", why, reason, {"path": "", "got": "", "expected": job})
+def _not(job: str, why: Why, reason: str) -> Unavailable:
+    return Unavailable(f"jobs/{job}", why, reason, {"path": "", "got": "", "expected": job})
 
 
 CHECK = Check(name="instances", options=Options, probe=probe, evaluate=evaluate)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import Cluster, Partition
-from checks.sources.facts.unavailable import Fact, Unseen, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 
@@ -35,7 +35,7 @@ def probe(look: Look) -> Facts:
     """Ask for the cluster, then for the partitions of the topics it has, and of no others."""
     kafka, options = look.platform.kafka, look.options
     cluster = kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return Facts(cluster, {})
     wanted = (*options.topics, *options.created_on_demand)
     return Facts(cluster, {t: kafka.partitions(t) for t in wanted if t in cluster.topics})
@@ -43,17 +43,19 @@ def probe(look: Look) -> Facts:
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Missing topics, partitions without a leader, and replicas that fell behind."""
-    if isinstance(facts.cluster, Unseen):
+    if isinstance(facts.cluster, Unavailable):
         return Verdict.of(blinds([(facts.cluster, "")])), {}
-    seen = {t: found for t, found in facts.partitions.items() if not isinstance(found, Unseen)}
-    unseen = [(found, t) for t, found in facts.partitions.items() if isinstance(found, Unseen)]
+    seen = {t: found for t, found in facts.partitions.items() if not isinstance(found, Unavailable)}
+    unavailable = [
+        (found, t) for t, found in facts.partitions.items() if isinstance(found, Unavailable)
+    ]
     missing = [t for t in look.options.topics if t not in facts.cluster.topics]
     findings = [
         *(Finding("topic_missing", Status.WARN, t, {"topic": t}) for t in missing),
         *(f for topic, found in seen.items() for f in _judge(topic, found)),
-        *blinds(unseen),
+        *blinds(unavailable),
     ]
-    return Verdict.of(findings, _metrics(facts.cluster, seen, complete=not unseen)), {}
+    return Verdict.of(findings, _metrics(facts.cluster, seen, complete=not unavailable)), {}
 
 
 def _judge(topic: str, partitions: tuple[Partition, ...]) -> Iterator[Finding]:

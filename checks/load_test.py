@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from checks.k6 import runner as k6
-from checks.sources.facts.unavailable import Fact, Unseen, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, blind
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.preflight import Refusal, hours_of
@@ -106,14 +106,14 @@ def run_by(carry_out: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
 
     def probe_watched(look: Look) -> Fact[LoadTestRun]:
         outcome = carry_out(plan_of(look.options))
-        return k6.unseen(outcome) if isinstance(outcome, Refusal) else outcome
+        return k6.unavailable(outcome) if isinstance(outcome, Refusal) else outcome
 
     return replace(CHECK, probe=probe_watched)
 
 
 def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
     """Crossed thresholds, runs that measured nothing, and runs worse than those before."""
-    if isinstance(fact, Unseen):
+    if isinstance(fact, Unavailable):
         return Verdict.of([blind(fact)]), look.memory
     found = [f for f in (_failed(fact, look), _worse(fact)) if f is not None]
     return replace(Verdict.of(found, _metrics(fact)), records=(fact,)), look.memory

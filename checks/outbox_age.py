@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import BookCounts
-from checks.sources.facts.unavailable import Fact, Unseen, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 _CAUGHT_UP = timedelta(minutes=7)  # until no late event of a backlog is among the newest
@@ -47,13 +47,13 @@ def probe(look: Look) -> Facts:
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Old events, events given up, and a relay that publishes nothing."""
     states = [s for s in facts.states if isinstance(s, OutboxState)]
-    unseen = [s for s in facts.states if isinstance(s, Unseen)]
+    unavailable = [s for s in facts.states if isinstance(s, Unavailable)]
     late = _late(states, look)
     memory = {**_progress(facts.counts, look), "late": late}
     findings = [
         *(f for state in states for f in _judge(state, look.options, state.shard in late)),
         *_stalled(states, facts.counts, memory, look),
-        *blinds(_hidden(unseen, facts.counts, look.options.ignore)),
+        *blinds(_hidden(unavailable, facts.counts, look.options.ignore)),
     ]
     return Verdict.of(findings, [m for state in states for m in _metrics(state)]), memory
 
@@ -90,7 +90,7 @@ def _judge(state: OutboxState, options: Options, is_late: bool) -> Iterator[Find
 
 def _progress(counts: Fact[BookCounts], look: Look) -> Memory:
     """How many events were ever published and written when publishing was last seen to go on."""
-    if isinstance(counts, Unseen):
+    if isinstance(counts, Unavailable):
         return look.memory
     published = counts.outbox_total - counts.outbox_waiting
     if look.memory.get("published") == published:
@@ -106,7 +106,7 @@ def _stalled(
     states: list[OutboxState], counts: Fact[BookCounts], memory: Memory, look: Look
 ) -> Iterator[Finding]:
     """Events were written and none published while one waited: the shorter of the two spans."""
-    if isinstance(counts, Unseen) or not states:
+    if isinstance(counts, Unavailable) or not states:
         return
     quiet = (look.now - datetime.fromisoformat(memory["progress_at"])).total_seconds()
     waited = max(state.oldest_age_seconds for state in states)
@@ -124,10 +124,10 @@ def _stalled(
 
 
 def _hidden(
-    unseen: list[Unseen], counts: Fact[BookCounts], ignore: tuple[str, ...]
-) -> list[tuple[Unseen, str]]:
-    hidden = [(one, one.part.partition("/")[2]) for one in unseen if one.part not in ignore]
-    return [*hidden, (counts, "")] if isinstance(counts, Unseen) else hidden
+    unavailable: list[Unavailable], counts: Fact[BookCounts], ignore: tuple[str, ...]
+) -> list[tuple[Unavailable, str]]:
+    hidden = [(one, one.part.partition("/")[2]) for one in unavailable if one.part not in ignore]
+    return [*hidden, (counts, "")] if isinstance(counts, Unavailable) else hidden
 
 
 def _metrics(state: OutboxState) -> Iterator[Metric]:

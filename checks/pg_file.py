@@ -15,7 +15,7 @@ from checks.settlement_file.findings import metrics_of, told
 from checks.settlement_file.layout import Layout
 from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, look
 from checks.settlement_file.reader import PART, unreadable
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 from monitor.domain.settlement_match import BREAKS
 
@@ -119,7 +119,7 @@ def _day(day: date, look_: Look) -> DayFact:
     options: Options = look_.options
     paths = [_found(options, day + timedelta(days=n), look_.now) for n in (0, -1, 1)]
     path = paths[0]
-    if path is None or isinstance(path, Unseen):
+    if path is None or isinstance(path, Unavailable):
         return path or Absent()
     before, after = (p if isinstance(p, Path) else None for p in paths[1:])
     try:
@@ -131,7 +131,7 @@ def _day(day: date, look_: Look) -> DayFact:
         return Unchanged()
     request = Request(path, options, options, day, before, after)
     matched = look(request, look_.platform.database)
-    return matched if isinstance(matched, Unseen) else Seen(matched, path.name, stamp)
+    return matched if isinstance(matched, Unavailable) else Seen(matched, path.name, stamp)
 
 
 def _found(options: Options, day: date, now: datetime) -> Fact[Path] | None:
@@ -147,7 +147,9 @@ def _found(options: Options, day: date, now: datetime) -> Fact[Path] | None:
         return None if is_days_own else replace(unreadable(pattern, error), part=f"{PART}/folder")
     if len(listed) > 1:
         names = ", ".join(sorted(path.name for path in listed)[:3])
-        return Unseen(PART, Why.GARBLED, "pg_file_several", {"file": pattern.name, "names": names})
+        return Unavailable(
+            PART, Why.GARBLED, "pg_file_several", {"file": pattern.name, "names": names}
+        )
     is_written = any(0 <= age < options.written_for_seconds for age in ages)
     return listed[0] if listed and not is_written else None
 
@@ -164,8 +166,8 @@ def _is_fresh(known: Known, look_: Look) -> bool:
     return not known["partial"] and age < timedelta(hours=look_.options.again_hours)
 
 
-def _out_of_time(options: Options) -> Unseen:
-    return Unseen(PART, Why.LIMIT, "pg_file_no_time", {"seconds_max": options.seconds_max})
+def _out_of_time(options: Options) -> Unavailable:
+    return Unavailable(PART, Why.LIMIT, "pg_file_no_time", {"seconds_max": options.seconds_max})
 
 
 def evaluate(facts: Mapping[str, DayFact], look_: Look) -> tuple[Verdict, Memory]:
@@ -182,7 +184,7 @@ def evaluate(facts: Mapping[str, DayFact], look_: Look) -> tuple[Verdict, Memory
             days.setdefault(day, {})
     days = {day: known for day, known in days.items() if day in facts}
     findings = [f for day in facts for f in _judge(day, days, look_)]
-    findings += blinds(_unseen(facts))
+    findings += blinds(_unavailable(facts))
     return Verdict.of(findings, _metrics(days)), {"since": since, "days": days}
 
 
@@ -191,7 +193,7 @@ def _known(seen: Seen, now: datetime) -> Known:
         **seen.matched.tally.remembered(),
         "file": seen.file,
         "stamp": seen.stamp,
-        "partial": bool(seen.matched.unseen),
+        "partial": bool(seen.matched.unavailable),
         "at": now.isoformat(),
     }
 
@@ -218,13 +220,13 @@ def _lateness(day: str, look_: Look) -> timedelta | None:
     return late if late >= timedelta(0) else None
 
 
-def _unseen(facts: Mapping[str, DayFact]) -> Iterator[tuple[Unseen, str]]:
+def _unavailable(facts: Mapping[str, DayFact]) -> Iterator[tuple[Unavailable, str]]:
     for day, fact in facts.items():
-        if isinstance(fact, Unseen):
+        if isinstance(fact, Unavailable):
             part = f"{PART}/{day}" if fact.part == PART else fact.part
             yield replace(fact, part=part), day
         elif isinstance(fact, Seen):
-            yield from ((unseen, day) for unseen in fact.matched.unseen)
+            yield from ((unavailable, day) for unavailable in fact.matched.unavailable)
 
 
 def _metrics(days: Mapping[str, Known]) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 
@@ -36,7 +36,7 @@ def probe(look: Look) -> Fact[tuple[RateUse, ...]]:
 
 def evaluate(facts: Fact[tuple[RateUse, ...]], look: Look) -> tuple[Verdict, Memory]:
     """A merchant is blocked above its capacity, not at it."""
-    if isinstance(facts, Unseen):
+    if isinstance(facts, Unavailable):
         return Verdict.of(blinds([(facts, "")])), {}
     options: Options = look.options
     uses = sorted(facts, key=lambda use: -use.count)
@@ -87,14 +87,14 @@ def _finding(code: str, status: Status, use: RateUse, options: Options) -> Findi
     return Finding(code, status, f"{action}/{use.merchant_id}", params)
 
 
-def _lost(unclear: Iterable[RateUse]) -> list[tuple[Unseen, str]]:
+def _lost(unclear: Iterable[RateUse]) -> list[tuple[Unavailable, str]]:
     """The counters whose action the source lost, where it matters."""
     some = list(unclear)
     if not some:
         return []
     got = f"{some[0].merchant_id}: {some[0].count}"
     params = {"path": "", "got": got, "expected": "the action of each counter"}
-    return [(Unseen("redis/actions", Why.BLIND, "action_lost", params), "")]
+    return [(Unavailable("redis/actions", Why.BLIND, "action_lost", params), "")]
 
 
 def _used_max(uses: Iterable[RateUse], options: Options) -> float:

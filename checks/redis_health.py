@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import KeyLife, RedisMemory, RedisStats
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 
@@ -32,14 +32,14 @@ def probe(look: Look) -> Facts:
     """Ask for the lives of the keys, for their number and for the memory."""
     redis = look.platform.redis
     lives = redis.key_lives()
-    if isinstance(lives, Unseen):
+    if isinstance(lives, Unavailable):
         return Facts(lives, lives)
     return Facts(lives, redis.stats(), redis.memory())
 
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """A rate-limit key that never expires blocks its merchant for ever; full, Redis drops keys."""
-    lives = () if isinstance(facts.lives, Unseen) else facts.lives
+    lives = () if isinstance(facts.lives, Unavailable) else facts.lives
     memory = facts.memory if isinstance(facts.memory, RedisMemory) else None
     findings = [
         *(
@@ -48,22 +48,22 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
             if life.never_expiring > look.options.never_expiring_max
         ),
         *(_of_memory(memory, look) if memory else ()),
-        *blinds(_unseen(facts)),
+        *blinds(_unavailable(facts)),
     ]
     metrics = [*_metrics(facts.stats), *(_memory_metrics(memory, look.memory) if memory else ())]
     return Verdict.of(findings, metrics), _remembered(memory) if memory else look.memory
 
 
-def _unseen(facts: Facts) -> Iterator[tuple[Unseen, str]]:
+def _unavailable(facts: Facts) -> Iterator[tuple[Unavailable, str]]:
     """What was not seen; keys beyond the bounds of a scan among it."""
-    if isinstance(facts.lives, Unseen):
+    if isinstance(facts.lives, Unavailable):
         yield facts.lives, ""
-    elif isinstance(facts.stats, Unseen):
+    elif isinstance(facts.stats, Unavailable):
         yield facts.stats, facts.stats.part
     elif facts.stats.unscanned_keys:
         params: Params = {"path": "redis", "got": f"{facts.stats.unscanned_keys}", "expected": ""}
-        yield Unseen("redis/keys", Why.LIMIT, "redis_keys_left", params), ""
-    if isinstance(facts.memory, Unseen):
+        yield Unavailable("redis/keys", Why.LIMIT, "redis_keys_left", params), ""
+    if isinstance(facts.memory, Unavailable):
         yield facts.memory, "redis"
 
 
@@ -118,7 +118,7 @@ def _memory_metrics(memory: RedisMemory, before: Memory) -> Iterator[Metric]:
 
 
 def _metrics(stats: Fact[RedisStats]) -> list[Metric]:
-    return [] if isinstance(stats, Unseen) else [Metric("redis_keys", stats.total_keys)]
+    return [] if isinstance(stats, Unavailable) else [Metric("redis_keys", stats.total_keys)]
 
 
 CHECK = Check(name="redis_health", options=Options, probe=probe, evaluate=evaluate)

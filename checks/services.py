@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import Health
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds, cut
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
 
 Healths = Mapping[str, Fact[Health]]
@@ -32,18 +32,20 @@ def probe(look: Look) -> Healths:
 
 
 def evaluate(facts: Healths, look: Look) -> tuple[Verdict, Memory]:
-    """A refusal over a way that works is an outage; anything else unseen is unknown."""
+    """A refusal over a way that works is an outage; anything else unavailable is unknown."""
     options: Options = look.options
     wanted = {part: fact for part, fact in facts.items() if part not in options.ignore}
     seen = {part: f for part, f in wanted.items() if isinstance(f, Health)}
-    unseen = {part: f for part, f in wanted.items() if isinstance(f, Unseen)}
-    refused = {part: f for part, f in unseen.items() if f.why is Why.REFUSED}
+    unavailable = {part: f for part, f in wanted.items() if isinstance(f, Unavailable)}
+    refused = {part: f for part, f in unavailable.items() if f.why is Why.REFUSED}
     findings = [
         *(_down(part, _word(fact)) for part, fact in refused.items()),
         *(_down(part, health.detail) for part, health in seen.items() if not health.up),
         *_slow(seen, options.slow_ms),
         *_skewed(seen, options),
-        *blinds((fact, _hides(part, fact)) for part, fact in unseen.items() if part not in refused),
+        *blinds(
+            (fact, _hides(part, fact)) for part, fact in unavailable.items() if part not in refused
+        ),
     ]
     metrics = [Metric("response_ms", health.response_ms, part) for part, health in seen.items()]
     return Verdict.of(findings, metrics), {}
@@ -53,7 +55,7 @@ def _down(part: str, detail: str) -> Finding:
     return Finding("service_down", Status.CRIT, part, {"part": part, "detail": cut(detail)})
 
 
-def _word(fact: Unseen) -> str:
+def _word(fact: Unavailable) -> str:
     return str(fact.params.get("got", ""))
 
 
@@ -85,8 +87,8 @@ def _skewed(seen: Mapping[str, Health], options: Options) -> list[Finding]:
     ]
 
 
-def _hides(part: str, fact: Unseen) -> str:
-    """What is unseen of one part hides that part; a shard of it stays with the part."""
+def _hides(part: str, fact: Unavailable) -> str:
+    """What is unavailable of one part hides that part; a shard of it stays with the part."""
     return "" if fact.part in ("gateway", "monitoring") else part
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.sources.facts.platform import WorkStats
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
 
 KINDS = ("settlement", "refund")
@@ -70,9 +70,9 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     rates = {kind: _rate(work, memory[kind], look) for kind, work in seen.items()}
     findings = [
         *(f for kind, work in seen.items() for f in _judge(work, rates[kind], look.options)),
-        *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unseen)),
-        *blinds((shard, shard.part) for work in seen.values() for shard in work.unseen),
-        *blinds(_late_unseen(kind) for kind in hidden if look.options.late),
+        *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unavailable)),
+        *blinds((shard, shard.part) for work in seen.values() for shard in work.unavailable),
+        *blinds(_late_unavailable(kind) for kind in hidden if look.options.late),
     ]
     metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
     return Verdict.of(findings, metrics), memory
@@ -135,9 +135,9 @@ def _hidden_late(seen: Mapping[str, WorkStats], look: Look) -> list[str]:
     return [kind for kind in KINDS if hidden.get(kind, kind in before)]
 
 
-def _late_unseen(kind: str) -> tuple[Unseen, str]:
+def _late_unavailable(kind: str) -> tuple[Unavailable, str]:
     part = f"{kind}/late"
-    return Unseen(part, Why.BLIND, "late_not_shown", {"work": kind}), part
+    return Unavailable(part, Why.BLIND, "late_not_shown", {"work": kind}), part
 
 
 def _failing(work: WorkStats, rate: Rate, options: Options) -> Finding:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from checks.sources.facts.payments import PaymentStatistics
 from checks.sources.facts.platform import BookCounts, RequestCount
-from checks.sources.facts.unavailable import Fact, Unseen, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from checks.traffic_parts.latency import Latency, latency
 from checks.traffic_parts.rates import Arrivals, Refusals, arrivals, refusals
 from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
@@ -49,14 +49,14 @@ def probe(look: Look) -> Facts:
     """Ask for the numbers of payments and of answered requests."""
     database = look.platform.database
     counts = database.counts()
-    hour = counts if isinstance(counts, Unseen) else database.statistics("last_hour", look.now)
+    hour = counts if isinstance(counts, Unavailable) else database.statistics("last_hour", look.now)
     requests = look.platform.services.requests() if look.options.refusals else {}
     return Facts(counts, hour, requests)
 
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     """Silence where traffic is expected, and refused or slow authorizations."""
-    payments = None if isinstance(facts.counts, Unseen) else facts.counts.payments
+    payments = None if isinstance(facts.counts, Unavailable) else facts.counts.payments
     came = arrivals(payments, look.memory.get("arrivals", {}), look)
     told = refusals(_counted(facts), look.memory.get("refusals", {}), look)
     took = _latency(facts, look)
@@ -65,7 +65,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
         *_gone(came),
         *_refused(told, look),
         *_slow(took, look),
-        *blinds(_unseen(facts, came, look.options)),
+        *blinds(_unavailable(facts, came, look.options)),
     ]
     metrics = [
         *([Metric("payments_created", payments)] if payments is not None else ()),
@@ -129,36 +129,38 @@ def _slow(took: Latency, look: Look) -> Iterator[Finding]:
 
 
 def _counted(facts: Facts) -> dict[str, tuple[RequestCount, ...]]:
-    return {i: found for i, found in facts.requests.items() if not isinstance(found, Unseen)}
+    return {i: found for i, found in facts.requests.items() if not isinstance(found, Unavailable)}
 
 
-def _unseen(facts: Facts, came: Arrivals, options: Options) -> Iterator[tuple[Unseen, str]]:
-    if isinstance(facts.counts, Unseen):
+def _unavailable(
+    facts: Facts, came: Arrivals, options: Options
+) -> Iterator[tuple[Unavailable, str]]:
+    if isinstance(facts.counts, Unavailable):
         yield facts.counts, ""
     else:
         lacking = {s: word for s, word in facts.counts.shards.items() if word != "UP"}
         yield from (_uncounted(shard, word, came) for shard, word in lacking.items())
-        if isinstance(facts.last_hour, Unseen):
+        if isinstance(facts.last_hour, Unavailable):
             yield facts.last_hour, facts.last_hour.part
-    yield from ((f, "authorize") for f in facts.requests.values() if isinstance(f, Unseen))
+    yield from ((f, "authorize") for f in facts.requests.values() if isinstance(f, Unavailable))
     if options.refusals and not facts.requests:
         yield _no_request_counts(), "authorize"
 
 
-def _uncounted(shard: str, word: str, came: Arrivals) -> tuple[Unseen, str]:
+def _uncounted(shard: str, word: str, came: Arrivals) -> tuple[Unavailable, str]:
     """A shard left out: silence on the others says little, but payments that come say all."""
     part, why = f"database/{shard}", Why.REFUSED if word == "DOWN" else Why.BLIND
     params = {"path": "", "got": word, "expected": f"the payments of {shard}"}
-    return Unseen(part, why, "shard_not_counted", params), part if came.is_coming else ""
+    return Unavailable(part, why, "shard_not_counted", params), part if came.is_coming else ""
 
 
-def _no_request_counts() -> Unseen:
+def _no_request_counts() -> Unavailable:
     params = {"path": "", "got": "", "expected": "ingest's /actuator/prometheus"}
-    return Unseen("ingest/requests", Why.BLIND, "no_request_counts", params)
+    return Unavailable("ingest/requests", Why.BLIND, "no_request_counts", params)
 
 
 def _amount(last_hour: Fact[PaymentStatistics]) -> Iterator[Metric]:
-    if not isinstance(last_hour, Unseen) and last_hour.count:
+    if not isinstance(last_hour, Unavailable) and last_hour.count:
         yield Metric("payment_amount_krw_avg", last_hour.amount_krw / last_hour.count)
 
 

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Completion
 
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.context import ToolContext
 from monitor.domain.metrics import METRICS
 from monitor.store.series.history import series_names
@@ -67,17 +67,17 @@ def _merchants_told(context: ToolContext) -> list[str]:
 
 def _merchants_now(context: ToolContext) -> list[str]:
     uses = context.app.runner.platform.redis.rate_uses()
-    return [] if isinstance(uses, Unseen) else [use.merchant_id for use in uses]
+    return [] if isinstance(uses, Unavailable) else [use.merchant_id for use in uses]
 
 
 def _topics_now(context: ToolContext) -> list[str]:
     ends = context.app.runner.platform.kafka.topic_ends()
-    return [] if isinstance(ends, Unseen) else [each.topic for each in ends]
+    return [] if isinstance(ends, Unavailable) else [each.topic for each in ends]
 
 
 def _groups_now(context: ToolContext) -> list[str]:
     groups = context.app.runner.platform.kafka.groups()
-    return [] if isinstance(groups, Unseen) else [group.group_id for group in groups]
+    return [] if isinstance(groups, Unavailable) else [group.group_id for group in groups]
 
 
 def _metrics_known(context: ToolContext) -> list[str]:

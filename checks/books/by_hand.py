@@ -17,7 +17,7 @@ from checks.books.sweep import Progress, Sweep
 from checks.sources.database.books.examine import Window, window_start
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform
-from checks.sources.facts.unavailable import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, blind
 from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
 from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 
@@ -68,7 +68,7 @@ def reconcile(
         at=now,
         status=worst(finding.status for finding in findings),
         breaks=tuple(_breaks(wish, facts, after)),
-        unseen=tuple({f.key: f for f in findings if f.status is Status.UNKNOWN}.values()),
+        unavailable=tuple({f.key: f for f in findings if f.status is Status.UNKNOWN}.values()),
         looks=tuple(_looks(facts, window, now, sweep.totals)),
         examined={each.shard: each.examined for each in _books(facts)},
         truncated=frozenset((b.shard, name) for b in _books(facts) for name in b.truncated),
@@ -98,7 +98,7 @@ def _full_only(wish: Wish) -> tuple[str, ...]:
 def _books(facts: Facts) -> Iterator[Books]:
     """Every look: at the window, and at each step of a sweep."""
     yield from (each for each in facts.books if isinstance(each, Books))
-    yield from (each.books for _, each in facts.swept if not isinstance(each, Unseen))
+    yield from (each.books for _, each in facts.swept if not isinstance(each, Unavailable))
 
 
 def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
@@ -106,15 +106,19 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
     for each in facts.books:
         if isinstance(each, Books) and each.overflow and not wish.is_full:
             params: Params = {"shard": each.shard, "payments": IDS_MAX}
-            unseen = Unseen(f"database/{each.shard}", Why.LIMIT, "too_many_touched", params)
-            yield blind(unseen, hides=each.shard)
+            unavailable = Unavailable(
+                f"database/{each.shard}", Why.LIMIT, "too_many_touched", params
+            )
+            yield blind(unavailable, hides=each.shard)
     if _APPEND_ONLY not in names:
         return
     compared = {shard for shard, s in facts.swept if isinstance(s, Swept) and s.again}
     for shard in dict.fromkeys(shard for shard, _ in facts.swept):
         if shard not in compared:
             part = f"database/{shard}/{_APPEND_ONLY}"
-            yield blind(Unseen(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), hides=shard)
+            yield blind(
+                Unavailable(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), hides=shard
+            )
 
 
 def _looks(
@@ -123,7 +127,7 @@ def _looks(
     rows: dict[str, int] = {}
     for shard, step in facts.swept:
         rows.setdefault(shard, 0)
-        if not isinstance(step, Unseen) and not is_stopped(step.books):
+        if not isinstance(step, Unavailable) and not is_stopped(step.books):
             rows[shard] += step.rows or 0
     for each in facts.books:
         if isinstance(each, Books) and each.shard != across_name():

@@ -10,7 +10,7 @@ from checks.books.memory import open_breaks
 from checks.invariants.catalogue import Invariant
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
-from checks.sources.facts.unavailable import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, blind
 from monitor.domain.check import Finding, Metric, Params, Status
 from monitor.domain.discrepancies import OpenBreak, ageing, money_in
 
@@ -106,16 +106,16 @@ def old(
 
 def untold(books: Books, entries: Sequence[Invariant]) -> Iterator[Finding]:
     """What a shard's look left out: one finding, as wide as what it hides."""
-    reasons = dict(books.unseen)
+    reasons = dict(books.unavailable)
     for entry in entries:
         if entry.build and entry.id not in books.examined and entry.id not in reasons:
-            reasons[entry.id] = Unseen("", Why.BLIND, "not_examined", {"shard": books.shard})
+            reasons[entry.id] = Unavailable("", Why.BLIND, "not_examined", {"shard": books.shard})
     if not reasons:
         return
     first, names = next(iter(reasons.values())), list(reasons)
     subject = books.shard if len(names) > 1 else f"{books.shard}/{names[0]}"
     params: Params = {**first.params, "invariants": ", ".join(names)}
-    yield blind(Unseen(f"database/{subject}", first.why, first.reason, params), hides=subject)
+    yield blind(Unavailable(f"database/{subject}", first.why, first.reason, params), hides=subject)
 
 
 def metrics_of(
@@ -126,7 +126,7 @@ def metrics_of(
     window = [books for books in found if books.reach.ranges]
     if shard == ACROSS or not window:
         return
-    if not window[0].unseen:
+    if not window[0].unavailable:
         yield Metric("breaks", len(breaks), shard)
         yield Metric("open_breaks_krw", money_in(breaks), shard)
         old_at = now - timedelta(days=1)

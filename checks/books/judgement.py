@@ -23,7 +23,7 @@ from checks.invariants.catalogue import Invariant, catalogue
 from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
-from checks.sources.facts.unavailable import Fact, Unseen, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, blind
 from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
 from monitor.domain.discrepancies import OpenBreaks
 
@@ -126,7 +126,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     before: Mapping[str, Known] = look.memory.get("shards", {})
     books = _with_streams(facts, look, names)
     after = _remembered(books, facts, look, names)
-    findings = list(_unseen(books, facts, entries))
+    findings = list(_unavailable(books, facts, entries))
     metrics: list[Metric] = []
     seen = {each.shard for each in books if isinstance(each, Books)} | {across_name()}
     for shard, known in after.items():
@@ -144,7 +144,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
 
 def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact[Books], ...]:
     """The books, with what the streams add to those of all shards together."""
-    if any(isinstance(each, Unseen) for each in facts.books):
+    if any(isinstance(each, Unavailable) for each in facts.books):
         return facts.books
     books = [each for each in facts.books if isinstance(each, Books)]
     mine = [b for b in books if b.shard != across_name()]
@@ -175,21 +175,23 @@ def _found(shard: str, books: tuple[Fact[Books], ...], facts: Facts) -> tuple[Bo
     swept = (each for name, each in facts.swept if name == shard)
     return (
         *(each for each in books if isinstance(each, Books) and each.shard == shard),
-        *(each.books for each in swept if not isinstance(each, Unseen)),
+        *(each.books for each in swept if not isinstance(each, Unavailable)),
     )
 
 
-def _unseen(
+def _unavailable(
     books: tuple[Fact[Books], ...], facts: Facts, entries: tuple[Invariant, ...]
 ) -> Iterator[Finding]:
     for each in books:
-        if isinstance(each, Unseen):
+        if isinstance(each, Unavailable):
             yield blind(each, hides=each.part.partition("/")[2])
         elif each.shard != across_name():
             yield from untold(each, entries)
     for shard, swept in facts.swept:
         failed = (
-            swept if isinstance(swept, Unseen) else next(iter(swept.books.unseen.values()), None)
+            swept
+            if isinstance(swept, Unavailable)
+            else next(iter(swept.books.unavailable.values()), None)
         )
         if failed is not None and failed.reason not in _STANDING:
             yield blind(replace(failed, part=f"database/{shard}/sweep"), hides=f"{shard}/sweep")

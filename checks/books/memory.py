@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from checks.sources.database.books.examine import CONTROL
 from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.discrepancies import OpenBreak
 
 Known: TypeAlias = dict[str, Any]
@@ -72,7 +72,7 @@ def after_look(
 ) -> Known:
     """What is known after a look at the window; a look that was stopped moves no watermark."""
     after = {**known, "breaks": _merged(known, books, now, names, most)}
-    if any(unseen.why is Why.LIMIT for unseen in books.unseen.values()):
+    if any(unavailable.why is Why.LIMIT for unavailable in books.unavailable.values()):
         return after
     after["looked_at"] = now.isoformat()
     after["marks"] = _marks(known.get("marks", []), books.entry_last, now)
@@ -86,7 +86,7 @@ def after_sweep(
     known: Mapping[str, Any], swept: Fact[Swept], now: datetime, names: frozenset[str], most: int
 ) -> Known:
     """What is known after a step of a sweep; a step that was stopped is done again later."""
-    if isinstance(swept, Unseen) or is_stopped(swept.books):
+    if isinstance(swept, Unavailable) or is_stopped(swept.books):
         return {**known, "failed_at": now.isoformat()}
     changed = _changed(known, swept, names)
     after = {**known, "breaks": _merged(known, swept.books, now, names, most)}
@@ -102,7 +102,7 @@ def after_sweep(
 
 def is_stopped(books: Books) -> bool:
     """Whether a look ran out of time before it was through."""
-    return any(unseen.why is Why.LIMIT for unseen in books.unseen.values())
+    return any(unavailable.why is Why.LIMIT for unavailable in books.unavailable.values())
 
 
 def _merged(

@@ -15,7 +15,7 @@ from typing import Any
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
 from checks.sources.facts.platform import DeadLetter, TopicEnds
-from checks.sources.facts.unavailable import Fact, Unseen, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, blind
 from monitor.domain.check import Finding
 
 TOPICS = {
@@ -39,10 +39,10 @@ class Streams:
 
     def blinds(self) -> Iterator[Finding]:
         """What could not be seen of Kafka: one finding."""
-        unseen = [end for end in self.ends.values() if isinstance(end, Unseen)]
-        if unseen:
-            yield blind(unseen[0], hides=f"{ACROSS}/X1")
-        elif isinstance(self.dead_letters, Unseen):
+        unavailable = [end for end in self.ends.values() if isinstance(end, Unavailable)]
+        if unavailable:
+            yield blind(unavailable[0], hides=f"{ACROSS}/X1")
+        elif isinstance(self.dead_letters, Unavailable):
             yield blind(self.dead_letters, hides=f"{ACROSS}/X2")
 
     def remembered(self, before: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ def look_at_streams(kafka: Any, names: set[str]) -> Streams:
 
 
 def _end(found: Fact[tuple[TopicEnds, ...]], topic: str) -> Fact[int]:
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return found
     return sum(ends.end_offset_total for ends in found if ends.topic == topic)
 
@@ -158,7 +158,7 @@ def _told(
 def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Found:
     """X2: missing entries without a dead letter, and dead letters without a missing entry."""
     letters = streams.dead_letters
-    if letters is None or isinstance(letters, Unseen):
+    if letters is None or isinstance(letters, Unavailable):
         return Found("X2")
     missing = {
         (b.shard, b.payment_id)

@@ -12,7 +12,7 @@ from itertools import count
 from checks.sources.database.books.examine import Window
 from checks.sources.facts.books import Size, Swept
 from checks.sources.facts.platform import DatabaseSource
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 
 Progress = Callable[[int, int], None]  # rows gone through so far, of so many
 
@@ -46,7 +46,7 @@ class Sweep:
         for step in count():
             [swept] = self.database.sweep(self.clock(), self.window, {shard: step})
             yield shard, swept
-            if isinstance(swept, Unseen):
+            if isinstance(swept, Unavailable):
                 is_over = (step + 1) * self.window.sweep_rows > size.last_key
                 if is_over or swept.why is not Why.LIMIT:
                     return

@@ -20,7 +20,7 @@ from checks.k6.keeper import UNSTARTABLE
 from checks.k6.process import alone, claimed, execute, free_address
 from checks.k6.read import read_bytes
 from checks.k6.rest import look_live
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.load_test import validity as load_validity
 from monitor.domain.load_test.files import NoResultError
 from monitor.domain.load_test.plan import Control, Ended, Plan, Prepared
@@ -105,12 +105,12 @@ def run(plan: Plan, now: datetime) -> Fact[LoadTestRun]:
     """Run k6 to its end, however long that takes, up to the plan's limit."""
     prepared = prepare(plan)
     if isinstance(prepared, Refusal):
-        return unseen(prepared)
+        return unavailable(prepared)
     with alone() as locks:
         if locks is None:
-            return unseen(Refusal("k6_busy"))
+            return unavailable(Refusal("k6_busy"))
         ended = carry_out(prepared, locks, Control())
-    return unseen(ended) if isinstance(ended, Refusal) else finish(_bare(prepared, now), ended)
+    return unavailable(ended) if isinstance(ended, Refusal) else finish(_bare(prepared, now), ended)
 
 
 def _bare(prepared: Prepared, now: datetime) -> LoadTestRun:
@@ -140,11 +140,11 @@ def carry_out(prepared: Prepared, locks: Sequence[int], control: Control) -> End
     return ended
 
 
-def unseen(refusal: Refusal) -> Unseen:
+def unavailable(refusal: Refusal) -> Unavailable:
     """A run that did not take place, as a check tells it."""
     limits = ("k6_busy", "load_")
     why = Why.LIMIT if refusal.code.startswith(limits) else Why.BLIND
-    return Unseen("k6", why, refusal.code, refusal.params)
+    return Unavailable("k6", why, refusal.code, refusal.params)
 
 
 def finish(run: LoadTestRun, ended: Ended) -> LoadTestRun:

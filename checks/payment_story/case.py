@@ -10,7 +10,7 @@ from checks.payment_story.probe import Facts
 from checks.sources.facts.payments import kind_of
 from checks.sources.facts.platform import DeadLetter
 from checks.sources.facts.story import LedgerEntry, OutboxEvent, PaymentRecords, PaymentRow
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status
 from monitor.domain.payment_story import BREAKER, BROKER, History
@@ -39,12 +39,12 @@ class Case:
     def events(self, kind: str) -> Fact[list[OutboxEvent]]:
         """Its events of one kind, oldest first."""
         events = self.records.events
-        return events if isinstance(events, Unseen) else [e for e in events if e.kind == kind]
+        return events if isinstance(events, Unavailable) else [e for e in events if e.kind == kind]
 
     def letters(self, topic: str) -> Fact[list[DeadLetter]]:
         """The dead letters of a topic that name it and can be this shard's."""
         found = self.facts.letters.get(topic, ())
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         return [one for one in found if one.amount_krw in (None, self.payment.amount_krw)]
 
@@ -95,7 +95,7 @@ def _state(history: History, at: datetime, check: str, wrong: tuple[str, ...], w
         if any(fnmatchcase(finding.key, pattern) for pattern in wrong):
             return _word(finding.params.get("state"))
         if finding.status is Status.UNKNOWN and not _is_of_another(finding.subject):
-            return "unseen"
+            return "unavailable"
     return well
 
 

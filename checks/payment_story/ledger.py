@@ -10,7 +10,7 @@ from checks.payment_story.case import CAPTURED, Case, booked_as
 from checks.payment_story.publishing import not_published
 from checks.payment_story.worker import consumed
 from checks.sources.facts.story import LedgerEntry, PaymentRecords, PaymentRow
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from monitor.domain.check import Status
 from monitor.domain.payment_story import Reason
 
@@ -40,8 +40,8 @@ SIDES = (
 def booked(case: Case) -> Iterator[Reason]:
     """Everything that is wrong with the payment's entries; nothing: they are as they should be."""
     entries = case.records.entries
-    if isinstance(entries, Unseen):
-        yield Reason("entries_unseen", Status.UNKNOWN, STAGE, _about(case, SIDES[0]))
+    if isinstance(entries, Unavailable):
+        yield Reason("entries_unavailable", Status.UNKNOWN, STAGE, _about(case, SIDES[0]))
         return
     for side in SIDES:
         own = [entry for entry in entries if side.fits(entry)]
@@ -105,7 +105,7 @@ def _owner(case: Case, side: Side, entry: LedgerEntry) -> PaymentRecords | None:
 
 def _lacks(records: PaymentRecords, side: Side, amount_krw: int) -> bool:
     payment, entries = records.payment, records.entries
-    if not isinstance(payment, PaymentRow) or isinstance(entries, Unseen):
+    if not isinstance(payment, PaymentRow) or isinstance(entries, Unavailable):
         return False
     is_due = payment.state in side.states and payment.amount_krw == amount_krw
     return is_due and not any(side.fits(entry) for entry in entries)
@@ -115,7 +115,7 @@ def _elsewhere(case: Case, side: Side) -> tuple[PaymentRecords, LedgerEntry] | N
     """An entry on another shard's payment of the same id, which has no right to it."""
     for twin in case.twins:
         payment = twin.payment
-        if not isinstance(payment, PaymentRow) or isinstance(twin.entries, Unseen):
+        if not isinstance(payment, PaymentRow) or isinstance(twin.entries, Unavailable):
             continue
         theirs = [entry for entry in twin.entries if side.fits(entry)]
         is_due = payment.state in side.states
@@ -134,7 +134,7 @@ def _absent(case: Case, side: Side) -> Reason:
         more = {"other": twin.shard, "entry_id": entry.entry_id}
         return Reason("entry_elsewhere", Status.CRIT, STAGE, about | more)
     letters = case.letters(DLQ)
-    if not isinstance(letters, Unseen):
+    if not isinstance(letters, Unavailable):
         mine = [one for one in letters if one.original_topic in ("", side.topic)]
         if mine:
             last = mine[-1]
@@ -148,12 +148,12 @@ def _absent(case: Case, side: Side) -> Reason:
                 ),
             }
             return Reason("entry_dead_lettered", Status.CRIT, STAGE, about | more)
-    return _on_its_way(case, side, about, are_letters_seen=not isinstance(letters, Unseen))
+    return _on_its_way(case, side, about, are_letters_seen=not isinstance(letters, Unavailable))
 
 
 def _on_its_way(case: Case, side: Side, about: dict[str, Any], *, are_letters_seen: bool) -> Reason:
     events = case.events("PAYMENT_CAPTURED")
-    by_api = [] if side.name != "capture" or isinstance(events, Unseen) else events
+    by_api = [] if side.name != "capture" or isinstance(events, Unavailable) else events
     waiting = [event for event in by_api if not event.published]
     if waiting:
         return not_published(case, waiting[0], STAGE)

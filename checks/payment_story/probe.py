@@ -10,7 +10,7 @@ from typing import Any
 
 from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, Platform
 from checks.sources.facts.story import PaymentRecords
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 
 LETTERS_MAX = 500  # newest messages read of each partition of a dead-letter topic
 DLQS = ("payment.dlq", "settlement.dlq", "refund.dlq")
@@ -61,7 +61,7 @@ def _lag_of(platform: Platform, group: str) -> Callable[[], Fact[GroupLag]]:
 def _letters(platform: Platform) -> dict[str, Fact[tuple[DeadLetter, ...]]]:
     """The newest messages of each dead-letter topic; asking for one could create it."""
     cluster = platform.kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return dict.fromkeys(DLQS, cluster)
     return {
         topic: platform.kafka.dead_letters(topic, LETTERS_MAX) if topic in cluster.topics else ()
@@ -70,13 +70,13 @@ def _letters(platform: Platform) -> dict[str, Fact[tuple[DeadLetter, ...]]]:
 
 
 def _naming(letters: Fact[tuple[DeadLetter, ...]], payment_id: int) -> Fact[tuple[DeadLetter, ...]]:
-    if isinstance(letters, Unseen):
+    if isinstance(letters, Unavailable):
         return letters
     return tuple(letter for letter in letters if letter.payment_id == payment_id)
 
 
 def _is_cut_off(letters: Fact[tuple[DeadLetter, ...]]) -> bool:
-    if isinstance(letters, Unseen):
+    if isinstance(letters, Unavailable):
         return False
     partitions = [letter.partition for letter in letters]
     return any(partitions.count(one) >= LETTERS_MAX for one in set(partitions))
@@ -89,15 +89,15 @@ def moments(facts: Facts) -> tuple[datetime, ...]:
     """When the state of broker and breaker mattered to the payment."""
     found: set[datetime] = set()
     for records in facts.records.values():
-        if not isinstance(records, Unseen):
+        if not isinstance(records, Unavailable):
             found |= set(_moments(records))
     return tuple(sorted(found))
 
 
 def _moments(records: PaymentRecords) -> list[datetime]:
     payment = records.payment
-    at = [] if payment is None or isinstance(payment, Unseen) else [payment.requested_at]
-    events = () if isinstance(records.events, Unseen) else records.events
+    at = [] if payment is None or isinstance(payment, Unavailable) else [payment.requested_at]
+    events = () if isinstance(records.events, Unavailable) else records.events
     return [*at, *(event.created_at for event in events)]
 
 
@@ -105,16 +105,16 @@ def spans(facts: Facts, now: datetime) -> tuple[tuple[datetime, datetime], ...]:
     """From when to when things happened to the payment on each shard; unfinished: until now."""
     found = []
     for records in facts.records.values():
-        if not isinstance(records, Unseen) and (start := min(_moments(records), default=None)):
+        if not isinstance(records, Unavailable) and (start := min(_moments(records), default=None)):
             found.append((start - _AROUND, _end(records, now)))
     return tuple(found)
 
 
 def _end(records: PaymentRecords, now: datetime) -> datetime:
     payment = records.payment
-    if payment is None or isinstance(payment, Unseen) or payment.state not in _FINISHED:
+    if payment is None or isinstance(payment, Unavailable) or payment.state not in _FINISHED:
         return now
-    events = () if isinstance(records.events, Unseen) else records.events
+    events = () if isinstance(records.events, Unavailable) else records.events
     if not events or not records.entries or not all(event.published for event in events):
         return now
     last = max([payment.updated_at, *(e.published_at or e.created_at for e in events)])

@@ -8,7 +8,7 @@ from typing import Any
 from checks.payment_story.case import BREAKER_OPEN, BROKER_DOWN, GRACE, Case, matches
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.story import OutboxEvent
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status
 from monitor.domain.payment_story import Reason
@@ -81,11 +81,11 @@ def _held_up(case: Case, event: OutboxEvent, stage: str, params: dict[str, Any])
 def _refuses(case: Case) -> bool:
     """Whether the broker refused just now."""
     found = [*case.facts.letters.values(), *case.facts.lags.values()]
-    return any(isinstance(one, Unseen) and one.why is Why.REFUSED for one in found)
+    return any(isinstance(one, Unavailable) and one.why is Why.REFUSED for one in found)
 
 
 def _open_breaker(case: Case) -> Breaker | None:
-    seen = [found for found in case.facts.breakers.values() if not isinstance(found, Unseen)]
+    seen = [found for found in case.facts.breakers.values() if not isinstance(found, Unavailable)]
     publishers = (b for found in seen for b in found if b.name == "kafka-publisher")
     return next((b for b in publishers if b.state in _OPEN), None)
 

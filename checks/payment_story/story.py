@@ -12,7 +12,7 @@ from checks.payment_story.probe import Facts
 from checks.payment_story.timeline import happenings
 from checks.payment_story.worker import CAPTURE, REFUND, done, failed, waiting
 from checks.sources.facts.story import PaymentRecords, PaymentRow
-from checks.sources.facts.unavailable import Unseen, blind, blinds
+from checks.sources.facts.unavailable import Unavailable, blind, blinds
 from monitor.domain.check import Finding, Params, Status
 from monitor.domain.payment_story import Chapter, History, Reason, Story
 
@@ -31,13 +31,15 @@ def _conclusion(facts: Facts, chapters: tuple[Chapter, ...]) -> Reason:
     there = [c for c in chapters if c.payment is not None or c.happenings]
     if there:
         return worst_first([chapter.reasons[0] for chapter in there])[0]
-    unseen = [shard for shard, records in facts.records.items() if isinstance(records, Unseen)]
+    unavailable = [
+        shard for shard, records in facts.records.items() if isinstance(records, Unavailable)
+    ]
     params: Params = {
         "payment_id": facts.payment_id,
         "shards": ", ".join(facts.records),
-        "unseen": ", ".join(unseen),
+        "unavailable": ", ".join(unavailable),
     }
-    if unseen:
+    if unavailable:
         return Reason("perhaps_elsewhere", Status.UNKNOWN, "payment", params)
     return Reason("nowhere", Status.WARN, "payment", params)
 
@@ -50,21 +52,23 @@ def worst_first(reasons: list[Reason]) -> list[Reason]:
 def _chapter(shard: str, facts: Facts, history: History, now: datetime) -> Chapter:
     records = facts.records[shard]
     params: Params = {"shard": shard, "payment_id": facts.payment_id}
-    if isinstance(records, Unseen):
-        reason = Reason("shard_unseen", Status.UNKNOWN, "payment", params)
-        return Chapter(shard, (reason,), unseen=(blind(records),))
+    if isinstance(records, Unavailable):
+        reason = Reason("shard_unavailable", Status.UNKNOWN, "payment", params)
+        return Chapter(shard, (reason,), unavailable=(blind(records),))
     payment = records.payment
     if payment is None:
         return Chapter(shard, (Reason("not_here", Status.OK, "payment", params),))
     course = happenings(records, facts, history, now)
-    if isinstance(payment, Unseen):
-        unseen = tuple(_unseen(records, facts, is_well=False))
-        return Chapter(shard, (_by_entries(records, facts),), None, course, unseen)
-    twins = tuple(r for s, r in facts.records.items() if s != shard and not isinstance(r, Unseen))
+    if isinstance(payment, Unavailable):
+        unavailable = tuple(_unavailable(records, facts, is_well=False))
+        return Chapter(shard, (_by_entries(records, facts),), None, course, unavailable)
+    twins = tuple(
+        r for s, r in facts.records.items() if s != shard and not isinstance(r, Unavailable)
+    )
     case = Case(payment, records, facts, history, now, twins)
     reasons = worst_first([*_reasons(case)])
-    unseen = tuple(_unseen(records, facts, reasons[0].status is Status.OK))
-    return Chapter(shard, tuple(reasons), _told(payment), course, unseen, records.read_until)
+    unavailable = tuple(_unavailable(records, facts, reasons[0].status is Status.OK))
+    return Chapter(shard, tuple(reasons), _told(payment), course, unavailable, records.read_until)
 
 
 def _told(payment: PaymentRow) -> Params:
@@ -111,7 +115,7 @@ def _of_refund(case: Case, state: str) -> Iterator[Reason]:
         yield failed(case, REFUND)
     elif state == "REFUNDED":
         yield from done(case, REFUND)
-    elif not isinstance(case.records.refunds, Unseen) and case.records.refunds:
+    elif not isinstance(case.records.refunds, Unavailable) and case.records.refunds:
         yield waiting(case, REFUND)  # a refund without its status: it contradicts
 
 
@@ -130,22 +134,24 @@ def _broken(case: Case) -> Iterator[Reason]:
         yield Reason("books_broken", Status.CRIT, "ledger", params)
 
 
-def _unseen(records: PaymentRecords, facts: Facts, is_well: bool) -> Iterator[Finding]:
+def _unavailable(records: PaymentRecords, facts: Facts, is_well: bool) -> Iterator[Finding]:
     """What could not be looked at, each part once; Kafka only where something is missing."""
     parts = (records.payment, records.entries, records.events, records.settlements)
     kafka = () if is_well else (*facts.letters.values(), *facts.lags.values())
-    found = [o for o in (*parts, records.refunds, records.answer, *kafka) if isinstance(o, Unseen)]
+    found = [
+        o for o in (*parts, records.refunds, records.answer, *kafka) if isinstance(o, Unavailable)
+    ]
     yield from blinds((one, "") for one in found)
 
 
 def _by_entries(records: PaymentRecords, facts: Facts) -> Reason:
     """What a source that does not show the payment itself can tell of it."""
-    entries = () if isinstance(records.entries, Unseen) else records.entries
-    events = () if isinstance(records.events, Unseen) else records.events
+    entries = () if isinstance(records.entries, Unavailable) else records.entries
+    events = () if isinstance(records.events, Unavailable) else records.events
     params: Params = {
         "shard": records.shard,
         "payment_id": facts.payment_id,
         "entries": len(entries),
         "waiting": ", ".join(event.kind for event in events),
     }
-    return Reason("payment_unseen", Status.UNKNOWN, "payment", params)
+    return Reason("payment_unavailable", Status.UNKNOWN, "payment", params)

@@ -9,7 +9,7 @@ from typing import Any
 from checks.payment_story.case import around, booked_as, matches
 from checks.payment_story.probe import Facts, spans
 from checks.sources.facts.story import OutboxEvent, PaymentRecords, PaymentRow, PgRequest
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from monitor.domain.check import Status
 from monitor.domain.payment_story import Happening, History
 
@@ -43,13 +43,13 @@ def _rows(records: PaymentRecords, history: History, now: datetime) -> Iterator[
     if isinstance(payment, PaymentRow):
         yield from _payment(payment, history)
     answer = records.answer
-    if answer is not None and not isinstance(answer, Unseen):
+    if answer is not None and not isinstance(answer, Unavailable):
         params: dict[str, Any] = {"http_status": answer.http_status, "named": answer.payment_id}
         yield Happening(answer.created_at, "answered", params)
-    for event in () if isinstance(records.events, Unseen) else records.events:
+    for event in () if isinstance(records.events, Unavailable) else records.events:
         yield from _event(event, history, now)
     for requests in (records.settlements, records.refunds):
-        for request in () if isinstance(requests, Unseen) else requests:
+        for request in () if isinstance(requests, Unavailable) else requests:
             yield from _request(request)
     yield from _entries(records)
 
@@ -109,7 +109,7 @@ def _request(request: PgRequest) -> Iterator[Happening]:
 
 
 def _entries(records: PaymentRecords) -> Iterator[Happening]:
-    for entry in () if isinstance(records.entries, Unseen) else records.entries:
+    for entry in () if isinstance(records.entries, Unavailable) else records.entries:
         params: dict[str, Any] = {
             "entry_id": entry.entry_id,
             "debit": entry.debit_account,
@@ -124,7 +124,7 @@ def _letters(records: PaymentRecords, facts: Facts) -> Iterator[Happening]:
     """Letters carry no shard: one of another amount is told as perhaps another shard's."""
     payment = records.payment
     for topic, letters in facts.letters.items():
-        for letter in () if isinstance(letters, Unseen) else letters:
+        for letter in () if isinstance(letters, Unavailable) else letters:
             mine = not isinstance(payment, PaymentRow) or letter.amount_krw in (
                 None,
                 payment.amount_krw,

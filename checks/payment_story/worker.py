@@ -10,7 +10,7 @@ from checks.payment_story.case import GRACE, Case
 from checks.payment_story.publishing import not_published, published_late
 from checks.sources.facts.platform import GroupLag
 from checks.sources.facts.story import OutboxEvent, PgRequest
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from monitor.domain.check import Status
 from monitor.domain.payment_story import Reason
 
@@ -41,14 +41,14 @@ REFUND = Stage(
 def waiting(case: Case, stage: Stage) -> Reason:
     """Why a requested capture or refund is still waiting, along its way."""
     requests = _requests(case, stage)
-    if not isinstance(requests, Unseen) and requests:
+    if not isinstance(requests, Unavailable) and requests:
         return _contradicting(case, stage, requests[-1])
     letter = _given_up(case, stage)
     if letter is not None:
         return letter
     events = case.events(stage.event)
-    if isinstance(events, Unseen):
-        return Reason("events_unseen", Status.UNKNOWN, stage.name, _about(case, stage))
+    if isinstance(events, Unavailable):
+        return Reason("events_unavailable", Status.UNKNOWN, stage.name, _about(case, stage))
     if not events:
         return _no_event(case, stage)
     unpublished = [event for event in events if not event.published]
@@ -102,7 +102,7 @@ def _of_request(request: PgRequest) -> dict[str, Any]:
 
 def _given_up(case: Case, stage: Stage) -> Reason | None:
     letters = case.letters(stage.dlq)
-    if isinstance(letters, Unseen) or not letters:
+    if isinstance(letters, Unavailable) or not letters:
         return None
     last = letters[-1]
     params = _about(case, stage) | {
@@ -137,8 +137,8 @@ def consumed(
         since = stopped.since.isoformat()
         return Reason("worker_stopped", Status.CRIT, stage, params | {"since": since})
     lag = case.facts.lags.get(group)
-    if lag is None or isinstance(lag, Unseen):
-        return Reason("worker_unseen", Status.UNKNOWN, stage, params)
+    if lag is None or isinstance(lag, Unavailable):
+        return Reason("worker_unavailable", Status.UNKNOWN, stage, params)
     behind = _behind(lag, topic)
     if behind:
         return Reason("worker_behind", Status.WARN, stage, params | {"lag_messages": behind})
@@ -152,8 +152,8 @@ def _behind(lag: GroupLag, topic: str) -> int:
 def failed(case: Case, stage: Stage) -> Reason:
     """What the payment gateway said to a capture or refund that failed, and what was tried."""
     requests = _requests(case, stage)
-    if isinstance(requests, Unseen):
-        return Reason("requests_unseen", Status.UNKNOWN, stage.name, _about(case, stage))
+    if isinstance(requests, Unavailable):
+        return Reason("requests_unavailable", Status.UNKNOWN, stage.name, _about(case, stage))
     refused = [request for request in requests if request.state == "FAILED"]
     if not refused:
         return Reason("failed_unexplained", Status.CRIT, stage.name, _about(case, stage))
@@ -172,8 +172,8 @@ def done(case: Case, stage: Stage) -> Iterator[Reason]:
     requests, events = _requests(case, stage), case.events(stage.event)
     by_api = case.events("PAYMENT_CAPTURED") if stage is CAPTURE else []
     about = _about(case, stage) | {"amount_krw": case.payment.amount_krw}
-    if isinstance(requests, Unseen) or isinstance(by_api, Unseen):
-        yield Reason("requests_unseen", Status.UNKNOWN, stage.name, about)
+    if isinstance(requests, Unavailable) or isinstance(by_api, Unavailable):
+        yield Reason("requests_unavailable", Status.UNKNOWN, stage.name, about)
         return
     paid = [request for request in requests if request.state == "SUCCESS"]
     if not paid and not by_api and not case.is_young:
@@ -189,6 +189,7 @@ def done(case: Case, stage: Stage) -> Iterator[Reason]:
     params = {"at": (at or case.payment.updated_at).isoformat(), "is_by_api": not paid}
     yield Reason(f"{stage.name}_done", Status.OK, stage.name, about | params)
     late = [
-        published_late(case, e, stage.name) for e in ([] if isinstance(events, Unseen) else events)
+        published_late(case, e, stage.name)
+        for e in ([] if isinstance(events, Unavailable) else events)
     ]
     yield from (reason for reason in late if reason is not None)

@@ -15,7 +15,7 @@ from checks.settlement_file.reader import PART, FileRead, read
 from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import Bench
 from checks.sources.facts.psp import BadLine, Line
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
 
 DAYS_MAX = 31
@@ -58,7 +58,7 @@ class Matched:
     tally: Tally
     first: date
     last: date
-    unseen: tuple[Unseen, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,20 @@ def look(request: Request, database: Any, told: Told = NOBODY) -> Fact[Matched]:
     with _bench() as bench:
         tally, days = Tally(), _Days(request.layout)
         found = _read(request, bench, tally, days, told)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         span = days.span(request)
-        if isinstance(span, Unseen):
+        if isinstance(span, Unavailable):
             return span
         around = [_neighbour(bench, request, n) for n in (-1, 1)]
         records = _records(request, database, bench, (span, days), told.pace)
-        unseen = tuple(fact for fact in records.values() if isinstance(fact, Unseen))
-        if len(unseen) == len(records):
-            return unseen[0] if unseen else _no_shard(request)
-        is_partial = bool(unseen) or request.shards is not None
+        unavailable = tuple(fact for fact in records.values() if isinstance(fact, Unavailable))
+        if len(unavailable) == len(records):
+            return unavailable[0] if unavailable else _no_shard(request)
+        is_partial = bool(unavailable) or request.shards is not None
         rules = _rules(request, span, around, is_partial=is_partial)
         _run(bench, rules, tally, frozenset(request.terms.accepted), told)
-        return Matched(tally, *span, unseen)
+        return Matched(tally, *span, unavailable)
 
 
 def _run(bench: Bench, rules: Rules, tally: Tally, accepted: frozenset[str], told: Told) -> None:
@@ -158,7 +158,7 @@ def _read(request: Request, bench: Bench, tally: Tally, days: _Days, told: Told)
         told.pace(0.5 * min(1.0, read_bytes / max(1, size)))
 
     found = read(request.path, request.layout, take)
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return found
     if found.bad_lines > found.lines:
         first = tally.bad[0]
@@ -191,7 +191,7 @@ def _neighbour(bench: Bench, request: Request, which: int) -> bool:
     def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
         bench.add_lines([replace(line, file=which) for line in lines])
 
-    return not isinstance(read(path, request.layout, take), Unseen)
+    return not isinstance(read(path, request.layout, take), Unavailable)
 
 
 def _records(
@@ -238,11 +238,11 @@ def _rules(
     )
 
 
-def _garbled(reason: str, request: Request, **params: Any) -> Unseen:
+def _garbled(reason: str, request: Request, **params: Any) -> Unavailable:
     about: Params = {"file": request.path.name, **params}
-    return Unseen(PART, Why.GARBLED, reason, about)
+    return Unavailable(PART, Why.GARBLED, reason, about)
 
 
-def _no_shard(request: Request) -> Unseen:
+def _no_shard(request: Request) -> Unavailable:
     names: Params = {"shards": ", ".join(sorted(request.shards or ()))}
-    return Unseen("database", Why.BLIND, "no_such_shard", names)
+    return Unavailable("database", Why.BLIND, "no_such_shard", names)

@@ -1,7 +1,7 @@
 """Reading a PG settlement file line by line: bad lines are named, and no line is too much.
 
-A file that cannot be used at all is an Unseen that says what it has and what is expected. At most
-one line, of at most a megabyte, is held in memory.
+A file that cannot be used at all is an Unavailable that says what it has and what is expected. At
+most one line, of at most a megabyte, is held in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from checks.settlement_file.layout import FieldError, Layout, line_of
 from checks.sources.facts.psp import BadLine, Line
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from monitor.domain.check import Params
 
 PART = "pg_file"
@@ -47,10 +47,10 @@ def read(path: Path, layout: Layout, take: Took) -> Fact[FileRead]:
         return _garbled("pg_file_encoding", path.name, encoding=layout.encoding)
 
 
-def unreadable(path: Path, error: OSError) -> Unseen:
+def unreadable(path: Path, error: OSError) -> Unavailable:
     """Why a file could not be opened or read."""
     params: Params = {"file": path.name, "error": error.strerror or type(error).__name__}
-    return Unseen(PART, Why.REFUSED, "pg_file_unreadable", params)
+    return Unavailable(PART, Why.REFUSED, "pg_file_unreadable", params)
 
 
 def _read(source: _Source, layout: Layout, take: Took, name: str) -> Fact[FileRead]:
@@ -108,9 +108,9 @@ def _is_undecoded(text: str) -> bool:
     return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
 
 
-def _garbled(reason: str, name: str, **params: str) -> Unseen:
+def _garbled(reason: str, name: str, **params: str) -> Unavailable:
     about: Params = {"file": name, **params}
-    return Unseen(PART, Why.GARBLED, reason, about)
+    return Unavailable(PART, Why.GARBLED, reason, about)
 
 
 class _Source:

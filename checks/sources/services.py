@@ -10,8 +10,8 @@ from typing import TypeVar
 from checks.sources.actuator.source import Actuator
 from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Breaker, Health, RequestCount
-from checks.sources.facts.unavailable import Fact, Unseen, Why
-from checks.sources.monitoring_api.ask import unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
+from checks.sources.monitoring_api.ask import unavailable_part
 from checks.sources.monitoring_api.breakers import breakers_of
 from checks.sources.monitoring_api.facts import DatabaseStats, KafkaHealth
 from checks.sources.monitoring_api.source import Gateway
@@ -55,18 +55,20 @@ class Services:
 
     def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
         """The connection pools of the services (only actuators tell)."""
-        nobody = unseen_part("ingest", "pools_not_shown", "a connection pool", "")
+        nobody = unavailable_part("ingest", "pools_not_shown", "a connection pool", "")
         return self._actuator.pools() or {"ingest": nobody}
 
     def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
         """All breakers, each once: the gateway's stands in where no actuator shows it."""
         found = dict(self._actuator.breakers())
-        shown = {b.name for fact in found.values() if not isinstance(fact, Unseen) for b in fact}
-        complete = found and not any(isinstance(fact, Unseen) for fact in found.values())
+        shown = {
+            b.name for fact in found.values() if not isinstance(fact, Unavailable) for b in fact
+        }
+        complete = found and not any(isinstance(fact, Unavailable) for fact in found.values())
         if complete and "kafka-publisher" in shown:
             return found
         other = self._gateway.breaker()
-        if not isinstance(other, Unseen) and other.name in shown:
+        if not isinstance(other, Unavailable) and other.name in shown:
             return found
         return _joined(found, breakers_of(other))
 
@@ -80,7 +82,7 @@ class Services:
     ) -> Iterator[tuple[str, Fact[Health]]]:
         monitoring = _timed("monitoring", self._gateway.load_test_scenarios, lambda _: "")
         yield "monitoring", _refused_if_unreachable(monitoring)
-        if isinstance(monitoring, Unseen):
+        if isinstance(monitoring, Unavailable):
             yield from ((part, _behind(monitoring)) for part in ("redis", "kafka", "database"))
             if not _answered(actuators.get("ingest")):
                 yield "ingest", _behind(monitoring)
@@ -107,7 +109,7 @@ class Services:
         started = time.perf_counter()
         found = self._gateway.database_stats()
         took_ms = (time.perf_counter() - started) * 1000
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             yield "database", found
             return
         yield "database", Health("database", True, took_ms)
@@ -123,7 +125,7 @@ def _timed(part: str, ask: Callable[[], Fact[T]], detail_of: Callable[[T], str])
     started = time.perf_counter()
     found = ask()
     took_ms = (time.perf_counter() - started) * 1000
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return found
     detail = detail_of(found)
     return Health(part, not detail, took_ms, detail)
@@ -138,17 +140,17 @@ def _kafka_detail(health: KafkaHealth) -> str:
 def _shards(found: DatabaseStats, took_ms: float) -> Iterator[tuple[str, Fact[Health]]]:
     for name, state in found.shards.items():
         part = f"database/{name}"
-        yield part, state if isinstance(state, Unseen) else Health(part, True, took_ms)
+        yield part, state if isinstance(state, Unavailable) else Health(part, True, took_ms)
 
 
 def _refused_if_unreachable(monitoring: Fact[Health]) -> Fact[Health]:
     """A gateway that says it reaches no monitoring-service is a way that works."""
-    if isinstance(monitoring, Unseen) and monitoring.reason == "monitoring_unreachable":
+    if isinstance(monitoring, Unavailable) and monitoring.reason == "monitoring_unreachable":
         return replace(monitoring, why=Why.REFUSED)
-    return _behind(monitoring) if isinstance(monitoring, Unseen) else monitoring
+    return _behind(monitoring) if isinstance(monitoring, Unavailable) else monitoring
 
 
-def _behind(monitoring: Unseen) -> Unseen:
+def _behind(monitoring: Unavailable) -> Unavailable:
     """What lies behind a way that fails: seen no more than the way itself.
 
     The question needs nothing but the monitoring-service: no answer in time is the way's fault,
@@ -168,7 +170,7 @@ def _judged(actuators: Healths, *, way_works: bool) -> dict[str, Fact[Health]]:
 
 
 def _reached(fact: Fact[Health], reached: bool) -> Fact[Health]:
-    if not isinstance(fact, Unseen) or fact.why is not Why.WAY:
+    if not isinstance(fact, Unavailable) or fact.why is not Why.WAY:
         return fact
     if not reached:
         return replace(fact, part="gateway")
@@ -177,11 +179,11 @@ def _reached(fact: Fact[Health], reached: bool) -> Fact[Health]:
 
 
 def _answered(fact: Fact[Health] | None) -> bool:
-    return isinstance(fact, Health) or (isinstance(fact, Unseen) and fact.why is Why.REFUSED)
+    return isinstance(fact, Health) or (isinstance(fact, Unavailable) and fact.why is Why.REFUSED)
 
 
-def _out_of_time(part: str) -> Unseen:
-    return unseen_part(part, "out_of_time", "an answer of the parts before it", "", Why.LIMIT)
+def _out_of_time(part: str) -> Unavailable:
+    return unavailable_part(part, "out_of_time", "an answer of the parts before it", "", Why.LIMIT)
 
 
 def _joined(
@@ -191,6 +193,6 @@ def _joined(
     own = found.get("ingest")
     if own is None:
         return {**found, "ingest": other}
-    if isinstance(own, Unseen):
-        return {**found, "ingest": other if not isinstance(other, Unseen) else own}
-    return {**found, "ingest": own if isinstance(other, Unseen) else (*own, *other)}
+    if isinstance(own, Unavailable):
+        return {**found, "ingest": other if not isinstance(other, Unavailable) else own}
+    return {**found, "ingest": own if isinstance(other, Unavailable) else (*own, *other)}

@@ -12,9 +12,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
 from checks.sources.facts.platform import Platform
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import Answer, result
-from mcp_server.answers.unavailable import reason, unseen_rows
+from mcp_server.answers.unavailable import reason, unavailable_rows
 from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Status
 from monitor.text.filters import clean
@@ -45,14 +45,16 @@ def together(questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         return dict(zip(questions, found, strict=True))
 
 
-def nothing_seen(context: ToolContext, unseen: Sequence[Unseen], *following: str) -> CallToolResult:
+def nothing_seen(
+    context: ToolContext, unavailable: Sequence[Unavailable], *following: str
+) -> CallToolResult:
     """The answer where nothing could be looked at, with the reason."""
     answer = Answer(
         verdict=Status.UNKNOWN,
-        summary=context.say("not_seen", reason=reason(context, unseen[0])),
+        summary=context.say("not_seen", reason=reason(context, unavailable[0])),
         origin="live",
         measured_at=context.now,
-        evidence={"unseen": unseen_rows(context, unseen)},
+        evidence={"unavailable": unavailable_rows(context, unavailable)},
         next=following or ("check_all_services", "list_alerts"),
     )
     return result(answer, context.now)

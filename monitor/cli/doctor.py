@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from monitor.app import platform_of
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
@@ -98,12 +98,12 @@ def _platform(config: Config, words: Words) -> Iterator[Finding]:
     platform = platform_of(config)
     told: set[str] = set()
     for part, fact in platform.services.healths().items():
-        if isinstance(fact, Unseen):
+        if isinstance(fact, Unavailable):
             if fact.part in told:
                 continue  # the way to several parts is one trouble
             told.add(fact.part)
             reason = words.reason(fact.reason, {"part": fact.part, **fact.params})
-            yield Finding("crit", "part_unseen", {"part": part, "reason": reason, **base})
+            yield Finding("crit", "part_unavailable", {"part": part, "reason": reason, **base})
         elif not fact.up:
             yield Finding("crit", "part_down", {"part": part, "detail": fact.detail})
         else:
@@ -115,7 +115,7 @@ def _rights(platform: Platform) -> Iterator[Finding]:
     """A monitor should not be able to write where it only reads."""
     rights = getattr(platform.database, "writing_rights", dict)
     for shard, found in rights().items():
-        if found and not isinstance(found, Unseen):
+        if found and not isinstance(found, Unavailable):
             yield Finding("warn", "can_write", {"shard": shard, "rights": ", ".join(found)})
 
 

@@ -18,7 +18,7 @@ from monitor.text.csv_file import CsvError, Rows, check_target, replacing
 if TYPE_CHECKING:
     from checks.pg_file import Options
     from checks.settlement_file.probe import Matched
-    from checks.sources.facts.unavailable import Unseen
+    from checks.sources.facts.unavailable import Unavailable
     from monitor.config.models import Config
     from monitor.domain.settlement_match import SettlementMatch
     from monitor.text.catalog import Words
@@ -107,10 +107,10 @@ def _day(text: str) -> date | None:
         fail(f"--date {text!r} is no day, such as 2026-11-22")
 
 
-def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
+def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
     """The look itself, with a progress bar; and how many rows were written."""
     from checks.settlement_file.probe import Request, Told, look
-    from checks.sources.facts.unavailable import Unseen
+    from checks.sources.facts.unavailable import Unavailable
     from monitor.app import platform_of
     from monitor.cli.progress import progress_bar
     from monitor.config.models import ConfigError
@@ -128,7 +128,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unseen, int]:
         pace = stack.enter_context(bar) if bar else _ignore
         outcomes = _Outcomes(rows)
         found = look(request, platform.database, Told(outcomes.match, outcomes.bad, pace))
-        if rows is not None and isinstance(found, Unseen):
+        if rows is not None and isinstance(found, Unavailable):
             rows.is_kept = False
     return found, rows.count if rows and rows.is_kept else 0
 
@@ -168,21 +168,21 @@ def _around(task: _Task, day: date | None) -> tuple[Path | None, Path | None]:
     return beside(-1), beside(1)
 
 
-def _result(task: _Task, found: Matched | Unseen) -> SettlementMatch:
+def _result(task: _Task, found: Matched | Unavailable) -> SettlementMatch:
     """As bad as the worst of it; a shard that is not seen makes it unknown."""
     from checks.settlement_file.findings import told
-    from checks.sources.facts.unavailable import Unseen, blind, blinds
+    from checks.sources.facts.unavailable import Unavailable, blind, blinds
     from monitor.domain.check import Verdict
     from monitor.domain.settlement_match import SettlementMatch
 
     name, zone = task.file.name, task.options.zone
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return SettlementMatch(name, Verdict.of([blind(found)]), zone, task.shard)
     days = " – ".join(dict.fromkeys((found.first.isoformat(), found.last.isoformat())))
     tally = {**found.tally.remembered(), "file": name}
     findings = told(days, tally, task.options)
-    unseen = blinds((each, "") for each in found.unseen)
-    verdict, shown = Verdict.of([*findings, *unseen]), task.options.evidence_max
+    unavailable = blinds((each, "") for each in found.unavailable)
+    verdict, shown = Verdict.of([*findings, *unavailable]), task.options.evidence_max
     return SettlementMatch(name, verdict, zone, task.shard, days, shown, tally)
 
 

@@ -66,9 +66,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A payment on one shard: its row (None: none, or unseen), its course, and the reasons.
+    """A payment on one shard: its row (None: none, or unavailable), its course, and the reasons.
 
-    The worst reason comes first. `unseen` are findings "could not look", each with its reason;
+    The worst reason comes first. `unavailable` are findings "could not look", each with its reason;
     `read_until` names tables that were read up to a time only.
     """
 
@@ -76,13 +76,13 @@ class Chapter:
     reasons: tuple[Reason, ...]
     payment: Params | None = None
     happenings: tuple[Happening, ...] = ()
-    unseen: tuple[Finding, ...] = ()
+    unavailable: tuple[Finding, ...] = ()
     read_until: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
         """As bad as the worst reason; what is not seen is not well."""
-        hidden = [Status.UNKNOWN] if self.unseen else []
+        hidden = [Status.UNKNOWN] if self.unavailable else []
         return worst([*(reason.status for reason in self.reasons), *hidden])
 
 

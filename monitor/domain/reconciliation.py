@@ -39,7 +39,7 @@ class LookedAt:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """The breaks by shard and invariant, oldest first; `unseen` says what was not examined.
+    """The breaks by shard and invariant, oldest first; `unavailable` says what was not examined.
 
     `truncated` are (shard, invariant) with more breaks than are listed; `full_only` are
     invariants that only a look at all rows examines, `together_only` those of all shards.
@@ -48,7 +48,7 @@ class Reconciled:
     at: datetime
     status: Status
     breaks: tuple[FoundBreak, ...]
-    unseen: tuple[Finding, ...]
+    unavailable: tuple[Finding, ...]
     looks: tuple[LookedAt, ...]
     examined: Mapping[str, tuple[str, ...]]
     truncated: frozenset[tuple[str, str]] = frozenset()

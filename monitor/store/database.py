@@ -39,7 +39,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look at everything; what others write meanwhile stays unseen."""
+        """One consistent look at everything; what others write meanwhile stays invisible."""
         with _translated(self.path), self._reader.begin() as tx:
             yield tx
 

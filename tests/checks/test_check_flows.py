@@ -22,14 +22,14 @@ from checks.sources.facts.platform import (
     TopicEnds,
     WorkStats,
 )
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 0, 0, tzinfo=UTC)
-KAFKA_AWAY = Unseen("kafka", Why.REFUSED, "part_reports_error")
-DATABASE_AWAY = Unseen("database", Why.REFUSED, "part_reports_error")
-SHARD_AWAY = Unseen("database/shard2", Why.REFUSED, "shard_down")
+KAFKA_AWAY = Unavailable("kafka", Why.REFUSED, "part_reports_error")
+DATABASE_AWAY = Unavailable("database", Why.REFUSED, "part_reports_error")
+SHARD_AWAY = Unavailable("database/shard2", Why.REFUSED, "shard_down")
 
 
 @dataclass
@@ -206,8 +206,8 @@ def test_a_lag_that_was_not_seen_is_unknown_and_ends_nothing():
     passes = Passes(consumer_lag.CHECK, {"groups": (GROUP,)})
     for minute in range(3):
         passes(minute, lag(5, 6))
-    unseen = Unseen(f"kafka/{GROUP}", Why.BLIND, "group_without_offsets")
-    verdict = passes(3, consumer_lag.Facts((Group(GROUP, "STABLE"),), {GROUP: unseen}))
+    unavailable = Unavailable(f"kafka/{GROUP}", Why.BLIND, "group_without_offsets")
+    verdict = passes(3, consumer_lag.Facts((Group(GROUP, "STABLE"),), {GROUP: unavailable}))
     assert (verdict.status, verdict.findings[0].hides) == (Status.UNKNOWN, GROUP)
     assert set(passes.keys(4, lag(5, 6))) == {f"lag_stuck:{GROUP}"}
 
@@ -303,7 +303,7 @@ def test_dead_letters_are_told_by_what_they_say():
     assert finding.params["kinds"] == "1 × payment.captured: Timeout, 1 × PG_51"
     assert [row["payment_id"] for row in finding.evidence] == [None]
     assert sample[0].payment_id == 7
-    away = Unseen("kafka", Why.LIMIT, "kafka_letters_unread")
+    away = Unavailable("kafka", Why.LIMIT, "kafka_letters_unread")
     (finding,) = passes(2, dead_letters.Facts(ends(6).ends, {DLQ: away})).findings
     assert (finding.params["count"], finding.params["unread"]) == (5, True)
 
@@ -387,7 +387,7 @@ def asked(accepted: int, refused: int, uri: str = "/payments/authorize") -> dict
 
 
 def flow(payments: Any, requests: Mapping[str, Any] | None = None) -> traffic.Facts:
-    seen = payments if isinstance(payments, Unseen) else counts(payments=payments)
+    seen = payments if isinstance(payments, Unavailable) else counts(payments=payments)
     return traffic.Facts(seen, QUIET, asked(0, 0) if requests is None else requests)
 
 
@@ -492,9 +492,9 @@ def test_refusals_of_other_requests_are_not_those_of_payments():
     [
         (flow(SHARD_AWAY), {"blind:database/shard2"}),
         (flow(1, {}), {"blind:ingest/requests"}),
-        (flow(1, {"i": Unseen("i", Why.GARBLED, "not_prometheus")}), {"blind:i"}),
+        (flow(1, {"i": Unavailable("i", Why.GARBLED, "not_prometheus")}), {"blind:i"}),
         (
-            traffic.Facts(counts(shard1="UP", shard2="UNSEEN"), QUIET, asked(0, 0)),
+            traffic.Facts(counts(shard1="UP", shard2="UNAVAILABLE"), QUIET, asked(0, 0)),
             {"blind:database/shard2"},
         ),
         (traffic.Facts(counts(), DATABASE_AWAY, asked(0, 0)), {"blind:database"}),

@@ -13,7 +13,7 @@ import pytest
 from checks import load_test
 from checks.k6 import runner as k6
 from checks.load_test import CHECK, Options
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.check import Finding, Look, Memory, Status, Verdict
 from monitor.domain.load_test import validity as load_validity
 from monitor.domain.load_test.plan import Plan
@@ -97,7 +97,7 @@ def test_a_run_that_measured_nothing_warns_and_gives_no_figure():
 
 
 def test_without_k6_nothing_was_seen():
-    verdict, memory = load_test.evaluate(Unseen("k6", Why.BLIND, "k6_missing"), look({"a": 1}))
+    verdict, memory = load_test.evaluate(Unavailable("k6", Why.BLIND, "k6_missing"), look({"a": 1}))
     assert verdict.status is Status.UNKNOWN
     assert [f.key for f in verdict.findings] == ["blind:k6"]
     assert (verdict.records, memory) == ((), {"a": 1})
@@ -107,7 +107,7 @@ def test_without_k6_nothing_was_seen():
     ("outcome", "fact"),
     [
         (PASSED, PASSED),
-        (Refusal("k6_busy"), Unseen("k6", Why.LIMIT, "k6_busy")),
+        (Refusal("k6_busy"), Unavailable("k6", Why.LIMIT, "k6_busy")),
     ],
     ids=["carried_out", "refused"],
 )

@@ -12,11 +12,11 @@ from checks import connections, instances, outbox_age, rate_limits, services
 from checks.sources.facts.instances import Connections, Pool, Target
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import Health
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.check import Status
 
 SAID = {"path": "/api", "got": "", "expected": ""}
-AWAY = Unseen("prometheus", Why.REFUSED, "connection_refused", SAID)
+AWAY = Unavailable("prometheus", Why.REFUSED, "connection_refused", SAID)
 JOBS = {"ingest": 2, "worker": 1}
 
 
@@ -48,7 +48,7 @@ def test_a_job_needs_its_instances(targets, expected):
     assert keys(verdict) == expected
 
 
-def test_a_job_that_left_the_registry_is_missed_and_not_only_unseen():
+def test_a_job_that_left_the_registry_is_missed_and_not_only_unavailable():
     passes = Passes(instances.CHECK, {"jobs": JOBS})
     assert passes.keys(0, instances.Facts((*BOTH, WORKER))) == {}
     assert passes.keys(1, instances.Facts(AWAY)) == {"blind:prometheus": "unknown"}

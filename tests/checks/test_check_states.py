@@ -19,14 +19,14 @@ from checks.sources.facts.platform import (
     RedisMemory,
     RedisStats,
 )
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.check import Check, Look, Memory, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)
 SAID = {"path": "/x", "got": "5 s", "expected": "a JSON object"}
-GONE = Unseen("gateway", Why.WAY, "connection_refused", SAID)
+GONE = Unavailable("gateway", Why.WAY, "connection_refused", SAID)
 REFUSED = {
-    w: Unseen(w, Why.REFUSED, "part_reports_error", {"got": "no"}) for w in ("kafka", "redis")
+    w: Unavailable(w, Why.REFUSED, "part_reports_error", {"got": "no"}) for w in ("kafka", "redis")
 }
 
 
@@ -52,8 +52,8 @@ SERVICES: Mapping[str, tuple[Any, dict[str, str]]] = {
     "slow": (Health("kafka", True, 1500.0), {"service_slow:kafka": "warn"}),
     "refused": (REFUSED["kafka"], {"service_down:kafka": "crit"}),
     "way": (GONE, {"blind:gateway": "unknown"}),
-    "garbled": (Unseen("kafka", Why.GARBLED, "html", SAID), {"blind:kafka": "unknown"}),
-    "limit": (Unseen("kafka", Why.LIMIT, "timeout", SAID), {"blind:kafka": "unknown"}),
+    "garbled": (Unavailable("kafka", Why.GARBLED, "html", SAID), {"blind:kafka": "unknown"}),
+    "limit": (Unavailable("kafka", Why.LIMIT, "timeout", SAID), {"blind:kafka": "unknown"}),
 }
 
 
@@ -148,7 +148,7 @@ def test_failures_of_long_ago_do_not_count_and_new_ones_do():
 
 def test_an_instance_that_is_away_is_unknown_and_its_memory_stays():
     _, memory = judge(breakers.CHECK, {"ingest": (breaker("OPEN"),)}, names=("b",))
-    away = Unseen("ingest", Why.GARBLED, "not_prometheus")
+    away = Unavailable("ingest", Why.GARBLED, "not_prometheus")
     verdict, after = judge(breakers.CHECK, {"ingest": away}, memory, 1, names=("b",))
     assert (verdict.status, after) == (Status.UNKNOWN, memory)
     assert verdict.findings[0].hides == "ingest"
@@ -192,7 +192,7 @@ def partition(leader: int | None, in_sync: tuple[int, ...]) -> Partition:
             {f"topic_missing:{TOPICS[0]}": "warn"},
         ),
     ],
-    ids=["well", "offline", "behind", "refused", "a topic unseen", "a topic missing"],
+    ids=["well", "offline", "behind", "refused", "a topic unavailable", "a topic missing"],
 )
 def test_a_cluster_is_judged_by_its_partitions(facts, expected):
     verdict, _ = judge(kafka_cluster.CHECK, facts)

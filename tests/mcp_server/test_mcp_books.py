@@ -365,6 +365,6 @@ def test_late_events_through_the_monitoring_service_are_counted_by_it(tmp_path, 
         shard.execute("UPDATE outbox_event SET published = 0 WHERE event_id < 4")
         shard.commit()
     database = through_gateway(tmp_path, standin).runner.platform.database
-    waiting, *unseen = database.outbox_late(standin.now, standin.now - timedelta(minutes=5))
+    waiting, *unavailable = database.outbox_late(standin.now, standin.now - timedelta(minutes=5))
     assert waiting.waiting == (3 if standin.as_original else 6)
-    assert bool(unseen) is standin.as_original
+    assert bool(unavailable) is standin.as_original

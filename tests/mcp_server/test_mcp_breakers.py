@@ -16,7 +16,7 @@ from store_case import record
 
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.prometheus import Turn
-from checks.sources.facts.unavailable import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, blind
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident
@@ -30,7 +30,7 @@ from monitor.text.catalog import Words
 CLOSED = Breaker("ingest", "kafka-publisher", "CLOSED", 0.5, 0.0, 1, 100, 0)
 PG = Breaker("ingest", "pg-auth-api", "CLOSED", None, None, 0, 0, 0)
 OPEN = replace(CLOSED, state="OPEN", failure_percent=100.0, failed_calls=9)
-GONE = Unseen("ingest2", Why.WAY, "connect_failed")
+GONE = Unavailable("ingest2", Why.WAY, "connect_failed")
 
 
 def opened(name: str = "kafka-publisher", instance: str = "ingest") -> Finding:
@@ -60,7 +60,7 @@ def test_an_open_breaker_is_critical_and_the_instances_are_counted(tmp_path):
     assert plain["verdict"] == "crit"
     assert "kafka-publisher CLOSED (1), OPEN (1)" in plain["summary"]
     assert "1 part could not be seen" in plain["summary"]
-    assert plain["evidence"]["unseen"][0]["part_text"] == "ingest2"
+    assert plain["evidence"]["unavailable"][0]["part_text"] == "ingest2"
 
 
 @pytest.mark.parametrize("tool", ["get_circuit_breaker_status", "diagnose_circuit_breaker"])
@@ -134,7 +134,7 @@ def test_why_did_the_breaker_open_is_answered_from_history(lived):
     (incident,) = evidence["meanwhile"]["incidents"]
     assert incident["title_text"] == "Kafka is down"
     assert evidence["meanwhile"]["notes"][0]["note_text"] == "broker 4.1"
-    assert evidence["unseen"][0]["part_text"] == "prometheus"
+    assert evidence["unavailable"][0]["part_text"] == "prometheus"
     assert tokens(plain) < TOKENS_USUAL
 
 
@@ -187,7 +187,7 @@ def test_transitions_of_prometheus_are_counted_and_a_retry_is_no_opening(tmp_pat
     plain = answer(seeing(tmp_path, scraped=scraped(turns)), "analyze_failure_pattern")
     assert plain["verdict"] == "warn" and plain["evidence"]["openings"] == 2
     assert plain["evidence"]["transitions"][0]["after"] == "OPEN"
-    assert "(2 openings in all)" in plain["summary"] and plain["evidence"]["unseen"] == []
+    assert "(2 openings in all)" in plain["summary"] and plain["evidence"]["unavailable"] == []
     assert plain["measured_at"] is not None
     quiet = answer(seeing(tmp_path / "b", scraped=scraped(())), "analyze_failure_pattern")
     assert quiet["verdict"] == "ok"
@@ -244,13 +244,13 @@ def test_what_went_wrong_only_later_is_no_cause(tmp_path):
 
 
 def test_a_prometheus_that_is_down_leaves_the_history(tmp_path):
-    down = Unseen("prometheus", Why.REFUSED, "connection_refused", {"path": "x"})
+    down = Unavailable("prometheus", Why.REFUSED, "connection_refused", {"path": "x"})
     app = seeing(tmp_path, scraped=scraped(down))
     assert answer(app, "analyze_failure_pattern")["verdict"] == "unknown"
     metric = Metric("breaker_failed_calls", 0, "ingest/kafka-publisher")
     record(app.store, NOW - timedelta(minutes=5), metric, check="breakers")
     plain = answer(app, "analyze_failure_pattern")
-    assert plain["verdict"] == "ok" and plain["evidence"]["unseen"][0]["why"] == "refused"
+    assert plain["verdict"] == "ok" and plain["evidence"]["unavailable"][0]["why"] == "refused"
 
 
 def test_a_flood_of_transitions_and_events_stays_within_the_budget(tmp_path):

@@ -12,7 +12,7 @@ from own_server import program, running
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.reset import Cleared
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from demo.api.server import serve
 from demo.stand_in import StandIn
 from mcp_server.tools.merchants.clear import _outcome
@@ -133,7 +133,7 @@ def test_through_the_gateway_all_of_a_merchant_go(tmp_path, language, words):
     assert one.is_error and "leave action out" in one.structured_content["summary"]
 
 
-UNSEEN = Unseen("redis", Why.LIMIT, "redis_timeout")
+UNAVAILABLE = Unavailable("redis", Why.LIMIT, "redis_timeout")
 FULL = (RateUse("M", "refund", 101, 50),)
 FRESH = (RateUse("M", "refund", 3, 60),)
 
@@ -141,12 +141,12 @@ FRESH = (RateUse("M", "refund", 3, 60),)
 @pytest.mark.parametrize(
     ("before", "done", "after", "verdict"),
     [
-        (FULL, UNSEEN, (), "unknown"),
+        (FULL, UNAVAILABLE, (), "unknown"),
         (FULL, Cleared("redis", ("refund",)), (), "ok"),
         (FULL, Cleared("redis", ("refund",)), FRESH, "ok"),
         (FULL, Cleared("gateway", None), FULL, "warn"),
-        (FULL, Cleared("gateway", None), UNSEEN, "unknown"),
-        (UNSEEN, Cleared("gateway", None), (), "unknown"),
+        (FULL, Cleared("gateway", None), UNAVAILABLE, "unknown"),
+        (UNAVAILABLE, Cleared("gateway", None), (), "unknown"),
         ((), Cleared("gateway", ()), (), "ok"),
     ],
 )

@@ -15,7 +15,7 @@ from test_mcp_history import incident
 from test_mcp_payments import HOSTILE, without_data
 
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from mcp_server.tools.merchants.judgement import Volume, conclusion, limits, stretches
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
@@ -201,7 +201,7 @@ def use(count: int, ttl: int | None = 30, action: str | None = "authorize") -> R
     return RateUse("M-1", action, count, ttl)
 
 
-NO_REDIS = Unseen("redis", Why.WAY, "connection_refused", {"path": "redis"})
+NO_REDIS = Unavailable("redis", Why.WAY, "connection_refused", {"path": "redis"})
 WHY = {
     "over at its usual rate": ([use(120)], 7200, "over", "blocked"),
     "over, far above its usual rate": ([use(120)], 60, "surge", "blocked"),
@@ -212,14 +212,14 @@ WHY = {
     "below": ([use(5)], 60, "not_now", "fine"),
     "of an unknown action": ([use(80, 30, None)], 60, "unclear", "unclear"),
     "no counter": ([], 60, "not_now", None),
-    "redis away": (NO_REDIS, 60, "unseen", None),
+    "redis away": (NO_REDIS, 60, "unavailable", None),
 }
 
 
 @pytest.mark.parametrize(("uses", "usual", "code", "verdict"), WHY.values(), ids=WHY)
 def test_why_a_merchant_gets_429(uses, usual, code, verdict):
     capacities = {"authorize": 100, "capture": 100, "refund": 50}
-    judged = [] if isinstance(uses, Unseen) else limits(uses, capacities, 80)
+    judged = [] if isinstance(uses, Unavailable) else limits(uses, capacities, 80)
     volumes = Volume(0 if usual is None else usual, usual, ())
     assert conclusion(judged, uses, volumes, True) == code
     assert [limit.verdict for limit in judged] == ([verdict] if verdict else [])

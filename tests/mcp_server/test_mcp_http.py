@@ -170,7 +170,7 @@ def test_tokens_are_never_shown():
     assert READ not in shown and WRITE not in shown
 
 
-def test_a_token_in_place_of_a_variables_name_is_refused_unseen():
+def test_a_token_in_place_of_a_variables_name_is_refused_unavailable():
     with pytest.raises(ConfigError) as raised:
         parse('[mcp.http]\nread_token_env = "s3cret-token!"', {})
     assert "never the token itself" in str(raised.value) and "s3cret" not in str(raised.value)

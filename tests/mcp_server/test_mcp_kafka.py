@@ -24,7 +24,7 @@ from ops_case import (
 
 from checks.consumer_lag import Options
 from checks.sources.facts.platform import Breaker, GroupLag, Partition
-from checks.sources.facts.unavailable import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, blind
 from mcp_server.tools.kafka.lags import stand
 from monitor.domain.check import Finding, Status, Verdict
 from monitor.domain.check_pass import Observed
@@ -143,7 +143,7 @@ def observed(*findings: Finding, looks: int = 5) -> Observed:
 
 
 STUCK = Finding("lag_stuck", Status.CRIT, "payment-consumer", {"group": "payment-consumer"})
-UNSEEN = Unseen("kafka/x", Why.BLIND, "group_without_offsets")
+UNAVAILABLE = Unavailable("kafka/x", Why.BLIND, "group_without_offsets")
 CONSUMER = "payment-consumer"
 
 
@@ -156,14 +156,14 @@ CONSUMER = "payment-consumer"
         (CONSUMER, "STABLE", lag("g", 500), observed(looks=2), "unknown", "few_looks"),
         (CONSUMER, "STABLE", lag("g", 500), observed(STUCK), "crit", "lag_stuck"),
         (CONSUMER, "STABLE", lag("g", 500), None, "unknown", "unwatched"),
-        (CONSUMER, "STABLE", UNSEEN, observed(), "unknown", "unseen"),
+        (CONSUMER, "STABLE", UNAVAILABLE, observed(), "unknown", "unavailable"),
         (CONSUMER, "EMPTY", lag("g", 0), None, "crit", "idle"),
         (CONSUMER, "ABSENT", None, None, "crit", "idle"),
         ("other", "STABLE", lag("g", 500), observed(), "unknown", "unwatched"),
         ("other", "STABLE", lag("g", 0), observed(), "ok", "ok"),
         ("other", "EMPTY", lag("g", 1), observed(), "warn", "idle"),
         ("other", "EMPTY", lag("g", 0), observed(), "ok", "ok"),
-        ("other", "EMPTY", UNSEEN, observed(), "unknown", "unseen"),
+        ("other", "EMPTY", UNAVAILABLE, observed(), "unknown", "unavailable"),
     ],
 )
 def test_a_lag_is_judged_by_its_course_and_never_by_one_look(
@@ -220,7 +220,7 @@ def test_a_kafka_that_is_down_is_unknown_with_its_reason(tmp_path, tool, argumen
     plain = answer(seeing(tmp_path, language, kafka=Kafka()), tool, **arguments)
     assert plain["verdict"] == "unknown"
     assert "kafka:9092" in plain["summary"]
-    assert plain["evidence"]["unseen"][0]["part_text"] == "kafka"
+    assert plain["evidence"]["unavailable"][0]["part_text"] == "kafka"
 
 
 def letters(count: int) -> tuple[Any, ...]:
@@ -281,12 +281,12 @@ def test_a_dlq_that_does_not_exist_yet_is_empty_and_is_not_asked_for(tmp_path):
 
 
 def test_letters_that_cannot_be_read_are_counted_and_unknown(tmp_path):
-    late = Unseen("kafka/payment.dlq", Why.LIMIT, "kafka_letters_unread", {"expected": "x"})
+    late = Unavailable("kafka/payment.dlq", Why.LIMIT, "kafka_letters_unread", {"expected": "x"})
     source = kafka(topics={**TOPICS, "payment.dlq": (4,)}, letters={"payment.dlq": late})
     app = seeing(tmp_path, kafka=source)
     for tool in ("get_dlq_messages", "dlq_summary"):
         plain = answer(app, tool)
-        assert plain["verdict"] == "unknown" and plain["evidence"]["unseen"]
+        assert plain["verdict"] == "unknown" and plain["evidence"]["unavailable"]
     assert answer(app, "get_dlq_messages")["evidence"]["retained"] == 4
 
 
@@ -376,7 +376,13 @@ def opened(name: str) -> Finding:
         ),
         ({"traffic": found()}, "unknown"),
     ],
-    ids=["publishers suffer", "another breaker", "cluster unseen", "broker down", "not looked"],
+    ids=[
+        "publishers suffer",
+        "another breaker",
+        "cluster unavailable",
+        "broker down",
+        "not looked",
+    ],
 )
 def test_kafkas_health_has_both_meanings(tmp_path, verdicts, verdict):
     parts = {"kafka": kafka(), "breakers": Breakers({"ingest": (OPEN,)})}
@@ -385,15 +391,17 @@ def test_kafkas_health_has_both_meanings(tmp_path, verdicts, verdict):
 
 
 def test_an_instance_out_of_reach_leaves_the_rest_of_the_health(tmp_path):
-    gone = Unseen("ingest2", Why.WAY, "connect_failed")
+    gone = Unavailable("ingest2", Why.WAY, "connect_failed")
     verdicts = {"kafka_cluster": found(), "breakers": found(blind(gone))}
     parts = {"kafka": kafka(), "breakers": Breakers({"ingest": (CLOSED,), "ingest2": gone})}
     plain = answer(seeing(tmp_path, verdicts=verdicts, **parts), "check_kafka_health")
     assert plain["verdict"] == "unknown" and plain["evidence"]["cluster"]["brokers"] == 3
-    assert [row["part_text"] for row in plain["evidence"]["unseen"]] == ["ingest2"]
+    assert [row["part_text"] for row in plain["evidence"]["unavailable"]] == ["ingest2"]
 
 
-def test_a_lag_that_is_an_unseen_is_told_with_its_reason(tmp_path):
-    app = seeing(tmp_path, kafka=kafka(lags={"payment-consumer": UNSEEN, "x": GroupLag("x", ())}))
+def test_a_lag_that_is_an_unavailable_is_told_with_its_reason(tmp_path):
+    app = seeing(
+        tmp_path, kafka=kafka(lags={"payment-consumer": UNAVAILABLE, "x": GroupLag("x", ())})
+    )
     plain = answer(app, "check_consumer_lag", group_id="payment-consumer")
     assert plain["verdict"] == "unknown" and plain["evidence"]["groups"][0]["reason_text"]

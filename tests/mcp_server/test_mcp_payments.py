@@ -1,4 +1,4 @@
-"""query_payments over real shards: pages, totals, what is unseen, what is hostile."""
+"""query_payments over real shards: pages, totals, what is unavailable, what is hostile."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_shard_that_is_down_is_unknown_and_the_rest_still_answers(tmp_path, sh
     broken = urls(shards) | {"shard2": f"sqlite:///{tmp_path}/gone.db"}
     plain = answer(app_over(tmp_path, broken), "query_payments", filter="failed")
     assert plain["verdict"] == "unknown" and rows(plain) == [("shard1", 190), ("shard1", 7)]
-    assert plain["evidence"]["unseen"][0]["part_text"] == "database/shard2"
+    assert plain["evidence"]["unavailable"][0]["part_text"] == "database/shard2"
     assert "database/shard2" in plain["summary"]
 
 
@@ -155,7 +155,7 @@ def test_counting_that_takes_too_long_hides_the_totals_alone(app, monkeypatch):
     from checks.sources.database.questions import payments as database_payments  # noqa: PLC0415
 
     def stopped(snapshot, *_):
-        return snapshot.unseen_error(database_payments.SQLAlchemyError("stopped"))
+        return snapshot.unavailable_error(database_payments.SQLAlchemyError("stopped"))
 
     monkeypatch.setattr(database_payments, "_totals", stopped)
     plain = answer(app, "query_payments", filter="failed")
@@ -242,7 +242,7 @@ def test_of_rows_beyond_those_listed_nothing_is_claimed(tmp_path, standin, monke
     app = through_gateway(tmp_path, standin)
     plain = answer(app, "query_payments", filter="failed")
     assert plain["verdict"] == "unknown" and plain["evidence"]["found"] is None
-    assert "newest rows (20)" in json.dumps(plain["evidence"]["unseen"])
+    assert "newest rows (20)" in json.dumps(plain["evidence"]["unavailable"])
     known = answer(app, "query_payments", filter="last 10 minutes", limit=5)
     assert known["evidence"]["found"] is None  # 20 rows do not reach back so far
     near = answer(app, "query_payments", start=(standin.now - timedelta(seconds=10)).isoformat())

@@ -17,7 +17,7 @@ from mcp_case import NOW, app_with, found, told
 from store_case import record
 
 from checks.sources.facts.platform import RateUse, TopicEnds
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from mcp_server.answers.schema import ANSWER
 from mcp_server.completion import VALUES_MAX, matching
 from mcp_server.prompts import PROMPTS
@@ -174,7 +174,7 @@ def test_what_the_history_does_not_know_is_looked_up_and_hostile_names_are_left_
 
 
 def test_a_merchant_that_was_alerted_is_known_from_the_history(app):
-    app.runner.platform = platform(Unseen("redis", Why.WAY, "redis_lost"))
+    app.runner.platform = platform(Unavailable("redis", Why.WAY, "redis_lost"))
     assert completed(app, "merchant_id", "").values == []
     with app.store.write() as tx:
         tx.exec_driver_sql(

@@ -25,7 +25,7 @@ from ops_case import (
 from store_case import record
 
 from checks.sources.facts.platform import CachedKey, RedisStats
-from checks.sources.facts.unavailable import Unseen, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, blind
 from monitor.domain.check import Metric
 
 LIMITS = "[checks.rate_limits]\nauthorize_max = 100\ncapture_max = 200\nrefund_max = 50\n"
@@ -212,7 +212,7 @@ def test_memory_that_the_source_does_not_show_is_not_ok(tmp_path):
     app = seeing(tmp_path, verdicts={"redis_health": found()}, redis=Redis())
     plain = answer(app, "cache_stats")
     assert plain["verdict"] == "unknown" and plain["evidence"]["keys"]["total"] == 5
-    assert 'via = "direct"' in plain["evidence"]["unseen"][0]["reason_text"]
+    assert 'via = "direct"' in plain["evidence"]["unavailable"][0]["reason_text"]
 
 
 def test_what_the_check_finds_decides_about_the_cache(tmp_path):
@@ -236,7 +236,7 @@ def test_keys_beyond_the_scan_are_not_ok(tmp_path):
     source = Redis(stats=RedisStats(1, 1, 1, 9_000_000, 6_000_000), lives=(life("idem", 5),))
     plain = answer(seeing(tmp_path, redis=source), "ttl_analysis")
     assert plain["verdict"] == "unknown" and "as far as was looked" in plain["summary"]
-    gone = Unseen("redis", Why.LIMIT, "redis_timeout", {"got": "3 s"})
+    gone = Unavailable("redis", Why.LIMIT, "redis_timeout", {"got": "3 s"})
     source = Redis(stats=gone, lives=(life("idem", 5),))
     assert answer(seeing(tmp_path / "b", redis=source), "ttl_analysis")["verdict"] == "unknown"
 

@@ -31,13 +31,15 @@ from checks.sources.facts.payments import (
     WrongAnswer,
 )
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 
 LONG = (HOSTILE + "A" * 500)[:200]
 SHARDS = ("shard1", "shard2")
 BIG = 2**62
 COUNTS = tuple(Count(f"{n}{LONG}", BIG, BIG) for n in range(60))
-UNSEEN = Unseen("database/shard3", Why.REFUSED, "database_refused", {"shard": LONG, "error": LONG})
+UNAVAILABLE = Unavailable(
+    "database/shard3", Why.REFUSED, "database_refused", {"shard": LONG, "error": LONG}
+)
 
 
 def payment(shard: str, number: int) -> Payment:
@@ -62,13 +64,13 @@ class Worst:
         pages = (
             PaymentPage(s, tuple(payment(s, n) for n in range(rows)), True, COUNTS) for s in SHARDS
         )
-        return (*pages, UNSEEN)
+        return (*pages, UNAVAILABLE)
 
     def entries(self, wanted):
         totals = tuple(Count(k, BIG, BIG) for k in ("capture", "refund", "other"))
         rows = range(wanted.limit)
         pages = (EntryPage(s, tuple(entry(s, n) for n in rows), True, totals) for s in SHARDS)
-        return (*pages, UNSEEN)
+        return (*pages, UNAVAILABLE)
 
     def statistics(self, time_range, now):
         merchants = tuple(
@@ -80,7 +82,7 @@ class Worst:
 
     def statistics_between(self, start, end):
         found = self.statistics("asked", end)
-        return (*((shard, found) for shard in SHARDS), ("shard3", UNSEEN))
+        return (*((shard, found) for shard in SHARDS), ("shard3", UNAVAILABLE))
 
     def shared_keys(self, start, now):
         use = KeyUse("shard1", BIG, LONG, LONG, BIG, books.NOW)
@@ -91,7 +93,9 @@ class Worst:
         ]
         wrong = tuple(WrongAnswer("shard1", LONG, LONG, BIG, BIG) for _ in range(200))
         looked = dict.fromkeys(SHARDS, BIG)
-        return KeyFindings(looked, {"shard1": books.NOW}, tuple(shared), wrong, (UNSEEN,), False)
+        return KeyFindings(
+            looked, {"shard1": books.NOW}, tuple(shared), wrong, (UNAVAILABLE,), False
+        )
 
     def replay(self, now):
         groups = tuple(
@@ -103,7 +107,7 @@ class Worst:
             for n in range(40)
         )
         states = (ReplayState(s, BIG, 5000, 0, 5, books.NOW, groups) for s in SHARDS)
-        return (*states, UNSEEN)
+        return (*states, UNAVAILABLE)
 
     def outbox_late(self, now, before):
         rows = ({"event_id": BIG, "event_type": LONG, "payment_id": BIG, "created_at": LONG},) * 5
@@ -114,7 +118,7 @@ class Worst:
         first = books.NOW - timedelta(days=900)
         return (
             *(MerchantShard(s, s == "shard1", first, books.NOW, counts) for s in SHARDS),
-            UNSEEN,
+            UNAVAILABLE,
         )
 
     def rate_use(self, merchant_id):

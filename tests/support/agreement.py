@@ -15,7 +15,7 @@ from checks.sources.facts.platform import (
     RedisSource,
     ServicesSource,
 )
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 
 PROTOCOLS: dict[str, type] = {
     "services": ServicesSource,
@@ -43,8 +43,8 @@ def methods(part: str) -> set[str]:
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:
     """Every field of a fact by its path; rows go by what names them, not by their place."""
-    if isinstance(value, Unseen):
-        return {path: f"unseen: {value.reason}"}
+    if isinstance(value, Unavailable):
+        return {path: f"unavailable: {value.reason}"}
     if is_dataclass(value) and not isinstance(value, type):
         pairs = {f.name: getattr(value, f.name) for f in fields(value)}
     elif isinstance(value, Mapping):

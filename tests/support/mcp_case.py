@@ -15,7 +15,7 @@ from mcp.types import ElicitResult
 from store_case import fresh_store
 
 from checks.sources.facts.payments import PaymentsSource, PaymentStatistics, StatusCount
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from mcp_server.server import build_server
 from monitor.app import App, build
 from monitor.config.models import parse
@@ -31,22 +31,24 @@ class NoRows:
     def __getattr__(self, name: str) -> Any:
         if name not in (*dir(PaymentsSource), "payment"):
             raise AttributeError(name)
-        unseen = Unseen("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
+        unavailable = Unavailable(
+            "database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"}
+        )
         many: dict[str, Any] = {
             "shard_names": (),
-            "shared_keys": unseen,
-            "statistics_between": (("", unseen),),
+            "shared_keys": unavailable,
+            "statistics_between": (("", unavailable),),
         }
-        many["payment"] = {"": unseen}
-        return lambda *args: many.get(name, (unseen,))
+        many["payment"] = {"": unavailable}
+        return lambda *args: many.get(name, (unavailable,))
 
     def statistics(self, time_range: str, now: datetime) -> PaymentStatistics:
         """The same for every range."""
         return STATISTICS
 
-    def work(self, kind: str, now: datetime) -> Unseen:
+    def work(self, kind: str, now: datetime) -> Unavailable:
         """Not seen."""
-        return Unseen("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
+        return Unavailable("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
 
 
 @dataclass(frozen=True)

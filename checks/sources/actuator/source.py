@@ -12,7 +12,7 @@ import httpx
 from checks.sources.actuator.metrics import breakers_from, pools_from, requests_from
 from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Breaker, Health, RequestCount
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Actuator:
         started = time.perf_counter()
         answer = self._wires[service].get("/actuator/health")
         took_ms = (time.perf_counter() - started) * 1000
-        return answer if isinstance(answer, Unseen) else _health(service, answer, took_ms)
+        return answer if isinstance(answer, Unavailable) else _health(service, answer, took_ms)
 
     def healths(self) -> Mapping[str, Fact[Health]]:
         """What every service says about itself."""
@@ -72,7 +72,7 @@ class Actuator:
 
     def _scrape(self, instance: str) -> Fact[str]:
         answer = self._wires[instance].text("/actuator/prometheus", bytes_max=8_000_000)
-        if isinstance(answer, Unseen):
+        if isinstance(answer, Unavailable):
             return answer
         if answer.status != 200:
             return _unlike(instance, answer, "status 200 with Prometheus text")
@@ -80,14 +80,14 @@ class Actuator:
 
 
 def _read(text: Fact[str], instance: str, reader: Callable[[str, str], T]) -> Fact[T]:
-    if isinstance(text, Unseen):
+    if isinstance(text, Unavailable):
         return text
     try:
         return reader(text, instance)
     except (ValueError, IndexError) as error:
         got = cut(f"{error}: {text}")
         params = {"path": "/actuator/prometheus", "got": got, "expected": "Prometheus text"}
-        return Unseen(instance, Why.GARBLED, "not_prometheus", params)
+        return Unavailable(instance, Why.GARBLED, "not_prometheus", params)
 
 
 def _health(service: str, answer: Answer, took_ms: float) -> Fact[Health]:
@@ -108,7 +108,7 @@ def _down_parts(answer: Answer, word: str) -> str:
     return f"{word} ({', '.join(down)})" if down else word
 
 
-def _unlike(service: str, answer: Answer, expected: str) -> Unseen:
+def _unlike(service: str, answer: Answer, expected: str) -> Unavailable:
     text = answer.text or json.dumps(dict(answer.data), default=str)[:300]
     params = {"path": answer.path, "got": cut(f"{answer.status} {text}"), "expected": expected}
-    return Unseen(service, Why.GARBLED, "unexpected_status", params)
+    return Unavailable(service, Why.GARBLED, "unexpected_status", params)

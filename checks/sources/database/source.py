@@ -24,7 +24,7 @@ from checks.sources.facts.payments import OutboxState, PaymentStatistics
 from checks.sources.facts.platform import BookCounts, Health, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import PaymentRecords
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -204,7 +204,7 @@ class Database(Questions):
         parts: list[T] = []
         for shard, twin in self._with_twins():
             part = shard.ask(read) if twin is None else _same(shard.name, twin)
-            if isinstance(part, Unseen):
+            if isinstance(part, Unavailable):
                 return part
             parts.append(part)
         return add(parts)
@@ -221,15 +221,15 @@ class Database(Questions):
 def _health(shard: Shard) -> Fact[Health]:
     started = time.perf_counter()
     seen = shard.skew_seconds()
-    if isinstance(seen, Unseen):
+    if isinstance(seen, Unavailable):
         return seen
     took_ms = (time.perf_counter() - started) * 1000
     return Health(f"database/{shard.name}", True, took_ms, skew_seconds=seen)
 
 
-def _same(shard: str, twin: str) -> Unseen:
+def _same(shard: str, twin: str) -> Unavailable:
     params = {"shard": shard, "twin": twin}
-    return Unseen(f"database/{shard}", Why.BLIND, "same_shard_twice", params)
+    return Unavailable(f"database/{shard}", Why.BLIND, "same_shard_twice", params)
 
 
 def range_start(time_range: str, now: datetime, zone: tzinfo) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from monitor.domain.check import Params
 
 
@@ -56,8 +56,8 @@ class Books:
     """One look at the books of one shard: the invariants examined and what broke them.
 
     `low` is the first payment_id of the window; `truncated` are invariants with more breaks than
-    are listed, `unseen` those that could not be examined, each with its why. `entry_last` is the
-    newest ledger entry, `unfinished` are older payments that wait for their capture or refund,
+    are listed, `unavailable` those that could not be examined, each with its why. `entry_last` is
+    the newest ledger entry, `unfinished` are older payments that wait for their capture or refund,
     `published` counts events by type that surely went out since the window's `published_since`,
     and `published_at_most` those that may have.
     `overflow`: more older payments were touched than could be looked at.
@@ -69,7 +69,7 @@ class Books:
     payments_seen: int
     low: int
     truncated: tuple[str, ...] = ()
-    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    unavailable: Mapping[str, Unavailable] = field(default_factory=dict)
     entry_last: int = 0
     reach: Reach = Reach({})
     unfinished: tuple[int, ...] = ()

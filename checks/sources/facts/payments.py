@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from checks.sources.facts.story import PaymentRecords
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from monitor.domain.check import Params
 
 Position = tuple["str | int", int]  # the last row that was read: what it is sorted by, its id
@@ -69,7 +69,7 @@ class Count:
 class PaymentPage:
     """Some payments of one shard, in the order that was asked for.
 
-    `totals` are those of all that fit, by status; an Unseen: counting took too long. `lacks`:
+    `totals` are those of all that fit, by status; an Unavailable: counting took too long. `lacks`:
     a bound beyond which this source did not look, so that more may fit than it shows.
     """
 
@@ -77,7 +77,7 @@ class PaymentPage:
     payments: tuple[Payment, ...]
     has_more: bool
     totals: Fact[tuple[Count, ...]]
-    lacks: tuple[Unseen, ...] = ()
+    lacks: tuple[Unavailable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class EntryPage:
     entries: tuple[Entry, ...]
     has_more: bool
     totals: Fact[tuple[Count, ...]]
-    lacks: tuple[Unseen, ...] = ()
+    lacks: tuple[Unavailable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class KeyFindings:
     cut_at: Mapping[str, datetime]  # shards with more payments than were looked at: the oldest
     shared: tuple[SharedKey, ...]
     wrong_answers: tuple[WrongAnswer, ...]
-    unseen: tuple[Unseen, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
     has_merged: bool = True
 
 
@@ -259,7 +259,7 @@ class StatusCount:
 class PaymentStatistics:
     """Payments requested in a time range (today, last_hour, last_24h, all).
 
-    `unseen` is what these figures do not cover, or cannot be sure of.
+    `unavailable` is what these figures do not cover, or cannot be sure of.
     """
 
     time_range: str
@@ -267,7 +267,7 @@ class PaymentStatistics:
     amount_krw: int
     by_status: tuple[StatusCount, ...]
     top_merchants: tuple[Params, ...] = ()
-    unseen: tuple[Unseen, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
 
 class PaymentsSource(Protocol):

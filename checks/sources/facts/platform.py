@@ -1,6 +1,6 @@
 """Typed facts: what any source answers about the platform.
 
-Every question to a source is answered by a fact or by `Unseen`; nothing is ever guessed. A
+Every question to a source is answered by a fact or by `Unavailable`; nothing is ever guessed. A
 source never raises for a failing platform. Units stand in the names; times are aware UTC.
 """
 
@@ -17,7 +17,7 @@ from checks.sources.facts.payments import OutboxState, PaymentsSource, PaymentSt
 from checks.sources.facts.prometheus import Course, Happened, Reading, Turn
 from checks.sources.facts.psp import Record
 from checks.sources.facts.reset import RateLimitReset
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 
 # --- services and breakers -------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class BookCounts:
 class WorkStats:
     """What a worker (settlement or refund) did with its requests, since ever.
 
-    `unseen` are the shards that these figures do not cover; `delayed` None: not known.
+    `unavailable` are the shards that these figures do not cover; `delayed` None: not known.
     """
 
     work: str  # settlement, refund
@@ -234,7 +234,7 @@ class WorkStats:
     dead_letters: int
     delayed: int | None
     amount_krw: float
-    unseen: tuple[Unseen, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
 
 # --- what a source offers --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What a source could not see, and why: the other answer to every question.
 
-Every question to a source is answered by a fact or by `Unseen`; nothing is ever guessed.
+Every question to a source is answered by a fact or by `Unavailable`; nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class Unavailable:
     """Could not look. `reason` is a word of templates/<language>/ (table `reason`).
 
-    `part` is what stayed unseen, path-like: gateway, ingest, breakers, kafka, redis, database,
+    `part` is what is unavailable, path-like: gateway, ingest, breakers, kafka, redis, database,
     database/shard2, monitoring, k6. `params` say what was asked, what came and what was
     expected; `expected` is plain text such as "a JSON object with a number `totalLag`".
     """
@@ -39,7 +39,7 @@ class Unseen:
 
 
 T = TypeVar("T")
-Fact: TypeAlias = T | Unseen
+Fact: TypeAlias = T | Unavailable
 
 
 def cut(text: str, length: int = 200) -> str:
@@ -48,19 +48,21 @@ def cut(text: str, length: int = 200) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
-def blind(unseen: Unseen, hides: str = "") -> Finding:
-    """The finding "could not look" behind an Unseen.
+def blind(unavailable: Unavailable, hides: str = "") -> Finding:
+    """The finding "could not look" behind an Unavailable.
 
-    `hides` names the subjects of the check that stay unseen by it ("": all of them).
+    `hides` names the subjects of the check that are unavailable by it ("": all of them).
     """
-    params = {"part": unseen.part, "why": unseen.why.value, "reason": unseen.reason}
-    return Finding("blind", Status.UNKNOWN, unseen.part, {**params, **unseen.params}, hides=hides)
+    params = {"part": unavailable.part, "why": unavailable.why.value, "reason": unavailable.reason}
+    return Finding(
+        "blind", Status.UNKNOWN, unavailable.part, {**params, **unavailable.params}, hides=hides
+    )
 
 
-def blinds(unseen: Iterable[tuple[Unseen, str]]) -> list[Finding]:
+def blinds(unavailable: Iterable[tuple[Unavailable, str]]) -> list[Finding]:
     """One finding "could not look" per part; what they hide is joined (different: "", all)."""
     found: dict[str, Finding] = {}
-    for one, hides in unseen:
+    for one, hides in unavailable:
         before = found.get(one.part)
         same = before is None or before.hides == hides
         found[one.part] = blind(one, hides if same else "")

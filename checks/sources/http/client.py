@@ -1,6 +1,6 @@
 """One bounded way to ask over HTTP: a deadline, a size, no redirects, and no exceptions.
 
-Whatever goes wrong on the way becomes an `Unseen`; what it means for a part of the platform is
+Whatever goes wrong on the way becomes an `Unavailable`; what it means for a part of the platform is
 decided by those who know the path (gateway_ask.py, actuator.py).
 """
 
@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.deadline import DeadlineTransport, deadline, joined
 
 JSON_OBJECT = "a JSON object"
@@ -70,7 +70,7 @@ class Wire:
     ) -> Fact[Answer]:
         """Ask for a JSON object; an answer of any status comes back if it is one."""
         answer = self.text(path, bytes_max=bytes_max, method=method, **query)
-        return answer if isinstance(answer, Unseen) else self._as_object(answer)
+        return answer if isinstance(answer, Unavailable) else self._as_object(answer)
 
     def text(
         self, path: str, *, bytes_max: int | None = None, method: str = "GET", **query: Any
@@ -88,7 +88,7 @@ class Wire:
         except httpx.HTTPError as error:
             return self._trouble(error, path)
         except (httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            return self._unseen(Why.WAY, "connection_lost", path, type(error).__name__)
+            return self._unavailable(Why.WAY, "connection_lost", path, type(error).__name__)
 
     def close(self) -> None:
         """Close the connections."""
@@ -101,7 +101,7 @@ class Wire:
         response = self._client.send(request, stream=True)
         try:
             if response.is_redirect:
-                return self._unseen(Why.GARBLED, "redirect", path, _redirect(response))
+                return self._unavailable(Why.GARBLED, "redirect", path, _redirect(response))
             # A transport may hand over a response that is read already.
             is_read = response.is_stream_consumed
             chunks = [response.content] if is_read else response.iter_raw()
@@ -109,7 +109,7 @@ class Wire:
         finally:
             response.close()
         if body is None:
-            return self._unseen(Why.LIMIT, "too_large", path, f"more than {bytes_max} bytes")
+            return self._unavailable(Why.LIMIT, "too_large", path, f"more than {bytes_max} bytes")
         return Answer(path, response.status_code, {}, body.decode("utf-8", "replace"))
 
     def _as_object(self, answer: Answer) -> Fact[Answer]:
@@ -117,26 +117,28 @@ class Wire:
             data = json.loads(answer.text, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             reason = "html" if _is_html(answer.text) else "not_json"
-            return self._unseen(Why.GARBLED, reason, answer.path, _got(answer))
+            return self._unavailable(Why.GARBLED, reason, answer.path, _got(answer))
         if not isinstance(data, dict):
-            return self._unseen(Why.GARBLED, "not_json", answer.path, _got(answer))
+            return self._unavailable(Why.GARBLED, "not_json", answer.path, _got(answer))
         return Answer(answer.path, answer.status, data)
 
-    def _trouble(self, error: httpx.HTTPError, path: str) -> Unseen:
+    def _trouble(self, error: httpx.HTTPError, path: str) -> Unavailable:
         if isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout)):
-            return self._unseen(Why.LIMIT, "timeout", path, f"{self._timeout_seconds:g} s")
+            return self._unavailable(Why.LIMIT, "timeout", path, f"{self._timeout_seconds:g} s")
         if isinstance(error, httpx.TimeoutException):
-            return self._unseen(Why.WAY, "connect_timeout", path, f"{self._timeout_seconds:g} s")
+            return self._unavailable(
+                Why.WAY, "connect_timeout", path, f"{self._timeout_seconds:g} s"
+            )
         if isinstance(error, httpx.ConnectError):
             said = cut(re.sub(r"^\[Errno -?\d+\] ", "", str(error))) or type(error).__name__
-            return self._unseen(Why.WAY, _connect_reason(error), path, said)
+            return self._unavailable(Why.WAY, _connect_reason(error), path, said)
         if isinstance(error, httpx.RemoteProtocolError):
-            return self._unseen(Why.GARBLED, "not_http", path, cut(str(error)))
-        return self._unseen(Why.WAY, "connection_lost", path, type(error).__name__)
+            return self._unavailable(Why.GARBLED, "not_http", path, cut(str(error)))
+        return self._unavailable(Why.WAY, "connection_lost", path, type(error).__name__)
 
-    def _unseen(self, why: Why, reason: str, path: str, got: str) -> Unseen:
+    def _unavailable(self, why: Why, reason: str, path: str, got: str) -> Unavailable:
         params = {"path": path, "got": got, "expected": JSON_OBJECT}
-        return Unseen(self._part, why, reason, params)
+        return Unavailable(self._part, why, reason, params)
 
 
 def _headers(url: httpx.URL, token: str) -> dict[str, str]:

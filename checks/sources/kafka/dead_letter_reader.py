@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from checks.sources.facts.platform import DeadLetter
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
 from checks.sources.kafka.wire import GROUP, Place, Talk
 
@@ -22,7 +22,7 @@ def read_letters(
 
     Partitions are assigned, not subscribed to: no group comes into being. Each is read by itself,
     so that a message larger than we take hides no other partition. What could be read comes back;
-    nothing at all: unseen.
+    nothing at all: unavailable.
     """
     lows = talk.lows(places)
     ends = {p: min(end, before.get(p[1], end)) for p, end in talk.ends(places).items()}
@@ -84,6 +84,6 @@ def _text(data: str | bytes | None) -> str:
     return data.decode("utf-8", "replace") if isinstance(data, bytes) else data or ""
 
 
-def _unread(topic: str) -> Unseen:
+def _unread(topic: str) -> Unavailable:
     params = {"path": "kafka", "got": "", "expected": topic}
-    return Unseen(f"kafka/{topic}", Why.LIMIT, "kafka_letters_unread", params)
+    return Unavailable(f"kafka/{topic}", Why.LIMIT, "kafka_letters_unread", params)

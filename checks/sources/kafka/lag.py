@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from checks.sources.facts.platform import GroupLag, PartitionLag
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.kafka.wire import Place, Talk
 
 
@@ -51,10 +51,10 @@ def _partition(place: Place, commit: int | None, end: int, low: int) -> Partitio
     return PartitionLag(*place, at, end, lag, has_commit=commit is not None)
 
 
-def _without_offsets(group_id: str) -> Unseen:
+def _without_offsets(group_id: str) -> Unavailable:
     name = cut(group_id)
     params = {"path": "kafka", "got": "", "expected": f"committed offsets of {name}"}
-    return Unseen(f"kafka/{name}", Why.BLIND, "group_without_offsets", params)
+    return Unavailable(f"kafka/{name}", Why.BLIND, "group_without_offsets", params)
 
 
 def _assigned(members: Iterable[Any]) -> list[Place]:

@@ -15,7 +15,7 @@ from checks.sources.facts.platform import (
     Partition,
     TopicEnds,
 )
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.kafka.dead_letter_reader import read_letters
 from checks.sources.kafka.lag import behind
 from checks.sources.kafka.wire import KafkaWire, OfflineError, Place, Talk
@@ -46,7 +46,7 @@ class Kafka:
         started = time.perf_counter()
         found = self._wire.ask(lambda talk: talk.metadata())
         took_ms = (time.perf_counter() - started) * 1000
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return {"kafka": found}
         word = "" if found.brokers else "no broker"
         return {"kafka": Health("kafka", not word, took_ms, word)}
@@ -56,7 +56,7 @@ class Kafka:
         return self._wire.ask(_cluster)
 
     def partitions(self, topic: str) -> Fact[tuple[Partition, ...]]:
-        """The partitions of a topic; one that does not exist is unseen, and is not created."""
+        """The partitions of a topic; one that does not exist is unavailable, and is not created."""
         return self._of_topic(topic, lambda talk, known: _partitions(topic, known))
 
     def topic_ends(self, topic: str | None = None) -> Fact[tuple[TopicEnds, ...]]:
@@ -70,9 +70,9 @@ class Kafka:
         return self._wire.ask(lambda talk: tuple(_group(group) for group in talk.groups()))
 
     def group_lag(self, group_id: str) -> Fact[GroupLag]:
-        """The lag of a group; a group without offsets is unseen, not without lag."""
+        """The lag of a group; a group without offsets is unavailable, not without lag."""
         found = self.group_lags((group_id,))
-        return found if isinstance(found, Unseen) else found[group_id]
+        return found if isinstance(found, Unavailable) else found[group_id]
 
     def group_lags(self, group_ids: Sequence[str]) -> Fact[Mapping[str, Fact[GroupLag]]]:
         """The lags of several groups: one call for each, and three for all of them."""
@@ -96,7 +96,7 @@ class Kafka:
         self._wire.close()
 
     def _of_topic(self, topic: str, read: Callable[[Talk, Any], Fact[T]]) -> Fact[T]:
-        """Read from a topic that exists; the inner answer may be unseen itself."""
+        """Read from a topic that exists; the inner answer may be unavailable itself."""
 
         def of_known(talk: Talk) -> Fact[T]:
             known = talk.metadata().topics.get(topic)
@@ -155,6 +155,6 @@ def _group(group: Any) -> Group:
     return Group(cut(group.group_id), group.state.name.replace("REBALANCING", "REBALANCE"))
 
 
-def _absent(topic: str) -> Unseen:
+def _absent(topic: str) -> Unavailable:
     params = {"path": "kafka", "got": "", "expected": cut(topic)}
-    return Unseen(f"kafka/{cut(topic)}", Why.BLIND, "kafka_no_such_topic", params)
+    return Unavailable(f"kafka/{cut(topic)}", Why.BLIND, "kafka_no_such_topic", params)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 
 T = TypeVar("T")
 Place = tuple[str, int]  # topic, partition
@@ -145,14 +145,14 @@ class KafkaWire:
 
     def ask(self, read: Callable[[Talk], T]) -> Fact[T]:
         """What `read` makes of the cluster's answers, or why there are none."""
-        unseen = self._knock()
-        if unseen is not None:
-            return unseen
+        unavailable = self._knock()
+        if unavailable is not None:
+            return unavailable
         ends_at = time.monotonic() + self.timeout_seconds
         try:
             return read(Talk(self._consumer, self._admin, self.settings, ends_at))
         except OfflineError as error:
-            return _unseen(Why.REFUSED, "kafka_partition_offline", error.place)
+            return _unavailable(Why.REFUSED, "kafka_partition_offline", error.place)
         except KafkaException as error:
             return self._trouble(error.args[0])
 
@@ -160,7 +160,7 @@ class KafkaWire:
         """Close the connections."""
         self._consumer.close()
 
-    def _knock(self) -> Unseen | None:
+    def _knock(self) -> Unavailable | None:
         """Whether any address answers at all: librdkafka itself would wait out its whole time."""
         trouble = None
         for host, port in addresses(self.bootstrap):
@@ -173,16 +173,16 @@ class KafkaWire:
                 return None
         return trouble
 
-    def _trouble(self, error: KafkaError) -> Unseen:
+    def _trouble(self, error: KafkaError) -> Unavailable:
         """A refusal in the background (a wrong password) shows only as a call that ends late."""
         self._errors.clear()
         self._consumer.poll(0)
         for one in (error, *self._errors):
             if one.code() in _DENIED:
-                return _unseen(Why.BLIND, "kafka_denied", one.name())
+                return _unavailable(Why.BLIND, "kafka_denied", one.name())
         if error.code() in _LATE:
-            return _unseen(Why.LIMIT, "kafka_timeout", f"{self.timeout_seconds:g} s")
-        return _unseen(Why.GARBLED, "kafka_error", error.name())
+            return _unavailable(Why.LIMIT, "kafka_timeout", f"{self.timeout_seconds:g} s")
+        return _unavailable(Why.GARBLED, "kafka_error", error.name())
 
     def _note(self, error: KafkaError) -> None:
         self._errors.append(error)
@@ -238,15 +238,17 @@ def _of_setting(error: KafkaException) -> str:
     return cut(text) if text.startswith("No such configuration property") else "an unfit value"
 
 
-def _no_way(error: OSError, address: str) -> Unseen:
+def _no_way(error: OSError, address: str) -> Unavailable:
     if isinstance(error, ConnectionRefusedError):
-        return _unseen(Why.REFUSED, "kafka_refused", address)
+        return _unavailable(Why.REFUSED, "kafka_refused", address)
     if isinstance(error, socket.gaierror):
-        return _unseen(Why.WAY, "kafka_dns", address)
+        return _unavailable(Why.WAY, "kafka_dns", address)
     if isinstance(error, TimeoutError):
-        return _unseen(Why.WAY, "kafka_connect_timeout", address)
-    return _unseen(Why.WAY, "kafka_unreachable", address)
+        return _unavailable(Why.WAY, "kafka_connect_timeout", address)
+    return _unavailable(Why.WAY, "kafka_unreachable", address)
 
 
-def _unseen(why: Why, reason: str, got: str) -> Unseen:
-    return Unseen("kafka", why, reason, {"path": "kafka", "got": cut(got, 100), "expected": ""})
+def _unavailable(why: Why, reason: str, got: str) -> Unavailable:
+    return Unavailable(
+        "kafka", why, reason, {"path": "kafka", "got": cut(got, 100), "expected": ""}
+    )

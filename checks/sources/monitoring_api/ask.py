@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
 from checks.sources.monitoring_api.fields import Fields, MisfitError
 
@@ -35,46 +35,46 @@ class Ask:
     ) -> Fact[T]:
         """The fact that `read` makes of the answer, or why `part` could not be seen."""
         answer = self._get(path, bytes_max, query, method)
-        if isinstance(answer, Unseen):
+        if isinstance(answer, Unavailable):
             return _at(answer, part)
         if answer.status != 200 or answer.data.get("error"):
             return _refusal(answer, part)
         try:
             return read(Fields(answer.data))
         except MisfitError as misfit:
-            return _unseen(part, Why.GARBLED, "ill_typed", answer, misfit.got, misfit.expected)
+            return _unavailable(part, Why.GARBLED, "ill_typed", answer, misfit.got, misfit.expected)
 
     def _get(
         self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str
     ) -> Fact[Answer]:
         answer = self._wire.get(self._prefix + path, bytes_max=bytes_max, method=method, **query)
-        if isinstance(answer, Unseen) or answer.status != 404:
+        if isinstance(answer, Unavailable) or answer.status != 404:
             return answer
         other = "" if self._prefix else "/api"
         second = self._wire.get(other + path, bytes_max=bytes_max, method=method, **query)
-        if isinstance(second, Unseen) or second.status == 404:
+        if isinstance(second, Unavailable) or second.status == 404:
             return answer
         self._prefix = other
         return second
 
 
-def _at(unseen: Unseen, part: str) -> Unseen:
+def _at(unavailable: Unavailable, part: str) -> Unavailable:
     """No answer in time, over a connection that stood: that is about the part, not the way."""
-    if unseen.why is not Why.LIMIT:
-        return unseen
-    return Unseen(part, unseen.why, unseen.reason, unseen.params)
+    if unavailable.why is not Why.LIMIT:
+        return unavailable
+    return Unavailable(part, unavailable.why, unavailable.reason, unavailable.params)
 
 
-def _refusal(answer: Answer, part: str) -> Unseen:
+def _refusal(answer: Answer, part: str) -> Unavailable:
     """Tells a part's own complaint from a gateway that reaches nobody and from a wrong question."""
     got = f"{answer.status} {_message(answer)}".strip()
     expected = "status 200 without an error"
     if answer.status in _WAY_STATUSES and _is_gateways_own(answer):
-        return _unseen("monitoring", Why.WAY, "monitoring_unreachable", answer, got, expected)
+        return _unavailable("monitoring", Why.WAY, "monitoring_unreachable", answer, got, expected)
     if answer.status in (200, 500, 503):
-        return _unseen(part, Why.REFUSED, "part_reports_error", answer, got, expected)
+        return _unavailable(part, Why.REFUSED, "part_reports_error", answer, got, expected)
     place = "gateway" if answer.status in _GATEWAY_STATUSES else part
-    return _unseen(place, Why.GARBLED, "unexpected_status", answer, got, expected)
+    return _unavailable(place, Why.GARBLED, "unexpected_status", answer, got, expected)
 
 
 def _is_gateways_own(answer: Answer) -> bool:
@@ -87,11 +87,15 @@ def _message(answer: Answer) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _unseen(part: str, why: Why, reason: str, answer: Answer, got: str, expected: str) -> Unseen:
+def _unavailable(
+    part: str, why: Why, reason: str, answer: Answer, got: str, expected: str
+) -> Unavailable:
     params = {"path": answer.path, "got": cut(got), "expected": expected}
-    return Unseen(part, why, reason, params)
+    return Unavailable(part, why, reason, params)
 
 
-def unseen_part(part: str, reason: str, expected: str, got: str, why: Why = Why.BLIND) -> Unseen:
-    """An Unseen that no single answer shows."""
-    return Unseen(part, why, reason, {"path": "", "got": cut(got), "expected": expected})
+def unavailable_part(
+    part: str, reason: str, expected: str, got: str, why: Why = Why.BLIND
+) -> Unavailable:
+    """An Unavailable that no single answer shows."""
+    return Unavailable(part, why, reason, {"path": "", "got": cut(got), "expected": expected})

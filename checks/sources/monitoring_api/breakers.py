@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.sources.facts.platform import Breaker
-from checks.sources.facts.unavailable import Fact, Unseen, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
 from checks.sources.monitoring_api.ask import Ask
 from checks.sources.monitoring_api.facts import BreakerDiagnosis, BreakerHealth
 from checks.sources.monitoring_api.fields import Fields
@@ -17,7 +17,7 @@ class BreakerReads:
     _ask: Ask
 
     def breaker(self) -> Fact[Breaker]:
-        """The kafka-publisher breaker; unseen when the platform cannot reach ingest."""
+        """The kafka-publisher breaker; unavailable when the platform cannot reach ingest."""
         return self._ask("ingest", "/monitoring/circuit-breaker/status", _breaker)
 
     def breaker_health(self) -> Fact[BreakerHealth]:
@@ -31,7 +31,7 @@ class BreakerReads:
 
 def breakers_of(found: Fact[Breaker]) -> Fact[tuple[Breaker, ...]]:
     """One breaker as the breakers of an instance."""
-    return found if isinstance(found, Unseen) else (found,)
+    return found if isinstance(found, Unavailable) else (found,)
 
 
 def _breaker(fields: Fields) -> Breaker:

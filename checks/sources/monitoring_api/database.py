@@ -13,8 +13,8 @@ from checks.sources.facts.payments import OutboxState, PaymentStatistics, Status
 from checks.sources.facts.platform import BookCounts, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import LedgerEntry, PaymentRow
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
-from checks.sources.monitoring_api.ask import Ask, unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
+from checks.sources.monitoring_api.ask import Ask, unavailable_part
 from checks.sources.monitoring_api.facts import DatabaseStats, Reconciliation
 from checks.sources.monitoring_api.fields import Fields
 from checks.sources.monitoring_api.shards import book_counts, shard_facts
@@ -35,12 +35,12 @@ class DatabaseReads:
         return self._ask("database", "/monitoring/database/stats", _database_stats)
 
     def counts(self) -> Fact[BookCounts]:
-        """The row counts; a shard that is down makes them unseen, as a sum would lack it."""
+        """The row counts; a shard that is down makes them unavailable, as a sum would lack it."""
         found = self.database_stats()
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         refused = [
-            f for f in found.shards.values() if isinstance(f, Unseen) and f.why is Why.REFUSED
+            f for f in found.shards.values() if isinstance(f, Unavailable) and f.why is Why.REFUSED
         ]
         return refused[0] if refused else found.counts
 
@@ -61,41 +61,43 @@ class DatabaseReads:
             {"maxAgeMinutes": minutes},
             bytes_max=_OUTBOX_BYTES_MAX,
         )
-        if isinstance(waiting, Unseen):
+        if isinstance(waiting, Unavailable):
             return (waiting,)
         found = self.database_stats()
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return waiting, found
-        return waiting, *(f for f in found.shards.values() if isinstance(f, Unseen))
+        return waiting, *(f for f in found.shards.values() if isinstance(f, Unavailable))
 
     def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]:
         """Payments of a time range; what they leave out, and whose midnight begins "today"."""
         path = "/monitoring/database/statistics"
         asked = {"timeRange": time_range}
         statistics = self._ask("database", path, _statistics, asked)
-        if isinstance(statistics, Unseen):
+        if isinstance(statistics, Unavailable):
             return statistics
         day = (_unknown_day(),) if time_range == "today" else ()
-        return replace(statistics, unseen=(*self._left_out(), *day))
+        return replace(statistics, unavailable=(*self._left_out(), *day))
 
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
         """What the settlement or refund worker did; and the shards not looked at."""
         work = self._ask("database", f"/stats/{kind}", lambda f: _work(f, kind))
-        return work if isinstance(work, Unseen) else replace(work, unseen=self._left_out())
+        return (
+            work if isinstance(work, Unavailable) else replace(work, unavailable=self._left_out())
+        )
 
-    def _left_out(self) -> tuple[Unseen, ...]:
+    def _left_out(self) -> tuple[Unavailable, ...]:
         """The shards that the platform's figures leave out, by its row counts."""
         found = self.database_stats()
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return (found,)
-        return tuple(fact for fact in found.shards.values() if isinstance(fact, Unseen))
+        return tuple(fact for fact in found.shards.values() if isinstance(fact, Unavailable))
 
     def books(
         self, now: datetime, window: Any, open_ids: Mapping[str, tuple[int, ...]], only: str = ""
     ) -> tuple[Fact[Books], ...]:
         """Never seen: the platform's reconciliation compares a column with itself."""
         expected = "the entries and payments themselves (a direct database source)"
-        return (unseen_part("database", "gateway_tautology", expected, ""),)
+        return (unavailable_part("database", "gateway_tautology", expected, ""),)
 
     def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]:
         """None: there are no shards to sweep."""
@@ -116,7 +118,7 @@ class DatabaseReads:
     ) -> Mapping[str, Fact[int]]:
         """Never seen: the platform shows how many requests there are, and none of them."""
         expected = "the settlement and refund requests (a direct database source)"
-        return {"": unseen_part("database", "gateway_shows_no_requests", expected, "")}
+        return {"": unavailable_part("database", "gateway_shows_no_requests", expected, "")}
 
     def reconciliation(self) -> Fact[Reconciliation]:
         """The platform's own comparison, for what it is worth."""
@@ -182,9 +184,9 @@ def _statistics(fields: Fields) -> PaymentStatistics:
     )
 
 
-def _unknown_day() -> Unseen:
+def _unknown_day() -> Unavailable:
     """The original's day is that of its database server's zone, which no answer tells."""
-    return unseen_part("database/today", "gateway_day", "a direct database source", "")
+    return unavailable_part("database/today", "gateway_day", "a direct database source", "")
 
 
 def _merchant(row: Fields) -> Params:

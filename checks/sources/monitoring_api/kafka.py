@@ -15,9 +15,9 @@ from checks.sources.facts.platform import (
     PartitionLag,
     TopicEnds,
 )
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.kafka.dead_letter import dead_letter
-from checks.sources.monitoring_api.ask import Ask, unseen_part
+from checks.sources.monitoring_api.ask import Ask, unavailable_part
 from checks.sources.monitoring_api.facts import KafkaHealth
 from checks.sources.monitoring_api.fields import Fields
 
@@ -34,7 +34,7 @@ class KafkaReads:
         """The brokers, topics and groups; refused when the cluster is reported unhealthy."""
         found = self._ask("kafka", "/monitoring/kafka/stats", _cluster)
         if isinstance(found, Cluster) and not found.brokers:
-            return unseen_part("kafka", "no_broker", "a broker", "0 brokers", Why.REFUSED)
+            return unavailable_part("kafka", "no_broker", "a broker", "0 brokers", Why.REFUSED)
         return found
 
     def kafka_health(self) -> Fact[KafkaHealth]:
@@ -51,23 +51,23 @@ class KafkaReads:
         return self._ask("kafka", path, lambda f: _partitions(f, topic), {"topic": topic})
 
     def topic_ends(self, topic: str | None = None) -> Fact[tuple[TopicEnds, ...]]:
-        """The end offsets of one topic or of all; unseen if a row among them is an error."""
+        """The end offsets of one topic or of all; unavailable if a row among them is an error."""
         path = "/monitoring/kafka/topic-stats"
         query = {} if topic is None else {"topic": topic}
         found = self._ask("kafka", path, lambda f: _ends(f, topic), query)
-        if topic is not None or isinstance(found, Unseen):
+        if topic is not None or isinstance(found, Unavailable):
             return found
         return self._with_forgotten(found)
 
     def _with_forgotten(self, found: tuple[TopicEnds, ...]) -> Fact[tuple[TopicEnds, ...]]:
         """The platform's list of all topics leaves some out: those are asked for by name."""
         cluster = self.cluster()
-        if isinstance(cluster, Unseen):
+        if isinstance(cluster, Unavailable):
             return cluster
         ends = list(found)
         for name in sorted(set(cluster.topics) - {one.topic for one in found}):
             more = self.topic_ends(name)
-            if isinstance(more, Unseen):
+            if isinstance(more, Unavailable):
                 return more
             ends += more
         return tuple(ends)
@@ -77,10 +77,10 @@ class KafkaReads:
         return self._ask("kafka", "/monitoring/kafka/consumer-groups", _groups)
 
     def group_lag(self, group_id: str) -> Fact[GroupLag]:
-        """The lag of a group; a group without offsets is unseen, not without lag."""
+        """The lag of a group; a group without offsets is unavailable, not without lag."""
         path = "/monitoring/kafka/consumer-lag"
         lag = self._ask("kafka", path, lambda f: _lag(f, group_id), {"groupId": group_id})
-        return lag if isinstance(lag, Unseen) else self._with_uncommitted(lag)
+        return lag if isinstance(lag, Unavailable) else self._with_uncommitted(lag)
 
     def _with_uncommitted(self, lag: GroupLag) -> Fact[GroupLag]:
         """The platform leaves out partitions without a commit; nothing at all waits in few of them.
@@ -90,7 +90,7 @@ class KafkaReads:
         rows = list(lag.partitions)
         for topic in sorted({row.topic for row in rows}):
             found = self.topic_ends(topic)
-            if isinstance(found, Unseen):
+            if isinstance(found, Unavailable):
                 return found
             known = {row.partition for row in rows if row.topic == topic}
             for partition in sorted(found[0].end_offsets.keys() - known):
@@ -117,13 +117,15 @@ class KafkaReads:
         self, topic: str, limit: int, before: Mapping[int, int]
     ) -> Fact[tuple[DeadLetter, ...]]:
         ends = self.topic_ends(topic)
-        if isinstance(ends, Unseen):
+        if isinstance(ends, Unavailable):
             return ends
         back = max(end - before.get(p, end) for p, end in ends[0].end_offsets.items())
         if back + limit > _BACK_MAX:
-            return unseen_part("kafka", "letters_too_far_back", f"{_BACK_MAX}", topic, Why.LIMIT)
+            return unavailable_part(
+                "kafka", "letters_too_far_back", f"{_BACK_MAX}", topic, Why.LIMIT
+            )
         found = self.dead_letters(topic, back + limit)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         return tuple(one for one in found if one.offset < before.get(one.partition, math.inf))
 
@@ -133,12 +135,12 @@ class KafkaReads:
         The platform's own DLQ counts are not asked: they turn errors into 0.
         """
         cluster = self.cluster()
-        if isinstance(cluster, Unseen):
+        if isinstance(cluster, Unavailable):
             return cluster
         if topic not in cluster.topics:
             return 0
         ends = self.topic_ends(topic)
-        return ends if isinstance(ends, Unseen) else sum(e.end_offset_total for e in ends)
+        return ends if isinstance(ends, Unavailable) else sum(e.end_offset_total for e in ends)
 
 
 def _cluster(fields: Fields) -> Cluster:
@@ -180,7 +182,9 @@ def _ends(fields: Fields, topic: str | None) -> Fact[tuple[TopicEnds, ...]]:
     if failed:
         name = failed[0].text("topic")
         got = f"{name}: {failed[0].data['error']}"
-        return unseen_part(f"kafka/{cut(name)}", "topic_error", "end offsets", got, Why.REFUSED)
+        return unavailable_part(
+            f"kafka/{cut(name)}", "topic_error", "end offsets", got, Why.REFUSED
+        )
     found = tuple(_topic_ends(row) for row in rows)
     if topic is not None and [t.topic for t in found] != [topic]:
         raise fields.misfit(f"exactly the topic {topic} in", "topics")
@@ -214,7 +218,7 @@ def _lag(fields: Fields, group_id: str) -> Fact[GroupLag]:
     if "totalLag" not in fields.data:
         expected = f"committed offsets of {group_id}"
         got = fields.data.get("message")
-        return unseen_part(
+        return unavailable_part(
             f"kafka/{group_id}",
             "group_without_offsets",
             expected,
@@ -226,9 +230,9 @@ def _lag(fields: Fields, group_id: str) -> Fact[GroupLag]:
     return lag
 
 
-def _uncommitted(group_id: str, place: str) -> Unseen:
+def _uncommitted(group_id: str, place: str) -> Unavailable:
     part = f"kafka/{cut(group_id)}"
-    return unseen_part(part, "partition_without_commit", cut(group_id), place)
+    return unavailable_part(part, "partition_without_commit", cut(group_id), place)
 
 
 def _partition_lag(row: Fields) -> PartitionLag:

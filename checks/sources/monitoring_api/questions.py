@@ -28,8 +28,8 @@ from checks.sources.facts.payments import (
     position,
 )
 from checks.sources.facts.story import LedgerEntry, PaymentRow
-from checks.sources.facts.unavailable import Fact, Unseen, Why
-from checks.sources.monitoring_api.ask import unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
+from checks.sources.monitoring_api.ask import unavailable_part
 from checks.sources.monitoring_api.database import DatabaseReads
 
 ROWS_MAX = 1000
@@ -49,11 +49,11 @@ class QuestionReads(DatabaseReads):
         if wanted.shard:
             return (_blind("gateway_no_shard"),)
         page = self._listed(wanted)
-        return (page,) if isinstance(page, Unseen) else (page, *self._left_out())
+        return (page,) if isinstance(page, Unavailable) else (page, *self._left_out())
 
     def _listed(self, wanted: PaymentFilter) -> Fact[PaymentPage]:
         found = self.listed_payments(_words(wanted), ROWS_MAX)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         fitting = [_payment(row) for row in found if _fits(row, wanted)]
         lacks = () if _is_complete(found, wanted) else (_beyond(len(found)),)
@@ -66,7 +66,7 @@ class QuestionReads(DatabaseReads):
             return (_blind("gateway_no_shard" if wanted.shard else "gateway_entries_of"),)
         by_payment = wanted.payment_id is not None
         found = self.ledger(wanted.payment_id, None if by_payment else wanted.merchant_id)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return (found,)
         rows = [_entry(e, "" if by_payment else wanted.merchant_id) for e in found]
         rows = [e for e in rows if _is_within(e.occurred_at, wanted.start, wanted.end)]
@@ -95,8 +95,8 @@ class QuestionReads(DatabaseReads):
         """A merchant's payments, if the platform lists all of them that are asked for."""
         wanted = PaymentFilter(merchant_id=merchant_id, limit=ROWS_MAX)
         wanted = replace(wanted, start=min((start for start, _ in stretches), default=None))
-        page, unseen = self._listed(wanted), self._left_out()
-        if isinstance(page, Unseen):
+        page, unavailable = self._listed(wanted), self._left_out()
+        if isinstance(page, Unavailable):
             return (page,)
         if page.lacks:
             return page.lacks
@@ -104,15 +104,15 @@ class QuestionReads(DatabaseReads):
         counts = tuple(_counts_within(mine, start, end) for start, end in stretches)
         ends = [p.requested_at for p in mine]
         first, last = min(ends, default=None), max(ends, default=None)
-        return MerchantShard("", None, first, last, counts), *unseen
+        return MerchantShard("", None, first, last, counts), *unavailable
 
 
-def _blind(reason: str) -> Unseen:
-    return unseen_part("database", reason, _DIRECT, "")
+def _blind(reason: str) -> Unavailable:
+    return unavailable_part("database", reason, _DIRECT, "")
 
 
-def _beyond(rows: int) -> Unseen:
-    return unseen_part("database", "gateway_rows_only", _DIRECT, str(rows), Why.LIMIT)
+def _beyond(rows: int) -> Unavailable:
+    return unavailable_part("database", "gateway_rows_only", _DIRECT, str(rows), Why.LIMIT)
 
 
 def _words(wanted: PaymentFilter) -> str:
@@ -148,7 +148,7 @@ def _is_complete(rows: Sequence[PaymentRow], wanted: PaymentFilter) -> bool:
 
 
 def _page(
-    fitting: Sequence[Payment], wanted: PaymentFilter, lacks: tuple[Unseen, ...]
+    fitting: Sequence[Payment], wanted: PaymentFilter, lacks: tuple[Unavailable, ...]
 ) -> PaymentPage:
     is_down = wanted.order in ("newest", "largest")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from checks.sources.facts.platform import CachedKey, KeyLife, RateUse, RedisStats
-from checks.sources.facts.unavailable import Fact, Unseen, cut
-from checks.sources.monitoring_api.ask import Ask, unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
+from checks.sources.monitoring_api.ask import Ask, unavailable_part
 from checks.sources.monitoring_api.facts import BlockedMerchant, RateLimit
 from checks.sources.monitoring_api.fields import Fields
 
@@ -31,15 +31,15 @@ class RedisReads:
     def rate_uses(self) -> Fact[tuple[RateUse, ...]]:
         """Every merchant's counters; the action comes from the samples, where they show it."""
         listed = self._ask("redis", "/monitoring/redis/rate-limit/all", _listed)
-        if isinstance(listed, Unseen) or not listed:
+        if isinstance(listed, Unavailable) or not listed:
             return listed
         sampled = self._ask("redis", "/monitoring/redis/stats", _sampled)
-        return sampled if isinstance(sampled, Unseen) else _completed(listed, sampled)
+        return sampled if isinstance(sampled, Unavailable) else _completed(listed, sampled)
 
     def rate_use(self, merchant_id: str) -> Fact[tuple[RateUse, ...]]:
         """One merchant's counters; none means that it asked for nothing in this window."""
         uses = self.rate_uses()
-        if isinstance(uses, Unseen):
+        if isinstance(uses, Unavailable):
             return uses
         return tuple(use for use in uses if use.merchant_id == merchant_id)
 
@@ -174,7 +174,9 @@ def _life(prefix: str, row: Fields) -> KeyLife:
 def _cached(fields: Fields, key: str) -> Fact[CachedKey]:
     """The original looks a key up without its merchant, where nothing ever is."""
     if not fields.flag("exists"):
-        return unseen_part("redis/idempotency", "idempotency_without_merchant", "the merchant", "")
+        return unavailable_part(
+            "redis/idempotency", "idempotency_without_merchant", "the merchant", ""
+        )
     ttl = _ttl(fields, "ttlSeconds") if fields.has("ttlSeconds") else None
     return CachedKey(key, True, _payment_id(fields), ttl)
 

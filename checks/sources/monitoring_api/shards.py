@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.sources.facts.platform import BookCounts
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
-from checks.sources.monitoring_api.ask import unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
+from checks.sources.monitoring_api.ask import unavailable_part
 from checks.sources.monitoring_api.fields import Fields
 
 
@@ -20,7 +20,7 @@ def shard_facts(fields: Fields) -> dict[str, Fact[str]]:
 
 
 def book_counts(fields: Fields, shards: Mapping[str, Fact[str]]) -> BookCounts:
-    """The row counts, with the word UNSEEN for a shard that they do not cover."""
+    """The row counts, with the word UNAVAILABLE for a shard that they do not cover."""
     outbox = fields.object("outboxEvents")
     return BookCounts(
         fields.count("totalPayments"),
@@ -36,8 +36,8 @@ def _state(sharding: Fields, name: str) -> Fact[str]:
         return state
     part = f"database/{name}"
     if state == "UNCONFIGURED":
-        return unseen_part(part, "shard_unconfigured", f"{name} in the answer", state)
-    return unseen_part(part, "shard_down", f"{name} UP", state, Why.REFUSED)
+        return unavailable_part(part, "shard_unconfigured", f"{name} in the answer", state)
+    return unavailable_part(part, "shard_down", f"{name} UP", state, Why.REFUSED)
 
 
 def _repeats_shard1(fields: Fields, sharding: Fields) -> bool:
@@ -51,14 +51,14 @@ def _repeats_shard1(fields: Fields, sharding: Fields) -> bool:
     return second > 0 and abs(total - first) < abs(total - first - second)
 
 
-def _uncounted(fields: Fields, sharding: Fields) -> Unseen:
+def _uncounted(fields: Fields, sharding: Fields) -> Unavailable:
     first, second = sharding.count("shard1Total"), sharding.count("shard2Total")
     expected = f"a total of {first + second} payments over both shards"
     got = f"{fields.count('totalPayments')} payments"
-    return unseen_part("database/shard2", "shard_not_counted", expected, got)
+    return unavailable_part("database/shard2", "shard_not_counted", expected, got)
 
 
 def _word(fact: Fact[str]) -> str:
-    if not isinstance(fact, Unseen):
+    if not isinstance(fact, Unavailable):
         return fact
-    return "DOWN" if fact.why is Why.REFUSED else "UNSEEN"
+    return "DOWN" if fact.why is Why.REFUSED else "UNAVAILABLE"

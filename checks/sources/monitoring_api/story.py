@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.sources.facts.story import LedgerEntry, OutboxEvent, PaymentRecords
-from checks.sources.facts.unavailable import Fact, Unseen, cut
-from checks.sources.monitoring_api.ask import unseen_part
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
+from checks.sources.monitoring_api.ask import unavailable_part
 from checks.sources.monitoring_api.database import DatabaseReads
 from checks.sources.monitoring_api.fields import Fields
 
@@ -20,22 +20,22 @@ class StoryReads(DatabaseReads):
     def payment(self, payment_id: int, shard: str = "") -> Mapping[str, Fact[PaymentRecords]]:
         """The entries and waiting events of shard 1, or of all shards in one list ("").
 
-        The payment's own row stays unseen. Where both shards are in one list, nothing in it is
+        The payment's own row is unavailable. Where both shards are in one list, nothing in it is
         known to be of a shard that is asked for by name.
         """
         if not self._left_out():
-            mixed = _unseen(shard, "gateway_no_shard")
+            mixed = _unavailable(shard, "gateway_no_shard")
             return {shard: _of(shard, mixed, mixed) if shard else self._of_list("", payment_id)}
         answers: dict[str, Fact[PaymentRecords]] = {}
         if shard in ("", SHARD):
             answers[SHARD] = self._of_list(SHARD, payment_id)
         if shard in ("", OTHER):
-            answers[OTHER] = _unseen(OTHER, "gateway_one_shard")
+            answers[OTHER] = _unavailable(OTHER, "gateway_one_shard")
         return answers
 
     def _of_list(self, shard: str, payment_id: int) -> Fact[PaymentRecords]:
         entries = self.ledger(payment_id)
-        if isinstance(entries, Unseen):
+        if isinstance(entries, Unavailable):
             return entries
         events = self._ask(
             *("database", "/monitoring/database/outbox"),
@@ -51,13 +51,15 @@ def _of(
     entries: Fact[tuple[LedgerEntry, ...]],
     events: Fact[tuple[OutboxEvent, ...]],
 ) -> PaymentRecords:
-    unseen = _unseen(shard, "gateway_no_payment")
-    return PaymentRecords(shard, unseen, entries, events, unseen, unseen, unseen)
+    unavailable = _unavailable(shard, "gateway_no_payment")
+    return PaymentRecords(
+        shard, unavailable, entries, events, unavailable, unavailable, unavailable
+    )
 
 
-def _unseen(shard: str, reason: str) -> Unseen:
+def _unavailable(shard: str, reason: str) -> Unavailable:
     part = f"database/{shard}" if shard else "database"
-    return unseen_part(part, reason, "the shards themselves ([platform.database])", "")
+    return unavailable_part(part, reason, "the shards themselves ([platform.database])", "")
 
 
 def _waiting(fields: Fields, payment_id: int) -> tuple[OutboxEvent, ...]:

@@ -13,7 +13,7 @@ from checks.sources.actuator.metrics import BREAKERS, POOLS, STATES, breakers_of
 from checks.sources.facts.instances import Pool, Target
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.prometheus import Reading, Turn, turns
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.prometheus.source import Prometheus
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ class PrometheusBreakers:
     """Implements BreakersSource and ScrapedSource; an instance is named `job@host:port`.
 
     `job` is the one under which Prometheus scrapes ingest, whose instances are `ingest@host:port`.
-    An instance whose scrape fails or has grown old is unseen: its last state says nothing about
-    now.
+    An instance whose scrape fails or has grown old is unavailable: its last state says nothing
+    about now.
     """
 
     def __init__(self, prometheus: Prometheus, job: str = "ingest-service") -> None:
@@ -41,7 +41,7 @@ class PrometheusBreakers:
     def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
         """The database connection pools of each instance of the jobs that have some."""
         jobs = self._prometheus.instant(f"last_over_time({POOLS}_max[{_POOLS_MEMORY}])")
-        if isinstance(jobs, Unseen):
+        if isinstance(jobs, Unavailable):
             return {"ingest": replace(jobs, part="ingest") if _is_none(jobs) else jobs}
         named = {reading.labels.get("job", self._job) for reading in jobs}
         return self._read(named, f"{POOLS}(_active|_max|_pending)", _pools)
@@ -50,10 +50,10 @@ class PrometheusBreakers:
         """Every instance of these jobs that is scraped, up or not."""
         among = _among(jobs)
         up = self._prometheus.instant(f"up{{{among}}}")
-        if isinstance(up, Unseen):
+        if isinstance(up, Unavailable):
             return () if _is_none(up) else up
         times = self._prometheus.instant(f"timestamp(up{{{among}}})")
-        if isinstance(times, Unseen):
+        if isinstance(times, Unavailable):
             return () if _is_none(times) else times
         ages = {self._place(r.labels): r.at.timestamp() - r.value for r in times}
         return tuple(
@@ -67,7 +67,7 @@ class PrometheusBreakers:
         """When which breaker changed its state (as exactly as `step`), oldest first."""
         query = f"{BREAKERS}state{{{_among([self._job])}}} == 1"
         found = self._prometheus.points(query, start, end, step)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         seen: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
         for labels, points in found:
@@ -83,20 +83,21 @@ class PrometheusBreakers:
         names: str,
         read: Callable[[str, list[Reading]], tuple[T, ...]],
     ) -> Mapping[str, Fact[tuple[T, ...]]]:
-        """The readings of each instance of some jobs; one that is not scraped well is unseen."""
+        """The readings of each instance of some jobs; one that is not scraped well is
+        unavailable."""
         among = _among(jobs)
         targets = self.targets(jobs)
-        if isinstance(targets, Unseen):
+        if isinstance(targets, Unavailable):
             return {"ingest": targets}
         if not targets:
             return {"ingest": _no_target(among)}
         found = self._prometheus.instant(f"{{__name__=~{json.dumps(names)}, {among}}}")
-        unseen = isinstance(found, Unseen) and not _is_none(found)
-        rows = self._by_instance(() if isinstance(found, Unseen) else found)
+        unavailable = isinstance(found, Unavailable) and not _is_none(found)
+        rows = self._by_instance(() if isinstance(found, Unavailable) else found)
         answers: dict[str, Fact[tuple[T, ...]]] = {}
         for target in targets:
             name = self._name({"job": target.job, "instance": target.instance})
-            seen = found if unseen else read(name, rows.get(name, []))
+            seen = found if unavailable else read(name, rows.get(name, []))
             answers[name] = _trouble(target, name) or seen  # type: ignore[assignment]
         return answers
 
@@ -120,22 +121,26 @@ def _among(jobs: Iterable[str]) -> str:
     return f"job=~{json.dumps(names, ensure_ascii=False)}"
 
 
-def _is_none(unseen: Unseen) -> bool:
-    return unseen.reason == "no_series"
+def _is_none(unavailable: Unavailable) -> bool:
+    return unavailable.reason == "no_series"
 
 
-def _no_target(among: str) -> Unseen:
+def _no_target(among: str) -> Unavailable:
     params = {"path": "", "got": "", "expected": f"up{{{among}}}"}
-    return Unseen("ingest", Why.BLIND, "no_series", params)
+    return Unavailable("ingest", Why.BLIND, "no_series", params)
 
 
-def _trouble(target: Target, name: str) -> Unseen | None:
+def _trouble(target: Target, name: str) -> Unavailable | None:
     if not target.up:
-        return Unseen(name, Why.REFUSED, "target_down", {"path": "", "got": "", "expected": name})
+        return Unavailable(
+            name, Why.REFUSED, "target_down", {"path": "", "got": "", "expected": name}
+        )
     age = target.age_seconds
     if age is None or age > SCRAPE_AGE_SECONDS_MAX:
         got = "" if age is None else f"{age:.0f} s"
-        return Unseen(name, Why.LIMIT, "scrape_old", {"path": "", "got": got, "expected": name})
+        return Unavailable(
+            name, Why.LIMIT, "scrape_old", {"path": "", "got": got, "expected": name}
+        )
     return None
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from checks.sources.facts.platform import Health
 from checks.sources.facts.prometheus import Course, Happened, Reading, happened
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
 from checks.sources.monitoring_api.fields import Fields, MisfitError
 
@@ -52,23 +52,24 @@ class Prometheus:
         found = self.instant("vector(1)")
         took_ms = (time.perf_counter() - started) * 1000
         well = Health("prometheus", True, took_ms)
-        return {"prometheus": found if isinstance(found, Unseen) else well}
+        return {"prometheus": found if isinstance(found, Unavailable) else well}
 
     def instant(self, query: str, at: datetime | None = None) -> Fact[tuple[Reading, ...]]:
-        """The readings of a query at a moment (now); unseen with `no_series` if there are none.
+        """The readings of a query at a moment (now); unavailable with `no_series` if there are
+        none.
 
         Values that are no numbers (NaN, infinite) are left out; `no_numbers` if all are.
         """
         when = {} if at is None else {"time": f"{at.timestamp():.3f}"}
         found = self._ask("query", {"query": query, **when}, _vector)
-        return found if isinstance(found, Unseen) or found else _no_series(query)
+        return found if isinstance(found, Unavailable) or found else _no_series(query)
 
     def window(
         self, query: str, start: datetime, end: datetime, step: timedelta | None = None
     ) -> Fact[tuple[Happened, ...]]:
         """What each series of a query did between two times."""
         found = self.points(query, start, end, step)
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         return tuple(happened(labels, points) for labels, points in found)
 
@@ -86,7 +87,7 @@ class Prometheus:
             "step": f"{seconds:.3f}",
         }
         found = self._ask("query_range", asked, _matrix)
-        return found if isinstance(found, Unseen) or found else _no_series(query)
+        return found if isinstance(found, Unavailable) or found else _no_series(query)
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,16 +97,16 @@ class Prometheus:
         self, kind: str, asked: Mapping[str, str], read: Callable[[Fields], Fact[T]]
     ) -> Fact[T]:
         answer = self._wire.get(f"/api/v1/{kind}", bytes_max=_BYTES_MAX, **asked)
-        if isinstance(answer, Unseen):
+        if isinstance(answer, Unavailable):
             return _refused(answer)
         if answer.status != 200 or answer.data.get("status") != "success":
             return _complaint(answer)
         try:
             return read(Fields(answer.data).object("data"))
         except MisfitError as misfit:
-            return _unseen(Why.GARBLED, "ill_typed", answer.path, misfit.got, misfit.expected)
+            return _unavailable(Why.GARBLED, "ill_typed", answer.path, misfit.got, misfit.expected)
         except _TooMany:
-            return _unseen(Why.LIMIT, "prometheus_too_many", answer.path, f"{SERIES_MAX}")
+            return _unavailable(Why.LIMIT, "prometheus_too_many", answer.path, f"{SERIES_MAX}")
 
 
 class _TooMany(Exception):  # noqa: N818  (never leaves this file)
@@ -161,31 +162,33 @@ def _point(row: Fields, pair: Any) -> tuple[datetime, float] | None:
     return (at, value) if math.isfinite(value) else None
 
 
-def _refused(unseen: Unseen) -> Unseen:
+def _refused(unavailable: Unavailable) -> Unavailable:
     """A refused connection speaks about Prometheus itself: nothing stands between."""
-    if unseen.reason == "connection_refused":
-        return replace(unseen, why=Why.REFUSED)
-    return unseen
+    if unavailable.reason == "connection_refused":
+        return replace(unavailable, why=Why.REFUSED)
+    return unavailable
 
 
-def _complaint(answer: Answer) -> Unseen:
+def _complaint(answer: Answer) -> Unavailable:
     """Its own error (a wrong query), a refusal to let us in, or that it cannot serve yet."""
     said = answer.data.get("error")
     got = cut(f"{answer.status} {said if isinstance(said, str) else ''}".strip())
     if answer.status in (401, 403):
-        return _unseen(Why.BLIND, "prometheus_denied", answer.path, got)
+        return _unavailable(Why.BLIND, "prometheus_denied", answer.path, got)
     if answer.status == 503:
-        return _unseen(Why.REFUSED, "prometheus_error", answer.path, got)
-    return _unseen(Why.GARBLED, "prometheus_error", answer.path, got)
+        return _unavailable(Why.REFUSED, "prometheus_error", answer.path, got)
+    return _unavailable(Why.GARBLED, "prometheus_error", answer.path, got)
 
 
-def _no_series(query: str) -> Unseen:
-    return _unseen(Why.BLIND, "no_series", expected=cut(query))
+def _no_series(query: str) -> Unavailable:
+    return _unavailable(Why.BLIND, "no_series", expected=cut(query))
 
 
-def _no_numbers() -> Unseen:
-    return _unseen(Why.BLIND, "no_numbers")
+def _no_numbers() -> Unavailable:
+    return _unavailable(Why.BLIND, "no_numbers")
 
 
-def _unseen(why: Why, reason: str, path: str = "", got: str = "", expected: str = "") -> Unseen:
-    return Unseen("prometheus", why, reason, {"path": path, "got": got, "expected": expected})
+def _unavailable(
+    why: Why, reason: str, path: str = "", got: str = "", expected: str = ""
+) -> Unavailable:
+    return Unavailable("prometheus", why, reason, {"path": path, "got": got, "expected": expected})

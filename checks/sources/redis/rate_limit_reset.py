@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.sources.facts.reset import Cleared
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from checks.sources.monitoring_api.ask import Ask
 from checks.sources.monitoring_api.fields import Fields
 
@@ -34,7 +34,7 @@ class RedisReset:
             gone = wire.ask(lambda client: [client.delete(key) for key in keys])
         finally:
             wire.close()
-        if isinstance(gone, Unseen):
+        if isinstance(gone, Unavailable):
             return gone
         return Cleared("redis", tuple(a for a, n in zip(actions, gone, strict=True) if n))
 

@@ -18,7 +18,7 @@ from checks.sources.facts.platform import (
     RedisMemory,
     RedisStats,
 )
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.monitoring_api.fields import Fields, MisfitError
 from checks.sources.redis.sweep import Bounds, Scan, Sweep, counters, rates, sweep
 from checks.sources.redis.wire import Client, IllTypedError, RedisWire
@@ -55,12 +55,14 @@ class Redis:
         started = time.perf_counter()
         found = self._wire.ask(lambda client: client.ping())
         took_ms = (time.perf_counter() - started) * 1000
-        return {"redis": found if isinstance(found, Unseen) else Health("redis", True, took_ms)}
+        return {
+            "redis": found if isinstance(found, Unavailable) else Health("redis", True, took_ms)
+        }
 
     def stats(self) -> Fact[RedisStats]:
         """How many keys there are, by use."""
         found = self._sweep()
-        return found if isinstance(found, Unseen) else found.stats()
+        return found if isinstance(found, Unavailable) else found.stats()
 
     def memory(self) -> Fact[RedisMemory]:
         """What Redis holds, and what it had to drop."""
@@ -69,12 +71,12 @@ class Redis:
     def key_lives(self) -> Fact[tuple[KeyLife, ...]]:
         """How long the keys live, by prefix (as far as `stats` says that they were scanned)."""
         found = self._sweep()
-        return found if isinstance(found, Unseen) else found.lives()
+        return found if isinstance(found, Unavailable) else found.lives()
 
     def rate_uses(self) -> Fact[tuple[RateUse, ...]]:
-        """Every counter of every merchant; unseen if there are more than the bounds allow."""
+        """Every counter of every merchant; unavailable if there are more than the bounds allow."""
         found = self._wire.ask(lambda client: rates(client, self._bounds))
-        if isinstance(found, Unseen):
+        if isinstance(found, Unavailable):
             return found
         uses, complete = found
         return uses if complete else _beyond(len(uses))
@@ -102,7 +104,7 @@ class Redis:
             if self._swept and time.monotonic() - self._swept[0] < self._fresh_seconds:
                 return self._swept[1]
             found = self._wire.ask(lambda client: sweep(client, self._bounds))
-            self._swept = None if isinstance(found, Unseen) else (time.monotonic(), found)
+            self._swept = None if isinstance(found, Unavailable) else (time.monotonic(), found)
             return found
 
     def _cached(self, client: Client, key: str) -> Any:
@@ -154,6 +156,6 @@ def _payment_id(value: bytes) -> int | None:
     raise IllTypedError("a cached answer with a paymentId", cut(value.decode("utf-8", "replace")))
 
 
-def _beyond(seen: int) -> Unseen:
+def _beyond(seen: int) -> Unavailable:
     params: Params = {"path": "redis", "got": f"{seen}", "expected": "", "seen_keys": seen}
-    return Unseen("redis", Why.LIMIT, "redis_not_all_scanned", params)
+    return Unavailable("redis", Why.LIMIT, "redis_not_all_scanned", params)

@@ -11,7 +11,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.sources.facts.unavailable import Fact, Unseen, Why, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 
 T = TypeVar("T")
 Client = Any  # redis.Redis: its stubs say of every answer that it may be awaitable
@@ -51,37 +51,37 @@ class RedisWire:
         try:
             return question(self._client)
         except IllTypedError as error:
-            return _unseen(Why.GARBLED, "redis_ill_typed", error.got, error.expected)
+            return _unavailable(Why.GARBLED, "redis_ill_typed", error.got, error.expected)
         except exceptions.RedisError as error:
             return self._trouble(error)
         except (OSError, ValueError) as error:
             reason = "redis_tls" if isinstance(error, ssl.SSLError) else "redis_lost"
-            return _unseen(Why.WAY, reason, type(error).__name__)
+            return _unavailable(Why.WAY, reason, type(error).__name__)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _trouble(self, error: exceptions.RedisError) -> Unseen:
+    def _trouble(self, error: exceptions.RedisError) -> Unavailable:
         said = _first_word(error)
         if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
-            return _unseen(Why.BLIND, "redis_denied", said)
+            return _unavailable(Why.BLIND, "redis_denied", said)
         if isinstance(error, exceptions.TimeoutError):
             return self._late(error)
         if isinstance(error, exceptions.BusyLoadingError) or "max number of clients" in str(error):
-            return _unseen(Why.REFUSED, "redis_not_serving", cut(str(error), 80))
+            return _unavailable(Why.REFUSED, "redis_not_serving", cut(str(error), 80))
         if isinstance(error, exceptions.InvalidResponse):
-            return _unseen(Why.GARBLED, "redis_not_redis")
+            return _unavailable(Why.GARBLED, "redis_not_redis")
         if isinstance(error, exceptions.ConnectionError):
             why, reason = _connection(str(error).lower())
-            return _unseen(why, reason, type(error).__name__)
-        return _unseen(Why.GARBLED, "redis_error", said)
+            return _unavailable(why, reason, type(error).__name__)
+        return _unavailable(Why.GARBLED, "redis_error", said)
 
-    def _late(self, error: exceptions.TimeoutError) -> Unseen:
+    def _late(self, error: exceptions.TimeoutError) -> Unavailable:
         within = f"{self._timeout_seconds:g} s"
         if "connecting" in str(error).lower():
-            return _unseen(Why.WAY, "redis_connect_timeout", within)
-        return _unseen(Why.LIMIT, "redis_timeout", within)
+            return _unavailable(Why.WAY, "redis_connect_timeout", within)
+        return _unavailable(Why.LIMIT, "redis_timeout", within)
 
 
 def _connection(text: str) -> tuple[Why, str]:
@@ -102,5 +102,5 @@ def _first_word(error: Exception) -> str:
     return cut(words[0], 40) if words and words[0].isupper() else type(error).__name__
 
 
-def _unseen(why: Why, reason: str, got: str = "", expected: str = "") -> Unseen:
-    return Unseen("redis", why, reason, {"path": "redis", "got": got, "expected": expected})
+def _unavailable(why: Why, reason: str, got: str = "", expected: str = "") -> Unavailable:
+    return Unavailable("redis", why, reason, {"path": "redis", "got": got, "expected": expected})

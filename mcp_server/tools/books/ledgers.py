@@ -9,11 +9,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import Entry, EntryFilter, EntryPage
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers import paging
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, Page, question_of
-from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
+from mcp_server.answers.unavailable import parted, parts_text, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import at
 from mcp_server.tools.payments.filter import known_shard
@@ -83,9 +83,9 @@ def _kind(query_type: str, payment_id: int, merchant_id: str) -> str:
 def _answered(
     context: ToolContext, wanted: EntryFilter, question: str, before: Mapping[str, Any]
 ) -> CallToolResult:
-    pages, unseen = parted(context.app.runner.platform.database.entries(wanted))
+    pages, unavailable = parted(context.app.runner.platform.database.entries(wanted))
     rows = merged([p.entries for p in pages], _place, is_down=True, limit=wanted.limit)
-    lacking = [*unseen, *uncounted(pages)]
+    lacking = [*unavailable, *uncounted(pages)]
     more = sum(len(p.entries) for p in pages) > len(rows) or any(p.has_more for p in pages)
     twice = _twice(rows) if wanted.payment_id else []
     found = totals(pages) if wanted.sums else None
@@ -98,7 +98,7 @@ def _answered(
             **(_sums(pages, found) if wanted.sums else {}),
             "columns": _COLUMNS,
             "data_rows": [_row(entry) for entry in rows],
-            "unseen": unseen_rows(context, lacking),
+            "unavailable": unavailable_rows(context, lacking),
         },
         next=("investigate_payment", "reconciliation_check", "query_payments"),
         chars_max=CHARS_USUAL if wanted.limit <= LIMIT else CHARS_MAX,
@@ -122,7 +122,7 @@ def _twice(rows: Sequence[Entry]) -> list[str]:
 
 
 def _verdict(
-    found: Mapping[str, Any] | None, twice: Sequence[str], lacking: Sequence[Unseen]
+    found: Mapping[str, Any] | None, twice: Sequence[str], lacking: Sequence[Unavailable]
 ) -> Status:
     """A double booking is critical, an unknown pair of accounts too; else whether all was seen."""
     strange = found is not None and any(one.kind == "other" for one in found["by_kind"])
@@ -175,7 +175,7 @@ def _summary(
     wanted: EntryFilter,
     found: Mapping[str, Any] | None,
     twice: Sequence[str],
-    lacking: Sequence[Unseen],
+    lacking: Sequence[Unavailable],
     pages: Sequence[EntryPage],
 ) -> str:
     kinds = {one.kind: one for one in found["by_kind"]} if found else {}
@@ -190,7 +190,7 @@ def _summary(
         shown=sum(len(p.entries) for p in pages),
         twice=", ".join(twice),
         both=", ".join(_homes(pages)) if wanted.payment_id else "",
-        unseen=parts_text(lacking),
+        unavailable=parts_text(lacking),
         **counts,
         **amounts,
     )

@@ -70,11 +70,13 @@ def _break(one: OpenBreak) -> list[Any]:
 
 def _books(context: ToolContext, findings: Sequence[Finding]) -> str:
     broken = [f for f in findings if f.code == "books_broken"]
-    unseen = len([f for f in findings if f.status is Status.UNKNOWN])
+    unavailable = len([f for f in findings if f.status is Status.UNKNOWN])
     if not broken:
-        return context.say("books_unseen" if unseen else "books_well", unseen=unseen)
+        return context.say(
+            "books_unavailable" if unavailable else "books_well", unavailable=unavailable
+        )
     title = context.words.finding(broken[0], context.now).title
-    return context.say("books_broken", count=len(broken), unseen=unseen, title=title)
+    return context.say("books_broken", count=len(broken), unavailable=unavailable, title=title)
 
 
 TOOLSETS = ("database-query",)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts.prometheus import Turn
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from mcp_server.answers.answer import short, stamp
 from mcp_server.answers.live import platform
 from mcp_server.answers.rows import incident_row, root_of, run_row
@@ -57,7 +57,7 @@ class Pattern:
     @property
     def openings(self) -> list[tuple[datetime, str]]:
         """When which breaker opened: as Prometheus saw it, else as the monitor did."""
-        if self.turns and not isinstance(self.turns, Unseen):
+        if self.turns and not isinstance(self.turns, Unavailable):
             opened = [t for t in self.turns if t.after in ("OPEN", "FORCED_OPEN")]
             if opened:
                 return [(t.at, f"{t.instance}/{t.name}") for t in opened if t.before != "HALF_OPEN"]
@@ -80,7 +80,7 @@ class Pattern:
     @property
     def was_watched(self) -> bool:
         """Whether anybody looked at the breakers in this span."""
-        by_prometheus = self.turns is not None and not isinstance(self.turns, Unseen)
+        by_prometheus = self.turns is not None and not isinstance(self.turns, Unavailable)
         return by_prometheus or any(count.readings for count in self.counts)
 
     @property
@@ -146,7 +146,7 @@ def _counted(tx: Any, name: str, span: Span) -> Counted:
 
 def pattern_rows(context: ToolContext, found: Pattern) -> dict[str, Any]:
     """The evidence, the breakers' own first."""
-    turns = () if found.turns is None or isinstance(found.turns, Unseen) else found.turns
+    turns = () if found.turns is None or isinstance(found.turns, Unavailable) else found.turns
     return {
         "transitions": [_turn_row(turn) for turn in turns[:ROWS_MAX]],
         "alerts": [alert_row(context, alert) for alert in found.alerts[:ROWS_MAX]],
@@ -212,19 +212,19 @@ def _meanwhile(context: ToolContext, found: Events) -> dict[str, Any]:
     }
 
 
-def unseen_of(found: Pattern) -> Sequence[Unseen]:
-    """What stayed unseen: Prometheus, where it is not there or did not answer."""
-    if isinstance(found.turns, Unseen):
+def unavailable_of(found: Pattern) -> Sequence[Unavailable]:
+    """What is unavailable: Prometheus, where it is not there or did not answer."""
+    if isinstance(found.turns, Unavailable):
         return [found.turns]
     if found.turns is None:
         return [no_prometheus()]
     return []
 
 
-def no_prometheus() -> Unseen:
+def no_prometheus() -> Unavailable:
     """Nobody said where Prometheus is."""
     params: dict[str, Any] = {"path": "", "got": "", "expected": "platform.prometheus.url"}
-    return Unseen("prometheus", Why.BLIND, "prometheus_not_configured", params)
+    return Unavailable("prometheus", Why.BLIND, "prometheus_not_configured", params)
 
 
 def cause_told(context: ToolContext, found: Pattern) -> tuple[str, datetime | None]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from checks.sources.facts.platform import Breaker
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.answer import age, short, stamp
 from mcp_server.answers.live import shown
 from mcp_server.context import ToolContext
@@ -21,7 +21,7 @@ PUBLISHER = "kafka-publisher"
 
 def flat(facts: Mapping[str, Fact[tuple[Breaker, ...]]]) -> list[Breaker]:
     """Every breaker that was seen."""
-    return [b for fact in facts.values() if not isinstance(fact, Unseen) for b in fact]
+    return [b for fact in facts.values() if not isinstance(fact, Unavailable) for b in fact]
 
 
 def breaker_rows(

@@ -10,12 +10,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import Breaker
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.answer import Answer, result
 from mcp_server.answers.causes import cause_rows, told
 from mcp_server.answers.live import platform, shown, together
 from mcp_server.answers.rows import finding_row, findings_of, metric_rows
-from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.answers.unavailable import unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.breakers.failure_pattern import (
     CHECK,
@@ -27,7 +27,7 @@ from mcp_server.tools.breakers.failure_pattern import (
     cuts,
     pattern,
     pattern_rows,
-    unseen_of,
+    unavailable_of,
 )
 from mcp_server.tools.breakers.rows import breaker_rows, flat, states_text
 from mcp_server.tools.history.series import span_row
@@ -63,7 +63,7 @@ def get_circuit_breaker_status(ctx: Context[ToolContext]) -> CallToolResult:
         evidence={
             "breakers": breaker_rows(breakers[:_BREAKERS_MAX], seen.get(CHECK), context),
             "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
-            "unseen": unseen_rows(context, _unseen(facts)),
+            "unavailable": unavailable_rows(context, _unavailable(facts)),
         },
         next=("diagnose_circuit_breaker", "analyze_failure_pattern", "check_kafka_health"),
         rest="diagnose_circuit_breaker tells the worst of them",
@@ -72,8 +72,8 @@ def get_circuit_breaker_status(ctx: Context[ToolContext]) -> CallToolResult:
     return result(answer, context.now)
 
 
-def _unseen(facts: Mapping[str, Fact[tuple[Breaker, ...]]]) -> list[Unseen]:
-    return [fact for fact in facts.values() if isinstance(fact, Unseen)]
+def _unavailable(facts: Mapping[str, Fact[tuple[Breaker, ...]]]) -> list[Unavailable]:
+    return [fact for fact in facts.values() if isinstance(fact, Unavailable)]
 
 
 def _states(
@@ -111,7 +111,7 @@ def diagnose_circuit_breaker(ctx: Context[ToolContext]) -> CallToolResult:
             "breakers": breaker_rows(flat(facts)[:_BREAKERS_MAX], own.get(CHECK), context),
             "effects": metric_rows(metrics),
             "last_opened_stored": alert_row(context, last) if last else None,
-            "unseen": unseen_rows(context, _unseen(facts)),
+            "unavailable": unavailable_rows(context, _unavailable(facts)),
         },
         next=("analyze_failure_pattern", "check_outbox_status", "check_kafka_health"),
         rest="diagnose_issues tells the causes of everything else",
@@ -164,8 +164,8 @@ def analyze_failure_pattern(
     context = ctx.request_context.lifespan_context
     span = span_of(context, time_range)
     found = pattern(context, span)
-    unseen = unseen_of(found)
-    turns = 0 if not found.turns or isinstance(found.turns, Unseen) else len(found.turns)
+    unavailable = unavailable_of(found)
+    turns = 0 if not found.turns or isinstance(found.turns, Unavailable) else len(found.turns)
     answer = Answer(
         verdict=_pattern_verdict(found),
         summary=_pattern_told(context, found),
@@ -176,7 +176,7 @@ def analyze_failure_pattern(
             "openings": len(found.openings),
             "likely_cause_text": cause_told(context, found)[0] or None,
             **pattern_rows(context, found),
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("what_happened", "list_alerts", "diagnose_circuit_breaker"),
         rest="ask for a shorter time_range",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from checks.sources.facts.payments import PaymentStatistics
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import age, stamp
 from mcp_server.answers.rows import incident_row
 from mcp_server.answers.unavailable import parted, parts_text
@@ -35,22 +35,22 @@ _INCIDENTS_MAX = 5
 def today(context: ToolContext) -> dict[str, Any]:
     """What the platform took in today, of all shards or of those that could be seen."""
     fact = context.app.runner.platform.database.statistics("today", context.now)
-    if isinstance(fact, Unseen):
+    if isinstance(fact, Unavailable):
         return _without(context, fact)
     told = {"origin": "live", **_counted([fact])}
-    shards = [one for one in fact.unseen if one.reason != "gateway_day"]
-    doubts = [one.reason for one in fact.unseen if one not in shards]
+    shards = [one for one in fact.unavailable if one.reason != "gateway_day"]
+    doubts = [one.reason for one in fact.unavailable if one not in shards]
     without = {"without_text": parts_text(shards)} if shards else {}
     return told | without | ({"lacks": doubts} if doubts else {})
 
 
-def _without(context: ToolContext, why: Unseen) -> dict[str, Any]:
+def _without(context: ToolContext, why: Unavailable) -> dict[str, Any]:
     """What the shards took in that could be seen; their sum is not that of the platform."""
     span = period("today", context.now, context.app.config.zone)
     parts = context.app.runner.platform.database.statistics_between(span.start, span.end)
-    seen, unseen = parted(fact for _, fact in parts)
+    seen, unavailable = parted(fact for _, fact in parts)
     head = {"origin": "live", "verdict": "unknown", "reason": why.reason}
-    return head | (_counted(seen) | {"without_text": parts_text(unseen)} if seen else {})
+    return head | (_counted(seen) | {"without_text": parts_text(unavailable)} if seen else {})
 
 
 def _counted(facts: Sequence[PaymentStatistics]) -> dict[str, Any]:

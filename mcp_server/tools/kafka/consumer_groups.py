@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import GroupLag
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown, together
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
@@ -38,7 +38,7 @@ def list_consumer_groups(
     question = question_of("list_consumer_groups", {"limit": limit})
     start = offset(question, cursor)
     groups = platform(context).kafka.groups()
-    if isinstance(groups, Unseen):
+    if isinstance(groups, Unavailable):
         return nothing_seen(context, [groups], "check_kafka_health")
     watched = context.app.options_of("consumer_lag").groups
     found = {group.group_id: group.state for group in groups}
@@ -79,7 +79,7 @@ def check_consumer_lag(
     question = question_of("check_consumer_lag", {"group": group_id, "limit": limit})
     start = offset(question, cursor)
     groups = kafka.groups()
-    if isinstance(groups, Unseen):
+    if isinstance(groups, Unavailable):
         return nothing_seen(context, [groups], "check_kafka_health")
     found = {group.group_id: group.state for group in groups}
     if group_id and group_id not in options.groups:

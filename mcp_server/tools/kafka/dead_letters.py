@@ -11,11 +11,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import Cluster, DeadLetter, KafkaSource
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown, together
 from mcp_server.answers.paging import Cursor, Page, position, question_of
-from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.answers.unavailable import unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.kafka.dead_letter_rows import (
     Arrivals,
@@ -49,16 +49,18 @@ def get_dlq_messages(
     question = question_of("get_dlq_messages", {"topic": topic, "limit": limit})
     before = places_of(position(question, cursor))
     cluster = kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return nothing_seen(context, [cluster], "check_kafka_health")
     if topic not in cluster.topics:
         return _not_there(context, topic, cluster)
     ends, found = kafka.topic_ends(topic), kafka.dead_letters(topic, limit + 1, before)
-    unseen = [fact for fact in (ends, found) if isinstance(fact, Unseen)]
-    letters = [] if isinstance(found, Unseen) else newest_first(found)
+    unavailable = [fact for fact in (ends, found) if isinstance(fact, Unavailable)]
+    letters = [] if isinstance(found, Unavailable) else newest_first(found)
     page = letters[:limit]
-    retained = None if isinstance(ends, Unseen) else ends[0].messages
-    return _messages(context, topic, page, retained, unseen, _page(question, letters, page, before))
+    retained = None if isinstance(ends, Unavailable) else ends[0].messages
+    return _messages(
+        context, topic, page, retained, unavailable, _page(question, letters, page, before)
+    )
 
 
 def _page(
@@ -74,11 +76,11 @@ def _messages(
     topic: str,
     page: list[DeadLetter],
     retained: int | None,
-    unseen: list[Unseen],
+    unavailable: list[Unavailable],
     goes_on: Page | None,
 ) -> CallToolResult:
     answer = Answer(
-        verdict=worst([Status.UNKNOWN] * len(unseen) + [Status.WARN] * bool(retained or page)),
+        verdict=worst([Status.UNKNOWN] * len(unavailable) + [Status.WARN] * bool(retained or page)),
         summary=context.say(
             "kafka.letters",
             topic=shown(topic),
@@ -93,7 +95,7 @@ def _messages(
             "topic_text": topic,
             "retained": retained,
             "messages": [letter_row(letter) for letter in page],
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("dlq_summary", "investigate_payment", "diagnose_issues"),
         rest="dlq_summary groups all of them by cause",
@@ -133,7 +135,7 @@ class _Queue:
     ever: int
     letters: tuple[DeadLetter, ...]
     lately: Arrivals
-    unseen: tuple[Unseen, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
 
 def dlq_summary(
@@ -146,7 +148,7 @@ def dlq_summary(
     context = ctx.request_context.lifespan_context
     kafka, options = platform(context).kafka, context.app.options_of("dead_letters")
     cluster = kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return nothing_seen(context, [cluster], "check_kafka_health")
     others = [t for t in cluster.topics if t.endswith(".dlq") and t not in options.topics]
     names = [*options.topics, *others][:_TOPICS_MAX]
@@ -154,16 +156,16 @@ def dlq_summary(
     looks = {n: partial(_queue, kafka, n, n in cluster.topics, since) for n in names}
     queues = list(together(looks).values())
     every = causes(letter for queue in queues for letter in queue.letters)
-    unseen = [one for queue in queues for one in queue.unseen]
+    unavailable = [one for queue in queues for one in queue.unavailable]
     answer = Answer(
         verdict=worst([*(_verdict(q, options.critical) for q in queues)]),
-        summary=_told(context, queues, hours, every[0].error if every else "", bool(unseen)),
+        summary=_told(context, queues, hours, every[0].error if every else "", bool(unavailable)),
         origin="live",
         measured_at=context.now,
         evidence={
             "topics": [_queue_row(queue) for queue in queues],
             "causes": [cause_row(cause) for cause in every[:_CAUSES_MAX]],
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("get_dlq_messages", "investigate_payment") if every else ("check_kafka_health",),
         rest="get_dlq_messages goes through one topic",
@@ -176,21 +178,21 @@ def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any) -> _Queue:
     if not exists:
         return _Queue(topic, 0, 0, (), Arrivals(0, False))
     ends = kafka.topic_ends(topic)
-    if isinstance(ends, Unseen):
+    if isinstance(ends, Unavailable):
         return _Queue(topic, 0, 0, (), Arrivals(0, True), (ends,))
     end = ends[0]
     found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, _SAMPLE) if end.messages else ()
-    letters = () if isinstance(found, Unseen) else found
+    letters = () if isinstance(found, Unavailable) else found
     lately = arrivals(letters, end.messages, since)
-    unseen = (found,) if isinstance(found, Unseen) else ()
-    return _Queue(topic, end.messages, end.end_offset_total, letters, lately, unseen)
+    unavailable = (found,) if isinstance(found, Unavailable) else ()
+    return _Queue(topic, end.messages, end.end_offset_total, letters, lately, unavailable)
 
 
 def _verdict(queue: _Queue, critical: tuple[str, ...]) -> Status:
     """A letter in a critical topic is money that was not booked; old ones still lie there."""
     if queue.lately.count:
         return Status.CRIT if queue.topic in critical else Status.WARN
-    if queue.unseen:
+    if queue.unavailable:
         return Status.UNKNOWN
     return Status.WARN if queue.retained else Status.OK
 
@@ -198,7 +200,7 @@ def _verdict(queue: _Queue, critical: tuple[str, ...]) -> Status:
 def _queue_row(queue: _Queue) -> dict[str, Any]:
     return {
         "topic_text": queue.topic,
-        "retained": None if queue.unseen and not queue.ever else queue.retained,
+        "retained": None if queue.unavailable and not queue.ever else queue.retained,
         "ever_arrived": queue.ever,
         "read": len(queue.letters),
         "arrived_lately": queue.lately.count,
@@ -213,7 +215,7 @@ def _told(context: ToolContext, queues: list[_Queue], hours: float, error: str, 
         retained=sum(queue.retained for queue in queues),
         topics=sum(bool(queue.retained) for queue in queues),
         lately=lately,
-        at_least=any(q.lately.at_least for q in queues if not q.unseen),
+        at_least=any(q.lately.at_least for q in queues if not q.unavailable),
         seconds=hours * 3600,
         error=error if error and shown(error) == error else "",
         blind=blind,

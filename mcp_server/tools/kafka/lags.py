@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checks.sources.facts.platform import GroupLag
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.unavailable import reason
 from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Status
@@ -46,8 +46,8 @@ def stand(
         return Standing(group, state, lag, finding.status, finding.code, finding)
     if state in WITHOUT_MEMBERS:
         return Standing(group, state, lag, *_idle(lag, watched))
-    if lag is None or isinstance(lag, Unseen):
-        return Standing(group, state, lag, Status.UNKNOWN, "unseen")
+    if lag is None or isinstance(lag, Unavailable):
+        return Standing(group, state, lag, Status.UNKNOWN, "unavailable")
     if lag.lag_messages < options.lag_min:
         return Standing(group, state, lag, Status.OK, "ok")
     if not watched or seen is None:
@@ -68,7 +68,7 @@ def _idle(lag: Fact[GroupLag] | None, watched: bool) -> tuple[Status, str]:
         return Status.CRIT, "idle"
     if isinstance(lag, GroupLag):
         return (Status.WARN, "idle") if lag.lag_messages else (Status.OK, "ok")
-    return Status.UNKNOWN, "unseen"
+    return Status.UNKNOWN, "unavailable"
 
 
 def group_row(context: ToolContext, standing: Standing) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def group_row(context: ToolContext, standing: Standing) -> dict[str, Any]:
         "why": standing.why,
         "lag_messages": standing.lag_messages,
     }
-    if isinstance(lag, Unseen):
+    if isinstance(lag, Unavailable):
         row["reason_text"] = reason(context, lag)
     if isinstance(lag, GroupLag):
         row["partitions"] = len(lag.partitions)

@@ -9,12 +9,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import Cluster, Partition
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
 from mcp_server.answers.rows import check_rows, finding_row, findings_of
-from mcp_server.answers.unavailable import reason, unseen_rows
+from mcp_server.answers.unavailable import reason, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.breakers.rows import PUBLISHER, breaker_rows, flat, states_text
 from mcp_server.toolsets import toolsets
@@ -37,19 +37,19 @@ def list_topics(
     question = question_of("list_topics", {"limit": limit})
     start = offset(question, cursor)
     cluster = kafka.cluster()
-    if isinstance(cluster, Unseen):
+    if isinstance(cluster, Unavailable):
         return nothing_seen(context, [cluster], "check_kafka_health")
     ends = kafka.topic_ends()
-    known = {} if isinstance(ends, Unseen) else {each.topic: each for each in ends}
+    known = {} if isinstance(ends, Unavailable) else {each.topic: each for each in ends}
     missing = [t for t in context.app.options_of("kafka_cluster").topics if t not in cluster.topics]
     names = sorted(cluster.topics)
     rows = [_topic_row(name, known.get(name)) for name in names[start : start + limit]]
-    unseen = [ends] if isinstance(ends, Unseen) else []
-    verdicts = [Status.WARN for _ in missing] + [Status.UNKNOWN for _ in unseen]
+    unavailable = [ends] if isinstance(ends, Unavailable) else []
+    verdicts = [Status.WARN for _ in missing] + [Status.UNKNOWN for _ in unavailable]
     answer = Answer(
         verdict=worst(verdicts),
         summary=context.say(
-            "kafka.topics", topics=len(names), missing=", ".join(missing), counted=not unseen
+            "kafka.topics", topics=len(names), missing=", ".join(missing), counted=not unavailable
         ),
         origin="live",
         measured_at=context.now,
@@ -57,7 +57,7 @@ def list_topics(
             "found": len(names),
             "missing_text": missing,
             "topics": rows,
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("get_topic_stats", "dlq_summary"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -83,8 +83,8 @@ def get_topic_stats(ctx: Context[ToolContext], topic: Topic) -> CallToolResult:
     context = ctx.request_context.lifespan_context
     kafka = platform(context).kafka
     cluster = _having(kafka.cluster(), topic)
-    ends = cluster if isinstance(cluster, Unseen) else kafka.topic_ends(topic)
-    if isinstance(ends, Unseen):
+    ends = cluster if isinstance(cluster, Unavailable) else kafka.topic_ends(topic)
+    if isinstance(ends, Unavailable):
         return nothing_seen(context, [ends], "check_kafka_health")
     found = ends[0]
     row = _topic_row(topic, found)
@@ -121,8 +121,8 @@ def get_topic_details(
     question = question_of("get_topic_details", {"topic": topic, "limit": limit})
     start = offset(question, cursor)
     cluster = _having(kafka.cluster(), topic)
-    parts = cluster if isinstance(cluster, Unseen) else kafka.partitions(topic)
-    if isinstance(parts, Unseen):
+    parts = cluster if isinstance(cluster, Unavailable) else kafka.partitions(topic)
+    if isinstance(parts, Unavailable):
         return nothing_seen(context, [parts], "check_kafka_health")
     offline = [p for p in parts if p.leader is None]
     behind = [p for p in parts if p.leader is not None and len(p.in_sync) < len(p.replicas)]
@@ -162,9 +162,9 @@ def _partition_row(one: Partition) -> dict[str, Any]:
     }
 
 
-def _having(cluster: Cluster | Unseen, topic: str) -> Cluster | Unseen:
+def _having(cluster: Cluster | Unavailable, topic: str) -> Cluster | Unavailable:
     """The cluster if it has the topic: one that does not exist is never asked for."""
-    if isinstance(cluster, Unseen) or topic in cluster.topics:
+    if isinstance(cluster, Unavailable) or topic in cluster.topics:
         return cluster
     require("topic", topic, cluster.topics)
     raise ToolError(f"no topic {clean(topic)!r}")  # two names that differ in what is not shown
@@ -181,7 +181,7 @@ def check_kafka_health(ctx: Context[ToolContext]) -> CallToolResult:
     cluster = source.kafka.cluster()
     facts = source.breakers.breakers()
     found = [pair for pair in findings_of(seen) if _is_about_kafka(*pair)]
-    unseen = [fact for fact in (cluster, *facts.values()) if isinstance(fact, Unseen)]
+    unavailable = [fact for fact in (cluster, *facts.values()) if isinstance(fact, Unavailable)]
     publishers = [b for b in flat(facts) if b.name == PUBLISHER]
     answer = Answer(
         verdict=worst(f.status for _, f in found) if seen else Status.UNKNOWN,
@@ -193,7 +193,7 @@ def check_kafka_health(ctx: Context[ToolContext]) -> CallToolResult:
             "publishers": breaker_rows(publishers, seen.get("breakers"), context),
             "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
             "checks": check_rows(context, {n: e for n, e in seen.items() if n == "kafka_cluster"}),
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("diagnose_issues", "check_outbox_status") if found else ("check_consumer_lag",),
         rest="get_topic_details and get_circuit_breaker_status tell more",
@@ -211,11 +211,14 @@ def _is_about_kafka(check: str, finding: Finding) -> bool:
 
 
 def _health(
-    context: ToolContext, cluster: Cluster | Unseen, publishers: Sequence[Any], found: Sequence[Any]
+    context: ToolContext,
+    cluster: Cluster | Unavailable,
+    publishers: Sequence[Any],
+    found: Sequence[Any],
 ) -> str:
     return context.say(
         "kafka.health",
-        reason=reason(context, cluster) if isinstance(cluster, Unseen) else "",
+        reason=reason(context, cluster) if isinstance(cluster, Unavailable) else "",
         brokers=cluster.brokers if isinstance(cluster, Cluster) else 0,
         topics=len(cluster.topics) if isinstance(cluster, Cluster) else 0,
         publishers=states_text(publishers),
@@ -223,8 +226,8 @@ def _health(
     )
 
 
-def _cluster_row(cluster: Cluster | Unseen) -> dict[str, Any] | None:
-    if isinstance(cluster, Unseen):
+def _cluster_row(cluster: Cluster | Unavailable) -> dict[str, Any] | None:
+    if isinstance(cluster, Unavailable):
         return None
     return {
         "brokers": cluster.brokers,

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import Answer, data, result
 from mcp_server.context import ToolContext
 from mcp_server.writing import writing
@@ -48,15 +48,15 @@ def clear_rate_limit(
     after = platform.redis.rate_use(merchant_id)
     verdict, key = _outcome(before, done, after, wanted)
     evidence = {
-        "done": not isinstance(done, Unseen),
+        "done": not isinstance(done, Unavailable),
         "merchant_text": merchant_id,
         "actions": list(wanted),
         "via": platform.rate_limits.via,
-        "cleared": None if isinstance(done, Unseen) else done.actions,
+        "cleared": None if isinstance(done, Unavailable) else done.actions,
         "before": _rows(before),
         "after": _rows(after),
     }
-    if isinstance(done, Unseen):
+    if isinstance(done, Unavailable):
         evidence |= {"reason": done.reason, "data": data(done.params)}
     answer = Answer(
         verdict=verdict,
@@ -75,12 +75,12 @@ def _wanted(action: str) -> tuple[str, ...]:
 
 def _outcome(before: Any, done: Any, after: Any, wanted: Sequence[str]) -> tuple[Status, str]:
     """What became of it: said so only as far as the counters, read again, bear it out."""
-    if isinstance(done, Unseen):
+    if isinstance(done, Unavailable):
         return Status.UNKNOWN, "clear_failed"
     if done.actions == ():
         return Status.OK, "clear_nothing"
-    if isinstance(before, Unseen) or isinstance(after, Unseen):
-        return Status.UNKNOWN, "clear_unseen"
+    if isinstance(before, Unavailable) or isinstance(after, Unavailable):
+        return Status.UNKNOWN, "clear_unavailable"
     return (Status.WARN, "clear_left") if _left(before, after, wanted) else (Status.OK, "cleared")
 
 
@@ -92,7 +92,7 @@ def _left(before: Sequence[RateUse], after: Sequence[RateUse], wanted: Sequence[
 
 
 def _rows(uses: Any) -> Any:
-    if isinstance(uses, Unseen):
+    if isinstance(uses, Unavailable):
         return {"verdict": "unknown", "reason": uses.reason}
     return [
         {"action": use.action, "count": use.count, "ttl_seconds": use.ttl_seconds} for use in uses

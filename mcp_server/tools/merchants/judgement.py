@@ -10,7 +10,7 @@ from typing import Any
 
 from checks.sources.facts.payments import Count, MerchantShard, Stretches
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from monitor.domain.check import Status
 from monitor.reports.periods import days_before
 
@@ -146,7 +146,7 @@ def times_usual(found: Sequence[Limit], volumes: Volume | None) -> float | None:
 
 def conclusion(
     found: Sequence[Limit],
-    uses: Unseen | Sequence[RateUse],
+    uses: Unavailable | Sequence[RateUse],
     volumes: Volume | None,
     is_known: bool,
 ) -> str:
@@ -159,8 +159,8 @@ def conclusion(
     if "blocked" in verdicts:
         times = times_usual(found, volumes)
         return "over_unknown" if times is None else "surge" if times >= _SURGE else "over"
-    if isinstance(uses, Unseen):
-        return "unseen"
+    if isinstance(uses, Unavailable):
+        return "unavailable"
     if "unclear" in verdicts:
         return "unclear"
     return "near" if verdicts & {"near", "stuck_soon"} else "not_now"

@@ -9,11 +9,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, short
 from mcp_server.answers.live import nothing_seen, platform, shown
 from mcp_server.answers.paging import Cursor, Page, offset, offset_page, position, question_of
-from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.answers.unavailable import unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.merchants.rate_uses import (
     Used,
@@ -43,16 +43,16 @@ def check_rate_limit(
     context = ctx.request_context.lifespan_context
     capacities = _capacities(context)
     uses = platform(context).redis.rate_use(merchant_id)
-    if isinstance(uses, Unseen):
+    if isinstance(uses, Unavailable):
         return nothing_seen(context, [uses], "check_all_services", "investigate_merchant")
     found = fullest_first(used(uses, capacities))
     wanted = [one for one in found if action is None or one.use.action in (action, None)]
     lost = [one for one in wanted if one.use.action is None]
     unclear = [one for one in lost if not one.is_blocked and one.may_reach(100)]
-    unseen = [_lost()] if unclear or (lost and action) else []
+    unavailable = [_lost()] if unclear or (lost and action) else []
     near = [one for one in wanted if one.reaches(_near(context))]
     answer = Answer(
-        verdict=_verdict(wanted, near, unseen),
+        verdict=_verdict(wanted, near, unavailable),
         summary=_one_told(context, merchant_id, action, wanted),
         origin="live",
         measured_at=context.now,
@@ -61,7 +61,7 @@ def check_rate_limit(
             "limits": [used_row(one) for one in wanted],
             "capacities": capacities if action is None else {action: capacities[action]},
             "unused": _unused(capacities, action, wanted),
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("investigate_merchant", "find_merchants_hitting_limits"),
     )
@@ -106,16 +106,16 @@ def list_rate_limit_keys(
     question = question_of("list_rate_limit_keys", {"action": action, "limit": limit})
     after = _place_of(position(question, cursor))
     uses = platform(context).redis.rate_uses()
-    if isinstance(uses, Unseen):
+    if isinstance(uses, Unavailable):
         return nothing_seen(context, [uses], "check_all_services")
     every = by_name(used(uses, _capacities(context)))
     chosen = [one for one in every if action is None or one.use.action == action]
     left = [one for one in chosen if after is None or place(one.use) > after]
     shown_now = left[:limit]
     lost = [one for one in every if one.use.action is None]
-    unseen = [_lost()] if lost else []
+    unavailable = [_lost()] if lost else []
     answer = Answer(
-        verdict=_verdict(chosen, [], unseen if action else []),
+        verdict=_verdict(chosen, [], unavailable if action else []),
         summary=context.say(
             "redis.keys",
             keys=len(chosen),
@@ -129,7 +129,7 @@ def list_rate_limit_keys(
             "found": len(chosen),
             "by_action": by_action(every),
             "keys": [used_row(one) for one in shown_now],
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("find_merchants_hitting_limits", "check_rate_limit"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -161,7 +161,7 @@ def find_merchants_hitting_limits(
     question = question_of("find_merchants_hitting_limits", asked)
     start = offset(question, cursor)
     uses: Fact[tuple[RateUse, ...]] = platform(context).redis.rate_uses()
-    if isinstance(uses, Unseen):
+    if isinstance(uses, Unavailable):
         return nothing_seen(context, [uses], "check_all_services")
     every = fullest_first(used(uses, _capacities(context)))
     hit = [one for one in every if one.reaches(threshold_percentage)]
@@ -179,7 +179,7 @@ def find_merchants_hitting_limits(
             "merchants": [used_row(one) for one in rows],
             "never_expiring": [used_row(one) for one in stuck(every)[:5]],
             "unclear": len(unclear),
-            "unseen": unseen_rows(context, [_lost()] if unclear else []),
+            "unavailable": unavailable_rows(context, [_lost()] if unclear else []),
         },
         next=("investigate_merchant", "check_rate_limit", "metric_history"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -216,21 +216,23 @@ def _near(context: ToolContext) -> float:
     return near
 
 
-def _verdict(every: Sequence[Used], near: Sequence[Used], unseen: Sequence[Unseen]) -> Status:
+def _verdict(
+    every: Sequence[Used], near: Sequence[Used], unavailable: Sequence[Unavailable]
+) -> Status:
     """Blocked is critical; close to it or stuck for ever is a warning."""
     return worst(
         [
             *(Status.CRIT for one in every if one.is_blocked),
             *(Status.WARN for _ in near),
             *(Status.WARN for _ in stuck(every)),
-            *(Status.UNKNOWN for _ in unseen),
+            *(Status.UNKNOWN for _ in unavailable),
         ]
     )
 
 
-def _lost() -> Unseen:
+def _lost() -> Unavailable:
     params: dict[str, Any] = {"path": "", "got": "", "expected": "the action of each counter"}
-    return Unseen("redis/actions", Why.BLIND, "rate_action_lost", params)
+    return Unavailable("redis/actions", Why.BLIND, "rate_action_lost", params)
 
 
 TOOLSETS = ("redis-cache",)

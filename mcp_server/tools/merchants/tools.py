@@ -9,9 +9,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import MerchantShard
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import Answer, percent, result, short, stamp
-from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
+from mcp_server.answers.unavailable import parted, parts_text, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.merchants.judgement import (
     LIMIT_STATUS,
@@ -44,12 +44,12 @@ def investigate_merchant(
     find_merchants_hitting_limits."""
     context = ctx.request_context.lifespan_context
     uses = context.app.runner.platform.redis.rate_use(merchant_id)
-    found = [] if isinstance(uses, Unseen) else limits(uses, *_capacities(context))
+    found = [] if isinstance(uses, Unavailable) else limits(uses, *_capacities(context))
     asked = stretches(context.now, context.app.config.zone)
-    shards, unseen = parted(context.app.runner.platform.database.merchant(merchant_id, asked))
+    shards, unavailable = parted(context.app.runner.platform.database.merchant(merchant_id, asked))
     volumes = volume(shards, asked) if shards else None
     earlier = _earlier(context, merchant_id)
-    lacking = [*([uses] if isinstance(uses, Unseen) else []), *unseen]
+    lacking = [*([uses] if isinstance(uses, Unavailable) else []), *unavailable]
     is_known = any(shard.first_at for shard in shards) or bool(found or lacking)
     code = conclusion(found, uses, volumes, is_known)
     answer = Answer(
@@ -66,7 +66,7 @@ def investigate_merchant(
             "shards": [_shard_row(shard) for shard in shards],
             "blocked_before": [_alert_row(alert) for alert in earlier[:_ALERTS_MAX]],
             "note": context.say("merchant.note"),
-            "unseen": unseen_rows(context, lacking),
+            "unavailable": unavailable_rows(context, lacking),
         },
         next=("check_rate_limit", "find_merchants_hitting_limits", "query_payments"),
     )
@@ -88,7 +88,7 @@ def _earlier(context: ToolContext, merchant_id: str) -> list[Alert]:
 
 
 def _verdict(
-    found: Sequence[Limit], shards: Sequence[MerchantShard], lacking: Sequence[Unseen]
+    found: Sequence[Limit], shards: Sequence[MerchantShard], lacking: Sequence[Unavailable]
 ) -> Status:
     statuses = [LIMIT_STATUS[limit.verdict] for limit in found]
     wrong = [Status.CRIT] if misplaced(shards) else []
@@ -147,7 +147,7 @@ def _summary(
     volumes: Volume | None,
     shards: Sequence[MerchantShard],
     earlier: Sequence[Alert],
-    lacking: Sequence[Unseen],
+    lacking: Sequence[Unavailable],
 ) -> str:
     fullest = max(found, key=lambda limit: limit.used_percent, default=None)
     return context.say(
@@ -164,7 +164,7 @@ def _summary(
         times=times_usual(found, volumes),
         blocked_at=earlier[0].since if earlier else None,
         misplaced=", ".join(misplaced(shards)),
-        unseen=parts_text(lacking),
+        unavailable=parts_text(lacking),
     )
 
 

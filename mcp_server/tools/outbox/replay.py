@@ -9,9 +9,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import ReplayState, WaitingGroup
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
-from mcp_server.answers.unavailable import parted, parts_text, unseen_rows
+from mcp_server.answers.unavailable import parted, parts_text, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.payments.filter import known_shard
 from monitor.domain.check import Status, worst
@@ -33,12 +33,12 @@ def outbox_replay_plan(
     nothing. For whether anything waits at all use check_outbox_status."""
     context = ctx.request_context.lifespan_context
     named = known_shard(context, shard)
-    seen, unseen = parted(context.app.runner.platform.database.replay(context.now))
+    seen, unavailable = parted(context.app.runner.platform.database.replay(context.now))
     seen = [state for state in seen if named in ("", state.shard)]
-    unseen = [one for one in unseen if not named or one.part.endswith(named)]
+    unavailable = [one for one in unavailable if not named or one.part.endswith(named)]
     answer = Answer(
-        verdict=_verdict(context, seen, unseen),
-        summary=_summary(context, seen, unseen),
+        verdict=_verdict(context, seen, unavailable),
+        summary=_summary(context, seen, unavailable),
         origin="live",
         measured_at=context.now,
         evidence={
@@ -46,7 +46,7 @@ def outbox_replay_plan(
             "never": [context.say(f"replay.never.{name}") for name in _NEVER]
             if _waits(seen)
             else [],
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("diagnose_issues", "check_outbox_status", "get_circuit_breaker_status"),
         rest="name a shard",
@@ -60,10 +60,12 @@ def _waits(seen: Iterable[ReplayState]) -> bool:
     return any(state.waiting for state in seen)
 
 
-def _verdict(context: ToolContext, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> Status:
+def _verdict(
+    context: ToolContext, seen: Sequence[ReplayState], unavailable: Sequence[Unavailable]
+) -> Status:
     """Critical: an event that is needed never comes by itself, or one comes that books twice."""
     found = [_status(context, group) for state in seen for group in state.groups]
-    return worst([*found, *([Status.UNKNOWN] if unseen or not seen else [])])
+    return worst([*found, *([Status.UNKNOWN] if unavailable or not seen else [])])
 
 
 def _status(context: ToolContext, group: WaitingGroup) -> Status:
@@ -137,7 +139,9 @@ def _known(event_type: str) -> str:
     return event_type if event_type in _TYPES else "?"
 
 
-def _summary(context: ToolContext, seen: Sequence[ReplayState], unseen: Sequence[Unseen]) -> str:
+def _summary(
+    context: ToolContext, seen: Sequence[ReplayState], unavailable: Sequence[Unavailable]
+) -> str:
     groups = [group for state in seen for group in state.groups]
     counts = {
         why: sum(g.count for g in groups if g.why == why and g.effect not in ("twice", "unread"))
@@ -148,8 +152,8 @@ def _summary(context: ToolContext, seen: Sequence[ReplayState], unseen: Sequence
         total=sum(state.waiting for state in seen),
         twice=sum(g.count for g in groups if g.effect == "twice"),
         unread=sum(g.count for g in groups if g.effect == "unread"),
-        is_unseen=not seen,
-        unseen=parts_text(unseen),
+        is_unavailable=not seen,
+        unavailable=parts_text(unavailable),
         **counts,
     )
 

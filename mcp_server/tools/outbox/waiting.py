@@ -125,9 +125,9 @@ def _outbox(
     found: Sequence[tuple[str, Finding]],
 ) -> str:
     late = [shard for shard in shards if shard["is_late"]]
-    unseen = len([f for _, f in found if f.status is Status.UNKNOWN])
+    unavailable = len([f for _, f in found if f.status is Status.UNKNOWN])
     if not shards:
-        return context.say("outbox_unseen")
+        return context.say("outbox_unavailable")
     return context.say(
         "outbox_late" if late else "outbox_none",
         late_seconds=late_seconds,
@@ -135,7 +135,7 @@ def _outbox(
         late=_sum([shard["late"] for shard in late]),
         oldest_age_seconds=max(shard["oldest_age_seconds"] for shard in shards),
         shards=", ".join(shard["shard_text"] or "-" for shard in late),
-        unseen=unseen,
+        unavailable=unavailable,
         title=context.words.finding(found[0][1], context.now).title if found and not late else "",
     )
 

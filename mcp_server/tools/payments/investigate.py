@@ -11,7 +11,12 @@ from mcp_server.answers.answer import CHARS_MAX, Answer, data, result, stamp
 from mcp_server.context import ToolContext
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.filters import clean
-from monitor.text.terminal.payment import around_text, happening_text, reason_words, unseen_texts
+from monitor.text.terminal.payment import (
+    around_text,
+    happening_text,
+    reason_words,
+    unavailable_texts,
+)
 
 _REASONS_MAX = 4
 _HAPPENINGS_MAX = 25
@@ -62,7 +67,7 @@ def _chapter(context: ToolContext, story: Story, chapter: Chapter) -> dict[str, 
         "data_course": [
             _happening(context, story, one) for one in chapter.happenings[-_HAPPENINGS_MAX:]
         ],
-        "unseen_text": list(unseen_texts(chapter, context.words, story)),
+        "unavailable_text": list(unavailable_texts(chapter, context.words, story)),
         "read_until": {table: stamp(at) for table, at in chapter.read_until.items()},
     }
 

@@ -9,10 +9,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import KeyFindings, SharedKey, WrongAnswer
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_page
-from mcp_server.answers.unavailable import parts_text, unseen_rows
+from mcp_server.answers.unavailable import parts_text, unavailable_rows
 from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.store.discrepancies import open_breaks
@@ -37,8 +37,8 @@ def find_duplicate_idempotency(
     question = question_of("find_duplicate_idempotency", {"hours": hours})
     start, until = timed_offset(question, cursor, context.now)
     found = context.app.runner.platform.database.shared_keys(until - timedelta(hours=hours), until)
-    if isinstance(found, Unseen):
-        return result(_unseen(context, found), context.now)
+    if isinstance(found, Unavailable):
+        return result(_unavailable(context, found), context.now)
     rows = _rows(found)
     shown = rows[start : start + limit]
     answer = Answer(
@@ -52,7 +52,7 @@ def find_duplicate_idempotency(
             "use_columns": _USE_COLUMNS,
             "data_keys": shown,
             "answers_without_payment_stored": _stored(context),
-            "unseen": unseen_rows(context, found.unseen),
+            "unavailable": unavailable_rows(context, found.unavailable),
         },
         next=("investigate_payment", "idempotency_lookup", "reconciliation_check"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -63,13 +63,13 @@ def find_duplicate_idempotency(
     return result(answer, context.now)
 
 
-def _unseen(context: ToolContext, found: Unseen) -> Answer:
+def _unavailable(context: ToolContext, found: Unavailable) -> Answer:
     return Answer(
         Status.UNKNOWN,
-        context.say("keys.unseen", unseen=found.part),
+        context.say("keys.unavailable", unavailable=found.part),
         "live",
         context.now,
-        {"unseen": unseen_rows(context, [found])},
+        {"unavailable": unavailable_rows(context, [found])},
         ("reconciliation_check",),
     )
 
@@ -79,7 +79,7 @@ def _verdict(found: KeyFindings) -> Status:
     kinds = {shared.kind for shared in found.shared}
     statuses = [Status.CRIT] if "both_shards" in kinds else []
     statuses += [Status.WARN] if found.wrong_answers else []
-    return worst([*statuses, *([Status.UNKNOWN] if found.unseen or found.cut_at else [])])
+    return worst([*statuses, *([Status.UNKNOWN] if found.unavailable or found.cut_at else [])])
 
 
 def _rows(found: KeyFindings) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def _summary(context: ToolContext, found: KeyFindings, hours: float) -> str:
         wrong=len(found.wrong_answers),
         shared=kinds.count("across_merchants"),
         is_cut=bool(found.cut_at),
-        unseen=parts_text(found.unseen),
+        unavailable=parts_text(found.unavailable),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from checks.sources.facts.payments import Count, EntryPage, PaymentPage
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers.paging import Position
 
 R = TypeVar("R")
@@ -49,11 +49,11 @@ def places(position: Position | None, head: int) -> dict[str, Place]:
 
 def totals(pages: Sequence[PaymentPage | EntryPage]) -> dict[str, Any] | None:
     """How many rows fit and their amount, of all pages and by kind; None: not counted."""
-    if any(isinstance(page.totals, Unseen) for page in pages) or not pages:
+    if any(isinstance(page.totals, Unavailable) for page in pages) or not pages:
         return None
     sums: dict[str, Count] = {}
     for page in pages:
-        for one in page.totals if not isinstance(page.totals, Unseen) else ():
+        for one in page.totals if not isinstance(page.totals, Unavailable) else ():
             before = sums.get(one.kind, Count(one.kind, 0, 0))
             amount = before.amount_krw + one.amount_krw
             sums[one.kind] = Count(one.kind, before.count + one.count, amount)
@@ -64,7 +64,7 @@ def totals(pages: Sequence[PaymentPage | EntryPage]) -> dict[str, Any] | None:
     }
 
 
-def uncounted(pages: Sequence[PaymentPage | EntryPage]) -> list[Unseen]:
+def uncounted(pages: Sequence[PaymentPage | EntryPage]) -> list[Unavailable]:
     """Why the totals of some pages are not known, and what lies beyond what was looked at."""
-    found = [page.totals for page in pages if isinstance(page.totals, Unseen)]
+    found = [page.totals for page in pages if isinstance(page.totals, Unavailable)]
     return [*found, *(one for page in pages for one in page.lacks)]

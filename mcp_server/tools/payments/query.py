@@ -10,11 +10,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import Payment, PaymentFilter, PaymentPage, position
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 from mcp_server.answers import paging
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, Page, question_of
-from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unseen_rows
+from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.sentence.read import Wanted
 from mcp_server.sentence.tokens import LENGTH_MAX
@@ -109,13 +109,13 @@ def _answered(
         after=before,
     )
     facts = context.app.runner.platform.database.payments(source_filter)
-    pages, unseen = parted(facts)
+    pages, unavailable = parted(facts)
     order = source_filter.order
     rows = merged([p.payments for p in pages], lambda p: position(p, order), _is_down(order), limit)
     more = sum(len(p.payments) for p in pages) > len(rows) or any(p.has_more for p in pages)
     head = (start.isoformat() if start else None, end.isoformat() if end else None)
     going_on = positions(rows, lambda p: position(p, order), before, head)
-    lacking = [*unseen, *uncounted(pages)]
+    lacking = [*unavailable, *uncounted(pages)]
     answer = Answer(
         verdict=seen_whole(lacking),
         summary=_summary(context, source_filter, pages, lacking),
@@ -146,7 +146,7 @@ def _evidence(
     wanted: PaymentFilter,
     pages: Sequence[PaymentPage],
     rows: Sequence[Payment],
-    lacking: Sequence[Unseen],
+    lacking: Sequence[Unavailable],
 ) -> dict[str, Any]:
     found = totals(pages)
     evidence: dict[str, Any] = {
@@ -158,7 +158,7 @@ def _evidence(
     if _FAILED & set(wanted.statuses):
         evidence["note"] = context.say("payments.no_row")
     if lacking:
-        evidence["unseen"] = unseen_rows(context, lacking)
+        evidence["unavailable"] = unavailable_rows(context, lacking)
     return evidence
 
 
@@ -203,7 +203,7 @@ def _summary(
     context: ToolContext,
     wanted: PaymentFilter,
     pages: Sequence[PaymentPage],
-    lacking: Sequence[Unseen],
+    lacking: Sequence[Unavailable],
 ) -> str:
     found = totals(pages)
     return context.say(
@@ -211,8 +211,8 @@ def _summary(
         count=found["count"] if found else sum(len(p.payments) for p in pages),
         amount=found["amount_krw"] if found else None,
         understood=understood(context, wanted),
-        is_unseen=not pages,
-        unseen=parts_text(lacking),
+        is_unavailable=not pages,
+        unavailable=parts_text(lacking),
     )
 
 

@@ -9,9 +9,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.payments import PaymentStatistics
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from mcp_server.answers.answer import Answer, percent, result, stamp
-from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unseen_rows
+from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import span
 from monitor.domain.detection.rule import relative
@@ -45,12 +45,14 @@ def payment_statistics(
     context = ctx.request_context.lifespan_context
     asked = _span(context, time_range, start, end)
     parts = _parts(context, time_range, asked, is_named=not (start or end))
-    seen, unseen = parted(fact for _, fact in parts)
-    before = _before(context, asked) if seen and not unseen else None
+    seen, unavailable = parted(fact for _, fact in parts)
+    before = _before(context, asked) if seen and not unavailable else None
     whole = _added(seen)
     answer = Answer(
-        verdict=seen_whole(unseen),
-        summary=_summary(context, time_range if not (start or end) else "", whole, before, unseen),
+        verdict=seen_whole(unavailable),
+        summary=_summary(
+            context, time_range if not (start or end) else "", whole, before, unavailable
+        ),
         origin="live",
         measured_at=context.now,
         evidence={
@@ -59,7 +61,7 @@ def payment_statistics(
             **({} if not seen else _figures(whole)),
             "shards": [_shard_row(name, fact) for name, fact in parts if name],
             "week_before": None if before is None else _compared(whole, before),
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("query_payments", "compare_periods", "investigate_merchant"),
     )
@@ -81,11 +83,11 @@ def _parts(
     """Each shard's figures; what only the monitoring-service can tell, in its own ranges."""
     database = context.app.runner.platform.database
     parts = _between(context, asked)
-    is_blind = all(isinstance(f, Unseen) and f.why is Why.BLIND for _, f in parts)
+    is_blind = all(isinstance(f, Unavailable) and f.why is Why.BLIND for _, f in parts)
     if is_blind and is_named and name in ("today", "last_hour", "last_24h", "all"):
         found = database.statistics(name, context.now)
-        unseen = () if isinstance(found, Unseen) else found.unseen
-        return (("", found), *((one.part.partition("/")[2], one) for one in unseen))
+        unavailable = () if isinstance(found, Unavailable) else found.unavailable
+        return (("", found), *((one.part.partition("/")[2], one) for one in unavailable))
     return parts
 
 
@@ -105,10 +107,10 @@ def _before(context: ToolContext, asked: Span | None) -> Mapping[str, Any] | Non
     """The same hours a week before; None: not seen whole, or nothing to compare with."""
     if asked is None:
         return None
-    seen, unseen = parted(
+    seen, unavailable = parted(
         fact for _, fact in _between(context, shifted(asked, "week", context.app.config.zone))
     )
-    return None if unseen or not seen else _added(seen)
+    return None if unavailable or not seen else _added(seen)
 
 
 def _added(parts: Sequence[PaymentStatistics]) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _figures(whole: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shard_row(name: str, fact: Fact[PaymentStatistics]) -> dict[str, Any]:
-    if isinstance(fact, Unseen):
+    if isinstance(fact, Unavailable):
         return {"shard": name, "verdict": "unknown"}
     return {"shard": name, "payments": fact.count, "amount_krw": fact.amount_krw}
 
@@ -165,7 +167,7 @@ def _summary(
     name: str,
     whole: Mapping[str, Any],
     before: Mapping[str, Any] | None,
-    unseen: Sequence[Unseen],
+    unavailable: Sequence[Unavailable],
 ) -> str:
     change = None if before is None else _compared(whole, before)["amount_change_percent"]
     return context.say(
@@ -175,8 +177,8 @@ def _summary(
         amount=whole["amount_krw"],
         failed=whole["failed"],
         change_percent=change,
-        is_unseen=bool(unseen) and not whole["count"],
-        unseen=parts_text(unseen),
+        is_unavailable=bool(unavailable) and not whole["count"],
+        unavailable=parts_text(unavailable),
     )
 
 

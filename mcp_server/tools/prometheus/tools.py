@@ -13,11 +13,11 @@ from pydantic import Field
 
 from checks.sources.facts.platform import PrometheusSource
 from checks.sources.facts.prometheus import Course, Reading
-from checks.sources.facts.unavailable import Fact, Unseen
+from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, data, result, short, stamp
 from mcp_server.answers.live import nothing_seen, platform, shown
 from mcp_server.answers.paging import Cursor, offset, offset_page, question_of
-from mcp_server.answers.unavailable import reason, unseen_rows
+from mcp_server.answers.unavailable import reason, unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.breakers.failure_pattern import no_prometheus
 from mcp_server.tools.prometheus.questions import QUESTIONS, Name, Question, question
@@ -62,8 +62,8 @@ def prometheus_query(
         return nothing_seen(context, [no_prometheus()], "metric_history", "check_all_services")
     span = (context.now - timedelta(hours=hours), context.now) if hours else None
     found = _look(source, asked, span)
-    if isinstance(found, Unseen):
-        return _unseen(context, asked, found)
+    if isinstance(found, Unavailable):
+        return _unavailable(context, asked, found)
     ordered = sorted(found, key=lambda one: (-one.value, sorted(one.labels.items())))
     rows = [_row(one) for one in ordered[start : start + limit]]
     answer = Answer(
@@ -87,12 +87,12 @@ def _look(
 ) -> Fact[list[_Series]]:
     if span is None:
         readings: Fact[tuple[Reading, ...]] = source.instant(asked.promql)
-        if isinstance(readings, Unseen):
+        if isinstance(readings, Unavailable):
             return readings
         return [_Series(r.labels, r.value, r.at) for r in readings]
     step = (span[1] - span[0]) / (10 * _POINTS)
     courses: Fact[tuple[Course, ...]] = source.points(asked.promql, *span, step)
-    if isinstance(courses, Unseen):
+    if isinstance(courses, Unavailable):
         return courses
     return [_Series(labels, points[-1][1], points[-1][0], points) for labels, points in courses]
 
@@ -117,7 +117,7 @@ def _question_row(asked: Question) -> dict[str, Any]:
     return {"question": asked.name or None, "promql_text": asked.promql, "unit": asked.unit}
 
 
-def _unseen(context: ToolContext, asked: Question, found: Unseen) -> CallToolResult:
+def _unavailable(context: ToolContext, asked: Question, found: Unavailable) -> CallToolResult:
     """A wrong question is the caller's error; the rest is what could not be seen."""
     got = str(found.params.get("got", ""))
     if found.reason == "prometheus_error" and got.startswith(("400", "422")):
@@ -135,7 +135,8 @@ def _unseen(context: ToolContext, asked: Question, found: Unseen) -> CallToolRes
         summary=context.say("not_seen", reason=reason(context, found)),
         origin="live",
         measured_at=context.now,
-        evidence=_question_row(asked) | {"series": [], "unseen": unseen_rows(context, [found])},
+        evidence=_question_row(asked)
+        | {"series": [], "unavailable": unavailable_rows(context, [found])},
         next=("check_all_services", "metric_history"),
     )
     return result(answer, context.now)

@@ -8,11 +8,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from checks.sources.facts.platform import CachedKey, KeyLife, RedisMemory, RedisStats
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from mcp_server.answers.answer import Answer, percent, result, short
 from mcp_server.answers.live import nothing_seen, platform, shown, together
 from mcp_server.answers.rows import check_rows, finding_row, findings_of
-from mcp_server.answers.unavailable import unseen_rows
+from mcp_server.answers.unavailable import unavailable_rows
 from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.store.series.summaries import summaries
@@ -32,7 +32,7 @@ def idempotency_lookup(
     query_payments."""
     context = ctx.request_context.lifespan_context
     held: Fact[CachedKey] = platform(context).redis.idempotent(merchant_id, idempotency_key)
-    if isinstance(held, Unseen):
+    if isinstance(held, Unavailable):
         return nothing_seen(context, [held], "query_payments", "check_all_services")
     answer = Answer(
         verdict=Status.OK,
@@ -66,13 +66,13 @@ def cache_stats(ctx: Context[ToolContext]) -> CallToolResult:
     facts = together({"stats": redis.stats, "memory": redis.memory})
     stats: Any = facts["stats"]
     memory: Any = facts["memory"] or _not_shown()
-    if isinstance(stats, Unseen) and isinstance(memory, Unseen):
+    if isinstance(stats, Unavailable) and isinstance(memory, Unavailable):
         return nothing_seen(context, [stats, memory], "check_all_services")
-    unseen = [fact for fact in (stats, memory) if isinstance(fact, Unseen)]
+    unavailable = [fact for fact in (stats, memory) if isinstance(fact, Unavailable)]
     found = findings_of(seen)
     hits = _hits(context)
     answer = Answer(
-        verdict=worst([*(f.status for _, f in found), *(Status.UNKNOWN for _ in unseen)]),
+        verdict=worst([*(f.status for _, f in found), *(Status.UNKNOWN for _ in unavailable)]),
         summary=_told(context, stats, memory, hits),
         origin="live",
         measured_at=context.now,
@@ -82,7 +82,7 @@ def cache_stats(ctx: Context[ToolContext]) -> CallToolResult:
             "hit_percent": hits | {"since_start": _since_start(memory)},
             "findings": [finding_row(context, *pair) for pair in found[:_FINDINGS_MAX]],
             "checks": check_rows(context, seen),
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("ttl_analysis", "metric_history"),
         rest="ttl_analysis and find_merchants_hitting_limits tell more of each part",
@@ -106,13 +106,13 @@ def _median(context: ToolContext, start: datetime, end: datetime) -> float | Non
 
 
 def _since_start(memory: Any) -> Any:
-    if isinstance(memory, Unseen) or not memory.hits + memory.misses:
+    if isinstance(memory, Unavailable) or not memory.hits + memory.misses:
         return None
     return percent(memory.hits / (memory.hits + memory.misses))
 
 
 def _keys(stats: Fact[RedisStats]) -> dict[str, int] | None:
-    if isinstance(stats, Unseen):
+    if isinstance(stats, Unavailable):
         return None
     return {
         "total": stats.total_keys,
@@ -124,7 +124,7 @@ def _keys(stats: Fact[RedisStats]) -> dict[str, int] | None:
 
 
 def _memory(memory: Fact[RedisMemory]) -> dict[str, Any] | None:
-    if isinstance(memory, Unseen):
+    if isinstance(memory, Unavailable):
         return None
     most = memory.max_bytes
     return {
@@ -135,16 +135,16 @@ def _memory(memory: Fact[RedisMemory]) -> dict[str, Any] | None:
     }
 
 
-def _not_shown() -> Unseen:
+def _not_shown() -> Unavailable:
     params: dict[str, Any] = {"path": "", "got": "", "expected": "platform.redis"}
-    return Unseen("redis/memory", Why.BLIND, "redis_memory_not_shown", params)
+    return Unavailable("redis/memory", Why.BLIND, "redis_memory_not_shown", params)
 
 
 def _told(context: ToolContext, stats: Any, memory: Any, hits: dict[str, Any]) -> str:
-    seen = not isinstance(memory, Unseen)
+    seen = not isinstance(memory, Unavailable)
     return context.say(
         "redis.cache",
-        keys=None if isinstance(stats, Unseen) else stats.total_keys,
+        keys=None if isinstance(stats, Unavailable) else stats.total_keys,
         used_mib=memory.used_bytes / 2**20 if seen else None,
         hit=_since_start(memory),
         hour=hits["last_hour_stored"],
@@ -160,26 +160,26 @@ def ttl_analysis(ctx: Context[ToolContext]) -> CallToolResult:
     context = ctx.request_context.lifespan_context
     redis = platform(context).redis
     lives = redis.key_lives()
-    stats = lives if isinstance(lives, Unseen) else redis.stats()
-    if isinstance(lives, Unseen):
+    stats = lives if isinstance(lives, Unavailable) else redis.stats()
+    if isinstance(lives, Unavailable):
         return nothing_seen(context, [lives], "check_all_services")
-    unseen = [_left(stats)] if isinstance(stats, Unseen) or stats.unscanned_keys else []
+    unavailable = [_left(stats)] if isinstance(stats, Unavailable) or stats.unscanned_keys else []
     allowed = context.app.options_of("redis_health").never_expiring_max
     endless = [life for life in lives if life.never_expiring > allowed]
     answer = Answer(
-        verdict=worst([*(Status.WARN for _ in endless), *(Status.UNKNOWN for _ in unseen)]),
+        verdict=worst([*(Status.WARN for _ in endless), *(Status.UNKNOWN for _ in unavailable)]),
         summary=context.say(
             "redis.ttl",
             keys=sum(life.keys for life in lives),
             prefixes=len(lives),
             endless=sum(life.never_expiring for life in lives),
-            unseen=bool(unseen),
+            unavailable=bool(unavailable),
         ),
         origin="live",
         measured_at=context.now,
         evidence={
             "prefixes": [_life_row(one) for one in sorted(lives, key=_most_endless)],
-            "unseen": unseen_rows(context, unseen),
+            "unavailable": unavailable_rows(context, unavailable),
         },
         next=("find_merchants_hitting_limits", "cache_stats") if endless else ("cache_stats",),
         rest="the prefixes with the fewest keys are left out",
@@ -205,12 +205,12 @@ def _life_row(life: KeyLife) -> dict[str, Any]:
     return row
 
 
-def _left(stats: Fact[RedisStats]) -> Unseen:
+def _left(stats: Fact[RedisStats]) -> Unavailable:
     """Keys beyond the bounds of a scan; or that their number could not be seen."""
-    if isinstance(stats, Unseen):
+    if isinstance(stats, Unavailable):
         return stats
     params: dict[str, Any] = {"path": "redis", "got": f"{stats.unscanned_keys}", "expected": ""}
-    return Unseen("redis/keys", Why.LIMIT, "redis_keys_left", params)
+    return Unavailable("redis/keys", Why.LIMIT, "redis_keys_left", params)
 
 
 TOOLSETS = ("redis-cache",)

@@ -33,8 +33,8 @@ def reconciled_json(result: Reconciled, words: Words) -> dict[str, Any]:
             {"age": b.name, "count": b.count, "amount_krw": b.amount_krw} for b in ages(result)
         ],
         "not_examined": [
-            {"subject": f.subject, "text": unseen_text(f, words), "params": dict(f.params)}
-            for f in result.unseen
+            {"subject": f.subject, "text": unavailable_text(f, words), "params": dict(f.params)}
+            for f in result.unavailable
         ],
         "only_with_full": list(result.full_only),
         "only_with_all_shards": list(result.together_only),
@@ -108,7 +108,7 @@ def look_text(one: LookedAt, result: Reconciled, words: Words) -> str:
     return words.say("reconcile.looked_at", **params, since=one.since)
 
 
-def unseen_text(finding: Finding, words: Words) -> str:
+def unavailable_text(finding: Finding, words: Words) -> str:
     """What could not be examined, and why."""
     params = {name: clean(value) for name, value in finding.params.items()}
     reason = words.say(f"reason.{finding.params.get('reason')}.text", **params)

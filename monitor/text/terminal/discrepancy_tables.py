@@ -16,7 +16,13 @@ from monitor.domain.reconciliation import FoundBreak, Reconciled
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, clock, duration, krw, number
 from monitor.text.symbols import DOTS
-from monitor.text.terminal.discrepancies import ages, details_text, groups, look_text, unseen_text
+from monitor.text.terminal.discrepancies import (
+    ages,
+    details_text,
+    groups,
+    look_text,
+    unavailable_text,
+)
 from monitor.text.terminal.output import is_wide, printed
 
 ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
@@ -45,7 +51,7 @@ def _parts(result: Reconciled, words: Words) -> Iterator[Part]:
         yield Text(words.say("reconcile.ages"), style="bold")
         yield Padding(_ages(result, words), (0, 0, 0, 3))
         yield Text("")
-    yield from _unseen(result, words)
+    yield from _unavailable(result, words)
     yield Text(_verdict(result, words), style="bold")
 
 
@@ -112,11 +118,11 @@ def _ages(result: Reconciled, words: Words) -> Table:
     return table
 
 
-def _unseen(result: Reconciled, words: Words) -> Iterator[Part]:
-    if result.unseen:
+def _unavailable(result: Reconciled, words: Words) -> Iterator[Part]:
+    if result.unavailable:
         yield Text(words.say("reconcile.not_examined"), style="bold")
-        for finding in result.unseen:
-            text = f"{DOTS[Status.UNKNOWN]} {unseen_text(finding, words)}"
+        for finding in result.unavailable:
+            text = f"{DOTS[Status.UNKNOWN]} {unavailable_text(finding, words)}"
             yield Padding(Text(text), (0, 0, 0, 3))
         yield Text("")
     if result.full_only:

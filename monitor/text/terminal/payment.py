@@ -54,7 +54,7 @@ def chapter_json(chapter: Chapter, words: Words, story: Story) -> dict[str, Any]
         "payment": None if chapter.payment is None else dict(chapter.payment),
         "reasons": [reason_json(reason, words, story) for reason in chapter.reasons],
         "timeline": [happening_json(one, words, story) for one in chapter.happenings],
-        "unseen": list(unseen_texts(chapter, words, story)),
+        "unavailable": list(unavailable_texts(chapter, words, story)),
         "read_until": {table: at.isoformat() for table, at in chapter.read_until.items()},
     }
 
@@ -102,9 +102,9 @@ def read_until_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[s
         yield words.say("story.show.read_until", table=table, until=until, _now=story.at)
 
 
-def unseen_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
+def unavailable_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
     """What could not be looked at, and why."""
-    for finding in chapter.unseen:
+    for finding in chapter.unavailable:
         reason = finding.params.get("reason")
         params = {**_cleaned(finding.params), "_now": story.at}
         yield f"{clean(finding.subject)}: {words.say(f'reason.{reason}.text', **params)}"

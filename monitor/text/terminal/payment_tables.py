@@ -21,7 +21,7 @@ from monitor.text.terminal.payment import (
     heading,
     read_until_texts,
     reason_words,
-    unseen_texts,
+    unavailable_texts,
 )
 
 
@@ -50,7 +50,10 @@ def _chapter(chapter: Chapter, words: Words, story: Story) -> Iterator[Text | Ta
     yield Text("")
     for reason in chapter.reasons:
         yield from _reason(reason, words, story)
-    for text in (*unseen_texts(chapter, words, story), *read_until_texts(chapter, words, story)):
+    for text in (
+        *unavailable_texts(chapter, words, story),
+        *read_until_texts(chapter, words, story),
+    ):
         yield Padding(Text(f"{DOTS[Status.UNKNOWN]} {text}"), (0, 0, 0, 2))
     yield Text("")
 

@@ -19,7 +19,7 @@ from checks.reconciliation import CHECK, Facts, Options, selected
 from checks.sources.database.source import Database
 from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.platform import DeadLetter, TopicEnds
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.check import Look, Status, Verdict
 from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing
@@ -199,7 +199,7 @@ def test_a_sweep_goes_on_step_by_step_in_the_passes_after(shards):
 def test_a_step_that_was_stopped_is_unknown_and_is_done_again_an_hour_later(shards):
     passes = Passes(shards)
     whole = passes.platform.database
-    late = Unseen("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
+    late = Unavailable("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
     passes.platform.database = SimpleNamespace(
         books=whole.books, sweep=lambda now, window, steps: (late,) * len(steps)
     )
@@ -309,11 +309,13 @@ def test_a_missing_column_hides_its_invariants_and_no_other(shards):
 
 
 def test_a_look_that_ran_out_of_time_is_unknown_and_moves_no_watermark():
-    late = Unseen("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
+    late = Unavailable("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
     _, memory = evaluate(found())
-    unseen = dict.fromkeys(IDS[3:], late)
+    unavailable = dict.fromkeys(IDS[3:], late)
     verdict, kept = evaluate(
-        found(examined=IDS[:3], unseen=unseen, entry_last=9), memory=memory, now=after(minutes=5)
+        found(examined=IDS[:3], unavailable=unavailable, entry_last=9),
+        memory=memory,
+        now=after(minutes=5),
     )
     assert statuses(verdict) == {"blind:database/shard1": Status.UNKNOWN}
     assert verdict.findings[0].hides == "shard1"
@@ -332,10 +334,10 @@ def test_an_invariant_that_was_not_examined_is_never_ok(missing):
 @pytest.mark.parametrize(
     ("part", "hides"), [("database", ""), ("gateway", ""), ("database/shard2", "shard2")]
 )
-def test_what_stayed_unseen_is_unknown_and_as_wide_as_the_part(part, hides):
+def test_what_stayed_unavailable_is_unknown_and_as_wide_as_the_part(part, hides):
     row = [3, books.NOW.isoformat(), books.NOW.isoformat(), 0]
     memory = {"shards": {"shard2": {"breaks": {"L4": {"entry 3": row}}}}, "streams": {}}
-    verdict, kept = evaluate(Unseen(part, Why.BLIND, "gateway_tautology"), memory=memory)
+    verdict, kept = evaluate(Unavailable(part, Why.BLIND, "gateway_tautology"), memory=memory)
     assert (verdict.status, verdict.findings[0].hides) == (Status.UNKNOWN, hides)
     assert verdict.metrics == ()
     assert kept == memory
@@ -464,7 +466,7 @@ class Kafka:
 
     def topic_ends(self, topic):
         if self.is_down:
-            return Unseen("kafka", Why.REFUSED, "kafka_refused")
+            return Unavailable("kafka", Why.REFUSED, "kafka_refused")
         return (TopicEnds(topic, {0: self.ends[topic]}, 0),)
 
     def dead_letters(self, topic, limit):
@@ -508,8 +510,8 @@ def test_a_topic_that_grows_by_far_more_than_was_published_is_told(shards, arriv
     if is_told:
         assert verdict.findings[0].evidence[0]["arrived"] == 102
     kafka.is_down = True  # what was found stays so while nobody can look
-    unseen = {"blind:kafka": Status.UNKNOWN}
-    assert statuses(passes(after(minutes=8))) == {**statuses(verdict), **unseen}
+    unavailable = {"blind:kafka": Status.UNKNOWN}
+    assert statuses(passes(after(minutes=8))) == {**statuses(verdict), **unavailable}
     kafka.is_down = False
     passes(after(minutes=16))
     assert statuses(passes(after(minutes=27))) == {}

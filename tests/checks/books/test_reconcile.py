@@ -18,7 +18,7 @@ from checks.books.by_hand import Wish, reconcile
 from checks.reconciliation import Options
 from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.cli.main import main
 from monitor.domain.check import Status
 from monitor.domain.reconciliation import Reconciled
@@ -64,7 +64,7 @@ OLD, YOUNG = 5, 198  # of 200 payments over 40 hours
 
 def test_healthy_books_hold_in_a_window(pair):
     result = looked(pair, **SINCE)
-    assert (result.breaks, result.unseen, result.status) == ((), (), Status.OK)
+    assert (result.breaks, result.unavailable, result.status) == ((), (), Status.OK)
     assert set(result.full_only) == {"L12", "D1"}
 
 
@@ -128,7 +128,7 @@ def test_a_shard_that_is_down_is_unknown_and_the_other_is_told(pair):
     pair[0].run(f"UPDATE payment SET currency = 'USD' WHERE payment_id = {YOUNG}")
     result = looked(pair, **FULL)
     assert found(result) == {("shard1", "P5", YOUNG)}
-    assert "database/shard2" in {finding.subject for finding in result.unseen}
+    assert "database/shard2" in {finding.subject for finding in result.unavailable}
 
 
 @pytest.mark.parametrize("asked", [SINCE, FULL], ids=["since", "full"])
@@ -140,12 +140,12 @@ def test_what_is_down_alone_is_unknown_and_never_ok(pair, asked):
 
 def test_changed_entries_are_unknown_without_earlier_sums_and_found_with_them(pair):
     result = looked(pair, **FULL)
-    assert [f.subject for f in result.unseen] == ["database/shard1/L12", "database/shard2/L12"]
+    assert [f.subject for f in result.unavailable] == ["database/shard1/L12", "database/shard2/L12"]
     entries = pair[0].ask("SELECT count(*) FROM ledger_entry WHERE entry_id < 100")
     amount = pair[0].ask("SELECT sum(amount) FROM ledger_entry WHERE entry_id < 100")
     sums = {"sums": [[entries, amount + 1, 0, 0, 100]]}
     result = looked(pair, memory={"shards": {"shard1": sums, "shard2": {}}}, **FULL)
-    assert [f.subject for f in result.unseen] == ["database/shard2/L12"]
+    assert [f.subject for f in result.unavailable] == ["database/shard2/L12"]
     assert {f.one.invariant for f in result.breaks} == {"L12"}
 
 
@@ -167,7 +167,7 @@ def test_rows_that_were_not_gone_through_are_not_counted_as_looked_at(pair, monk
 
     def slow(self: Database, now: datetime, window: Any, steps: Any) -> Any:
         if steps == {"shard1": 1}:
-            return (Unseen("database/shard1", Why.LIMIT, "database_time_limit", LIMIT),)
+            return (Unavailable("database/shard1", Why.LIMIT, "database_time_limit", LIMIT),)
         return real(self, now, window, steps)
 
     monkeypatch.setattr(Database, "sweep", slow)

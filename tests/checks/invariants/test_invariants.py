@@ -274,8 +274,8 @@ def test_the_rule_of_the_shards_is_the_platforms(merchant, parity):
 
 def test_the_rule_of_the_shards_is_unknown_for_one_shard(shard):
     (one,) = looked([shard])
-    assert {one.unseen[i].reason for i in ("S2", "O3")} == {"shard_rule_unknown"}
-    assert set(one.unseen) == {"S2", "O3"}
+    assert {one.unavailable[i].reason for i in ("S2", "O3")} == {"shard_rule_unknown"}
+    assert set(one.unavailable) == {"S2", "O3"}
 
 
 # --- across the shards -------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def broken(pair, **kw) -> set[str]:
 
 def test_healthy_books_raise_nothing_in_a_window_or_a_sweep(pair):
     one, two, _ = looked(pair)
-    assert (one.breaks, two.breaks, one.unseen) == ((), (), {})
+    assert (one.breaks, two.breaks, one.unavailable) == ((), (), {})
     assert set(one.examined) == BY_STATEMENT | {"L13"}
     steps = swept(*pair, rows=150)
     assert [s.books.breaks for s in steps] == [()] * len(steps)

@@ -19,7 +19,7 @@ from pay_api import GET, Api, descendants, is_alive, pay_api, wait_until
 
 from checks.k6 import process as k6_process
 from checks.k6 import runner as k6
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.run import LoadTestRun
 
@@ -62,7 +62,7 @@ def script(folder: Path, body: str, head: str = "") -> str:
     return str(path)
 
 
-def ran(outcome: LoadTestRun | Unseen) -> LoadTestRun:
+def ran(outcome: LoadTestRun | Unavailable) -> LoadTestRun:
     assert isinstance(outcome, LoadTestRun), outcome
     return outcome
 
@@ -224,9 +224,9 @@ def test_a_program_that_cannot_run_is_told(api, tmp_path):
     broken = tmp_path / "k6"
     broken.write_bytes(b"\x7fELF nonsense")
     broken.chmod(0o755)
-    unseen = k6.run(plan(api, k6_binary=str(broken)), NOW)
-    assert isinstance(unseen, Unseen)
-    assert (unseen.part, unseen.reason) == ("k6", "k6_unstartable")
+    unavailable = k6.run(plan(api, k6_binary=str(broken)), NOW)
+    assert isinstance(unavailable, Unavailable)
+    assert (unavailable.part, unavailable.reason) == ("k6", "k6_unstartable")
 
 
 def test_k6_gets_no_secrets_of_ours_and_no_foreign_settings(api, tmp_path, monkeypatch):
@@ -254,9 +254,9 @@ def test_k6_gets_no_secrets_of_ours_and_no_foreign_settings(api, tmp_path, monke
     ],
 )
 def test_what_cannot_be_run_says_why(api, change, why, reason):
-    unseen = k6.run(plan(api, **change), NOW)
-    assert isinstance(unseen, Unseen)
-    assert (unseen.part, unseen.why, unseen.reason) == ("k6", why, reason)
+    unavailable = k6.run(plan(api, **change), NOW)
+    assert isinstance(unavailable, Unavailable)
+    assert (unavailable.part, unavailable.why, unavailable.reason) == ("k6", why, reason)
     assert api.bodies == []
 
 
@@ -299,9 +299,9 @@ def test_the_configured_binary_comes_before_the_path_and_the_path_before_the_pac
 def test_a_second_run_at_the_same_time_is_refused(api, tmp_path):
     with k6_process.alone() as lock:
         assert lock is not None
-        unseen = k6.run(plan(api, k6_binary=program(tmp_path, "exit 0")), NOW)
-    assert isinstance(unseen, Unseen)
-    assert (unseen.why, unseen.reason) == (Why.LIMIT, "k6_busy")
+        unavailable = k6.run(plan(api, k6_binary=program(tmp_path, "exit 0")), NOW)
+    assert isinstance(unavailable, Unavailable)
+    assert (unavailable.why, unavailable.reason) == (Why.LIMIT, "k6_busy")
     assert ran(k6.run(plan(api, k6_binary=program(tmp_path, "exit 0")), NOW)).reason == "no_summary"
 
 

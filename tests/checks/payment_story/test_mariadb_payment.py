@@ -14,7 +14,7 @@ from test_reconcile import FULL, SINCE, found, looked
 
 from checks.sources.database.questions import story_rows as bounds
 from checks.sources.facts.story import PaymentRecords
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 
 SPAN = timedelta(hours=40)
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED
@@ -86,8 +86,8 @@ def told_records(pair: list[books.Shard], payment: int) -> object:
 def test_a_wrong_password_hides_one_shard_and_tells_no_secret(pair):
     wrong = books.Shard(pair[1].url.replace("://", "://nobody-", 1), pair[1].engine)
     story = told([pair[0], wrong], CAPTURED)
-    assert (codes(story, 0), codes(story, 1)) == (["capture_done"], ["shard_unseen"])
-    assert not isinstance(story.chapters[1], Unseen)
+    assert (codes(story, 0), codes(story, 1)) == (["capture_done"], ["shard_unavailable"])
+    assert not isinstance(story.chapters[1], Unavailable)
     assert wrong.url not in str(story)
 
 

@@ -20,7 +20,7 @@ from checks.sources.database.questions import story_rows as bounds
 from checks.sources.database.source import Database
 from checks.sources.facts.platform import Cluster, DeadLetter, GroupLag, Platform
 from checks.sources.facts.story import PaymentRecords
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from monitor.cli.main import main
@@ -48,7 +48,7 @@ def read(shard: books.Shard, payment: int) -> PaymentRecords:
 
 
 def kinds(records: PaymentRecords) -> list[str]:
-    assert not isinstance(records.events, Unseen)
+    assert not isinstance(records.events, Unavailable)
     return [event.kind.removeprefix("PAYMENT_") for event in records.events]
 
 
@@ -142,7 +142,7 @@ def test_a_table_that_is_not_there_hides_itself_alone(shard):
     with shard.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE refund_request")
     records = read(shard, REFUNDED)
-    assert isinstance(records.refunds, Unseen)
+    assert isinstance(records.refunds, Unavailable)
     assert kinds(records) == ALL
 
 
@@ -202,8 +202,8 @@ def test_only_topics_that_exist_are_asked_and_only_letters_of_the_payment_kept()
     assert facts.letters["refund.dlq"] == ()
 
 
-def test_a_broker_that_is_down_leaves_the_letters_unseen():
-    down = Unseen("kafka", Why.REFUSED, "part_reports_error")
+def test_a_broker_that_is_down_leaves_the_letters_unavailable():
+    down = Unavailable("kafka", Why.REFUSED, "part_reports_error")
     assert [*probed(Kafka({}, down)).letters.values()] == [down] * 3
 
 
@@ -278,7 +278,7 @@ def test_the_gateway_tells_entries_and_waiting_events_and_not_the_payment(counte
     assert isinstance(records, PaymentRecords)
     assert [entry.entry_id for entry in records.entries] == [5]
     assert [(e.event_id, e.published) for e in records.events] == [(9, False)]
-    assert isinstance(records.payment, Unseen)
+    assert isinstance(records.payment, Unavailable)
     assert records.payment.reason == "gateway_no_payment"
 
 
@@ -287,8 +287,8 @@ def test_nothing_in_a_list_of_all_shards_is_known_to_be_of_one():
     assert (records.entries.reason, records.events.reason) == ("gateway_no_shard",) * 2
 
 
-def test_a_gateway_that_does_not_answer_is_unseen():
-    assert all(isinstance(records, Unseen) for records in gateway({}).payment(7).values())
+def test_a_gateway_that_does_not_answer_is_unavailable():
+    assert all(isinstance(records, Unavailable) for records in gateway({}).payment(7).values())
 
 
 # --- what was stored ----------------------------------------------------------------------------
@@ -362,8 +362,8 @@ def test_a_payment_is_told_on_both_shards_in_both_languages(config):
 
 def test_a_waiting_capture_is_unknown_where_nothing_else_can_be_seen(config):
     told = json.loads(call(books.CAPTURING, "--json", "-c", config, code=3))
-    assert told["conclusion"]["code"] == "worker_unseen"
-    assert told["shards"][0]["unseen"]
+    assert told["conclusion"]["code"] == "worker_unavailable"
+    assert told["shards"][0]["unavailable"]
     assert told["shards"][0]["timeline"][0]["then"] == {
         "broker": "unwatched",
         "breaker": "unwatched",

@@ -13,7 +13,7 @@ from checks.payment_story.probe import Facts, spans
 from checks.payment_story.story import tell
 from checks.sources.database.source import Database
 from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, PartitionLag
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.discrepancies import OpenBreak
@@ -26,7 +26,7 @@ OUTBOX = "UPDATE outbox_event SET"
 UNSENT = f"{OUTBOX} published = 0, published_at = NULL WHERE aggregate_id ="
 SETTLED, BOOKED = "settlement_request", "ledger_entry"
 NOTHING = History()
-BROKER_GONE = Unseen("kafka", Why.REFUSED, "part_reports_error", {"path": "/x", "got": "no"})
+BROKER_GONE = Unavailable("kafka", Why.REFUSED, "part_reports_error", {"path": "/x", "got": "no"})
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ WORKING = {
         "worker_stopped",
         Status.CRIT,
     ),
-    "lag unseen": ({"lags": {WORKER: BROKER_GONE}}, "worker_unseen", Status.UNKNOWN),
+    "lag unavailable": ({"lags": {WORKER: BROKER_GONE}}, "worker_unavailable", Status.UNKNOWN),
     "given up": (
         {"letters": LETTERS | {"settlement.dlq": (letter("settlement.dlq"),)}},
         "worker_gave_up",
@@ -391,7 +391,7 @@ def test_a_payment_on_no_shard_is_nowhere(pair):
 def test_a_shard_that_is_down_hides_only_itself(pair):
     pair[1].file.unlink()
     story = told(pair, CAPTURED)
-    assert (codes(story, 0), codes(story, 1)) == (["capture_done"], ["shard_unseen"])
+    assert (codes(story, 0), codes(story, 1)) == (["capture_done"], ["shard_unavailable"])
     assert story.status is Status.UNKNOWN
     assert told(pair, 9999).conclusion.code == "perhaps_elsewhere"
     assert told(pair, CAPTURED, shard="shard1").status is Status.OK
@@ -399,7 +399,7 @@ def test_a_shard_that_is_down_hides_only_itself(pair):
 
 def test_dead_letters_that_cannot_be_read_do_not_touch_what_is_well(pair):
     story = told(pair, CAPTURED, letters=dict.fromkeys(LETTERS, BROKER_GONE))
-    assert (story.status, story.chapters[0].unseen) == (Status.OK, ())
+    assert (story.status, story.chapters[0].unavailable) == (Status.OK, ())
 
 
 # --- the course, and the state of broker and breaker in it --------------------------------------
@@ -422,7 +422,7 @@ def test_the_course_is_in_its_order_with_the_state_of_then(pair):
     [
         (None, "closed"),
         (Finding("breaker_open", Status.CRIT, "i/kafka-publisher", {"state": "OPEN"}), "open"),
-        (Finding("blind", Status.UNKNOWN, "gateway"), "unseen"),
+        (Finding("blind", Status.UNKNOWN, "gateway"), "unavailable"),
         (Finding("blind", Status.UNKNOWN, "ingest/pg-auth-api"), "closed"),
     ],
 )

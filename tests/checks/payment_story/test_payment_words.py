@@ -29,7 +29,7 @@ EARLIER = (NOW - timedelta(hours=2)).isoformat()
 PARAMS = {
     "shard": "shard1",
     "shards": "shard1, shard2",
-    "unseen": "shard2",
+    "unavailable": "shard2",
     "other": "shard2",
     "payment_id": 12345,
     "event_id": 7,

@@ -189,14 +189,14 @@ def test_bad_lines_are_told_and_not_lost(passes, lines):
     assert found.keys() == {"pg_lines_bad:2026-03-09", "pg_break:2026-03-09/missing_in_file"}
 
 
-UNSEEN = {
+UNAVAILABLE = {
     "a column is missing": (lambda ls: [{"amount": 1}], "pg_file_columns"),
     "no line can be read": (lambda ls: [{**ln, "at": "9.3.26"} for ln in ls], "pg_file_lines"),
     "lines of years": (lambda ls: [{**ls[0], "at": "2020-03-09"}, *ls], "pg_file_days"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "reason"), UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize(("spoil", "reason"), UNAVAILABLE.values(), ids=UNAVAILABLE)
 def test_a_file_that_cannot_be_used_is_unknown(passes, lines, spoil, reason):
     path = passes.write(spoil(lines))
     if reason == "pg_file_columns":
@@ -298,7 +298,7 @@ def test_every_break_and_bad_line_is_said_in_full(language, finding):
 def test_what_the_passes_come_to_is_said_in_full(language, passes, lines):
     words = Words(language, pg_files.SEOUL, strict=True)
     seen = [passes(25), passes(26)]
-    for spoil, reason in UNSEEN.values():
+    for spoil, reason in UNAVAILABLE.values():
         path = passes.write(spoil(lines))
         if reason == "pg_file_columns":
             path.write_text("order,won\n1,2\n")

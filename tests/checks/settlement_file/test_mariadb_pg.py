@@ -17,7 +17,7 @@ from checks.settlement_file.layout import Layout
 from checks.settlement_file.probe import Matched, Request, look
 from checks.sources.database.source import Database
 from checks.sources.facts.psp import Record
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 
 DAY = date(2026, 3, 9)
 ROWS = [
@@ -99,7 +99,7 @@ def test_a_shard_that_is_down_is_not_seen_and_its_lines_are_not_judged(shards, t
     away = make_url(shards[1].url).set(port=1).render_as_string(hide_password=False)
     lines = pg_files.lines(ROWS, DAY)
     found = matched(source(shards, shard2=away), tmp_path, lines)
-    assert [(unseen.part, unseen.why) for unseen in found.unseen] == [
+    assert [(unavailable.part, unavailable.why) for unavailable in found.unavailable] == [
         ("database/shard2", Why.REFUSED)
     ]
     ours = sum(1 for line in lines if line["transaction_id"].startswith("P0-"))
@@ -110,13 +110,13 @@ def test_one_shard_alone_can_be_asked_for(shards, tmp_path):
     lines = pg_files.lines(ROWS, DAY)
     found = matched(source(shards), tmp_path, lines, shards=("shard2",))
     assert set(found.tally.counts) == {"matched", "unjudged"}
-    assert found.unseen == ()
+    assert found.unavailable == ()
 
 
 def test_a_shard_of_another_name_is_said(shards, tmp_path):
     path = pg_files.write(tmp_path / "settlement.csv", [])
     found = look(Request(path, Layout(), day=DAY, shards=("shard9",)), source(shards))
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert (found.reason, found.params) == ("no_such_shard", {"shards": "shard9"})
 
 
@@ -142,6 +142,6 @@ def test_a_column_that_is_missing_hides_its_shard_alone(shards, tmp_path):
             connection.exec_driver_sql(
                 "ALTER TABLE refund_request RENAME COLUMN other TO pg_cancel_transaction_id"
             )
-    [unseen] = found.unseen
-    assert (unseen.part, unseen.reason) == ("database/shard1", "column_missing")
-    assert "refund_request.pg_cancel_transaction_id" in str(unseen.params["columns"])
+    [unavailable] = found.unavailable
+    assert (unavailable.part, unavailable.reason) == ("database/shard1", "column_missing")
+    assert "refund_request.pg_cancel_transaction_id" in str(unavailable.params["columns"])

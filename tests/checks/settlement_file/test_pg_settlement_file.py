@@ -11,7 +11,7 @@ import pytest
 from checks.settlement_file.layout import FieldError, Layout, money
 from checks.settlement_file.reader import LINE_MAX, FileRead, read
 from checks.sources.facts.psp import BadLine, Kind, Line
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 
 HEADER = "transaction_id,payment_id,amount,at,status,kind\n"
 GOOD = "STL_1,7,1000,2026-11-26 13:00:00,success,capture\n"
@@ -151,7 +151,7 @@ def test_without_a_kind_column_the_sign_tells(tmp_path):
     assert all(line.is_done and line.payment_id is None for line in lines)
 
 
-UNSEEN = {
+UNAVAILABLE = {
     "a column is missing": (
         "transaction_id,amount,at,status,kind,order\n",
         {},
@@ -168,21 +168,21 @@ UNSEEN = {
 }
 
 
-@pytest.mark.parametrize(("text", "options", "expected"), UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize(("text", "options", "expected"), UNAVAILABLE.values(), ids=UNAVAILABLE)
 def test_a_file_that_cannot_be_used_says_what_it_has(tmp_path, text, options, expected):
-    _, _, unseen = read_all(written(tmp_path, text), Layout(**options))
-    assert isinstance(unseen, Unseen)
+    _, _, unavailable = read_all(written(tmp_path, text), Layout(**options))
+    assert isinstance(unavailable, Unavailable)
     reason, missing, columns = expected
-    assert (unseen.why, unseen.reason) == (Why.GARBLED, reason)
-    assert missing in (None, unseen.params.get("missing"))
-    assert columns in (None, unseen.params.get("columns"))
+    assert (unavailable.why, unavailable.reason) == (Why.GARBLED, reason)
+    assert missing in (None, unavailable.params.get("missing"))
+    assert columns in (None, unavailable.params.get("columns"))
 
 
 def test_a_file_that_is_not_there_is_unreadable_without_its_path(tmp_path):
-    _, _, unseen = read_all(tmp_path / "none.csv")
-    assert isinstance(unseen, Unseen)
-    assert (unseen.why, unseen.reason) == (Why.REFUSED, "pg_file_unreadable")
-    assert unseen.params == {"file": "none.csv", "error": "No such file or directory"}
+    _, _, unavailable = read_all(tmp_path / "none.csv")
+    assert isinstance(unavailable, Unavailable)
+    assert (unavailable.why, unavailable.reason) == (Why.REFUSED, "pg_file_unreadable")
+    assert unavailable.params == {"file": "none.csv", "error": "No such file or directory"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from checks.sources.facts.payments import (
     PaymentFilter,
     PaymentPage,
 )
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from demo.stand_in import StandIn
@@ -140,7 +140,7 @@ DECLARED = {
         "delayed",
     ): "it counts PENDING rows, which nobody sees: 0 says nothing",
     ("work refund", "delayed"): "it counts PENDING rows, which nobody sees: 0 says nothing",
-    ("statistics today", "unseen"): "whose midnight begins the day, only the platform knows",
+    ("statistics today", "unavailable"): "whose midnight begins the day, only the platform knows",
 }
 # What it cannot answer at all: question -> the reason that it gives.
 BLIND: dict[str, tuple[Callable[[Any, datetime], Any], str]] = {
@@ -191,17 +191,17 @@ def test_nothing_is_declared_that_does_not_differ(tmp_path_factory):
     assert DECLARED.keys() <= found | {("work refund", "delayed"), ("work settlement", "delayed")}
 
 
-def unseen_of(answer: Any) -> list[Unseen]:
+def unavailable_of(answer: Any) -> list[Unavailable]:
     parts = answer.values() if isinstance(answer, dict) else answer
-    listed = [answer] if isinstance(answer, Unseen) else list(parts)
+    listed = [answer] if isinstance(answer, Unavailable) else list(parts)
     listed = [one[1] if isinstance(one, tuple) else one for one in listed]
-    return [one for one in listed if isinstance(one, Unseen)]
+    return [one for one in listed if isinstance(one, Unavailable)]
 
 
 @pytest.mark.parametrize("question", BLIND)
-def test_what_the_gateway_cannot_answer_is_unseen_for_its_reason(state, question):
+def test_what_the_gateway_cannot_answer_is_unavailable_for_its_reason(state, question):
     ask, reason = BLIND[question]
-    assert [(u.why, u.reason) for u in unseen_of(ask(state.gateway, state.now))] == [
+    assert [(u.why, u.reason) for u in unavailable_of(ask(state.gateway, state.now))] == [
         (Why.BLIND, reason)
     ]
 
@@ -219,20 +219,20 @@ HALF = {
     "payments": lambda s, now: s.payments(WANTED),
     "entries": lambda s, now: s.entries(ENTRIES),
     "merchant": lambda s, now: s.merchant("MERCHANT-5", STRETCH),
-    "work": lambda s, now: s.work("settlement", now).unseen,
-    "statistics": lambda s, now: s.statistics("last_24h", now).unseen,
+    "work": lambda s, now: s.work("settlement", now).unavailable,
+    "statistics": lambda s, now: s.statistics("last_24h", now).unavailable,
 }
 
 
 @pytest.mark.parametrize("question", HALF)
 def test_the_shard_that_the_original_leaves_out_is_said_with_every_answer(original, question):
-    found = unseen_of(HALF[question](original.gateway, original.now))
+    found = unavailable_of(HALF[question](original.gateway, original.now))
     assert ("database/shard2", "shard_not_counted") in {(u.part, u.reason) for u in found}
 
 
 def test_the_counts_of_the_original_say_which_shard_they_lack(original):
     counts = original.gateway.counts()
-    assert counts.shards == {"shard1": "UP", "shard2": "UNSEEN"}
+    assert counts.shards == {"shard1": "UP", "shard2": "UNAVAILABLE"}
     assert counts.payments < original.direct.counts().payments
 
 
@@ -252,4 +252,4 @@ def test_what_the_original_says_of_the_first_shard_is_right(original, question):
     found = differences(
         ask(original.gateway, original.now), ask(Database({"shard1": url}), original.now)
     )
-    assert {f for f in fields_of(found) if (question, f) not in DECLARED} <= {"unseen"}
+    assert {f for f in fields_of(found) if (question, f) not in DECLARED} <= {"unavailable"}

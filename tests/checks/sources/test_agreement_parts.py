@@ -18,7 +18,7 @@ from agreement import differences, fields_of, methods
 from services import own_set
 
 from checks.sources.database.source import Database
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.kafka.source import Kafka
 from checks.sources.monitoring_api.source import Gateway
@@ -164,7 +164,7 @@ DECLARED = {
 
 def publishers(source: Any) -> tuple[Any, ...]:
     """The publisher's breaker; the gateway names no instance and shows no other breaker."""
-    facts = (fact for fact in source.breakers().values() if not isinstance(fact, Unseen))
+    facts = (fact for fact in source.breakers().values() if not isinstance(fact, Unavailable))
     rows = (b for fact in facts for b in fact)
     return tuple(replace(b, instance="") for b in rows if b.name == "kafka-publisher")
 
@@ -178,7 +178,7 @@ def test_every_question_is_compared_or_declared():
 def test_both_ways_say_the_same_but_for_what_is_declared(both, question):
     part, ask = question.split(" ")[0], SAME[question]
     through, direct = ask(both.gateway), ask(both.direct(part))
-    assert not isinstance(direct, Unseen), direct
+    assert not isinstance(direct, Unavailable), direct
     found = differences(through, direct)
     undeclared = {
         path: pair
@@ -222,11 +222,11 @@ def test_a_free_key_is_known_to_redis_alone(both):
     assert (found.why, found.reason) == (Why.BLIND, "idempotency_without_merchant")
 
 
-def test_a_group_and_a_topic_that_do_not_exist_are_unseen_both_ways(both):
+def test_a_group_and_a_topic_that_do_not_exist_are_unavailable_both_ways(both):
     for source in (both.gateway, both.kafka):
         lag, topic = source.group_lag("payment-consumer-group"), source.topic_ends("nonsense")
         assert (lag.why, lag.reason) == (Why.BLIND, "group_without_offsets")
-        assert isinstance(topic, Unseen)
+        assert isinstance(topic, Unavailable)
 
 
 @pytest.mark.parametrize("question", sorted(books.SAME.keys() - {"merchant"}))

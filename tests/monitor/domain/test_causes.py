@@ -195,7 +195,11 @@ def test_every_finding_has_its_words(language, code):
         assert words.get(f"finding.{code}.{part}", "").strip()
 
 
-REASON_AT = {"Unseen": (2,), "unseen_part": (1,), "_unseen": (1, 2)}  # among the arguments
+REASON_AT = {
+    "Unavailable": (2,),
+    "unavailable_part": (1,),
+    "_unavailable": (1, 2),
+}  # among the arguments
 
 
 def reasons() -> Iterator[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, func, select
 from checks.sources.database.servers.shard import Shard, Snapshot
 from checks.sources.database.servers.tables import CAPTURED_FAMILY, LEDGER, PAYMENT, ROWS
 from checks.sources.facts.books import Books, Break, Reach
-from checks.sources.facts.unavailable import Fact, Unseen, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
 from monitor.domain.check import Params
 
 ACROSS = "shards"  # the name under which breaks of all shards together are told
@@ -78,7 +78,7 @@ def across(
         return facts, None
     asked = {shard.name: shard for shard in shards}
     places = _places(asked, books, merchants)
-    if isinstance(places, Unseen):
+    if isinstance(places, Unavailable):
         return facts, None
     breaks = (*_at_two_places(places), *_overlap(places))
     found = _together(breaks, ("S1", "S3", "S4"), frozenset({"S1", "S3", "S4"}))
@@ -99,7 +99,9 @@ def _ask(shard: Shard, *asked: tuple[Select[Any], Mapping[str, Any]]) -> Fact[li
     def read(snapshot: Snapshot) -> Fact[list[Any]]:
         missing = snapshot.lacks(*(statement for statement, _ in asked))
         return (
-            snapshot.unseen_columns(missing) if missing else [snapshot.rows(*one) for one in asked]
+            snapshot.unavailable_columns(missing)
+            if missing
+            else [snapshot.rows(*one) for one in asked]
         )
 
     return shard.ask(read)
@@ -122,7 +124,7 @@ def _places(
         low, high = books[name].reach.ranges.get("payment", (0, 0))
         params = {"low_payment": low, "high_payment": high, "rows": _MERCHANTS_MAX}
         rows = _ask(shard, (MERCHANTS, params), (LAST, {}))
-        if isinstance(rows, Unseen):
+        if isinstance(rows, Unavailable):
             return rows
         wanted.update(row.merchant_id for row in rows[0])
         lasts.append(rows[1][0].last or 0)
@@ -131,7 +133,7 @@ def _places(
     ids: dict[str, frozenset[int]] = {}
     for name, shard in shards.items():
         rows = _ask(shard, (KNOWN, {"merchants": sorted(wanted)}), (IDS, newest))
-        if isinstance(rows, Unseen):
+        if isinstance(rows, Unavailable):
             return rows
         ids[name] = frozenset(row.payment_id for row in rows[1])
         for row in rows[0]:
@@ -172,7 +174,7 @@ def _with_misposted(shards: Mapping[str, Shard], name: str, books: Books) -> Fac
     breaks = list(_no_entries(name, books))
     if ids:
         accounts = {each: _account(shard, ids) for each, shard in shards.items()}
-        seen = {each: a for each, a in accounts.items() if not isinstance(a, Unseen)}
+        seen = {each: a for each, a in accounts.items() if not isinstance(a, Unavailable)}
         if len(seen) < len(accounts):
             return books
         others = [account for each, account in seen.items() if each != name]
@@ -189,7 +191,7 @@ def _no_entries(name: str, books: Books) -> Iterable[Break]:
 def _account(shard: Shard, ids: Sequence[int]) -> Fact[_Account]:
     def read(snapshot: Snapshot) -> Fact[_Account]:
         if missing := snapshot.lacks(PAYMENTS, ENTRIES):
-            return snapshot.unseen_columns(missing)
+            return snapshot.unavailable_columns(missing)
         payments = {row.payment_id: row for row in snapshot.rows(PAYMENTS, {"ids": ids})}
         return _Account(payments, snapshot.rows(ENTRIES, {"ids": ids}))
 

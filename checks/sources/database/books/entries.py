@@ -29,7 +29,7 @@ _PAIR = (_L.debit_account, _L.credit_account)
 def entries(snapshot: Snapshot, wanted: EntryFilter) -> Fact[EntryPage]:
     """The newest entries that are wanted, and the sums of all that fit."""
     if missing := snapshot.lacks(_ROWS):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     conditions, params = _conditions(wanted)
     found = _read(snapshot, wanted, conditions, params) if wanted.lists else []
     return EntryPage(
@@ -81,7 +81,7 @@ def _totals(
     try:
         rows = snapshot.rows(statement, params)
     except SQLAlchemyError as error:
-        return snapshot.unseen_error(error)
+        return snapshot.unavailable_error(error)
     sums: dict[str, Count] = {}
     for row in rows:
         kind = kind_of(row.debit_account, row.credit_account)

@@ -17,7 +17,7 @@ from checks.sources.database.servers.rows import break_of
 from checks.sources.database.servers.shard import Snapshot, needs
 from checks.sources.database.servers.tables import CLOCKS, OF_PAYMENTS, naive_utc
 from checks.sources.facts.books import Books, Break, Reach
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.discrepancies import TOTAL
 
 KEY_MAX = 2**62
@@ -101,7 +101,7 @@ class Aim:
 
 
 _STAMPED = timedelta(seconds=60)  # an event is marked as published no later than this after it
-Answer: TypeAlias = Unseen | list[Row[Any]]
+Answer: TypeAlias = Unavailable | list[Row[Any]]
 
 
 def examine(
@@ -114,7 +114,7 @@ def examine(
     """The books of one shard as far as the window and the open payments reach."""
     fixed = (TOUCHED, SIZE, UNFINISHED, *(low_statement(table) for table in CLOCKS))
     if missing := snapshot.lacks(*fixed):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     params = _from(snapshot, now, window)
     older = _older(snapshot, window, params, open_ids)
     ids = tuple(sorted(older)[-window.ids_max :])
@@ -136,7 +136,7 @@ def look(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> Books:
     """What all examinations find in the ranges and payments of the aim."""
     params = {**aim.params, "rows": window.breaks_max + 1, "soon": naive_utc(now + SOON)}
     answers = _answers(snapshot, now, window, replace(aim, params=params))
-    rows = {i: answer for i, answer in answers.items() if not isinstance(answer, Unseen)}
+    rows = {i: answer for i, answer in answers.items() if not isinstance(answer, Unavailable)}
     return Books(
         shard=snapshot.shard,
         examined=tuple(rows),
@@ -144,7 +144,7 @@ def look(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> Books:
         payments_seen=0,
         low=params["low_payment"],
         truncated=tuple(i for i, found in rows.items() if len(found) > window.breaks_max),
-        unseen={i: answer for i, answer in answers.items() if isinstance(answer, Unseen)},
+        unavailable={i: answer for i, answer in answers.items() if isinstance(answer, Unavailable)},
         reach=_reach(snapshot, window, aim),
     )
 
@@ -225,10 +225,10 @@ def _published(
 def _answers(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> dict[str, Answer]:
     """The rows of each examination, or why it could not be made; after a time-out none is."""
     answers: dict[str, Answer] = {}
-    stopped: Unseen | None = None
+    stopped: Unavailable | None = None
     for examination in window.examinations:
         answer = stopped or _answer(snapshot, now, examination, aim)
-        if isinstance(answer, Unseen) and answer.why is Why.LIMIT:
+        if isinstance(answer, Unavailable) and answer.why is Why.LIMIT:
             stopped = answer
         answers[examination.id] = answer
     return answers
@@ -236,18 +236,18 @@ def _answers(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> dic
 
 def _answer(snapshot: Snapshot, now: datetime, examination: Examination, aim: Aim) -> Answer:
     if missing := snapshot.lacks(examination.in_range):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     if _takes(examination.in_range, "parity") and aim.params.get("parity") is None:
         about = {"shard": snapshot.shard}
-        return Unseen(f"database/{snapshot.shard}", Why.BLIND, "shard_rule_unknown", about)
+        return Unavailable(f"database/{snapshot.shard}", Why.BLIND, "shard_rule_unknown", about)
     params = {**aim.params, "before": naive_utc(now - examination.grace)}
     try:
         return _rows(snapshot, examination, params, aim.ids)
     except SQLAlchemyError as error:
-        unseen = snapshot.unseen_error(error)
-        if unseen.why is not Why.LIMIT:
+        unavailable = snapshot.unavailable_error(error)
+        if unavailable.why is not Why.LIMIT:
             raise
-        return unseen
+        return unavailable
 
 
 def _rows(

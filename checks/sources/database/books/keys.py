@@ -15,7 +15,7 @@ from checks.sources.database.servers.functions import json_number
 from checks.sources.database.servers.shard import Shard, Snapshot
 from checks.sources.database.servers.tables import IDEMPOTENCY, PAYMENT, ROWS, aware_utc, naive_utc
 from checks.sources.facts.payments import KeyFindings, KeyUse, SharedKey, WrongAnswer
-from checks.sources.facts.unavailable import Fact, Unseen, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
 
 PAYMENTS_MAX = 50_000
 _WRONG_MAX = 200
@@ -73,24 +73,24 @@ def shared_keys(
     parts = {shard.name: shard.ask(lambda s: _keys(s, start)) for shard in own}
     seen = [part for part in parts.values() if isinstance(part, _Keys)]
     if not seen:
-        return next(part for part in parts.values() if isinstance(part, Unseen))
-    unseen = [part for part in parts.values() if isinstance(part, Unseen)]
-    older = _older_twins(own, seen) if not unseen else {}
-    if isinstance(older, Unseen):
-        unseen, older = [older], {}
+        return next(part for part in parts.values() if isinstance(part, Unavailable))
+    unavailable = [part for part in parts.values() if isinstance(part, Unavailable)]
+    older = _older_twins(own, seen) if not unavailable else {}
+    if isinstance(older, Unavailable):
+        unavailable, older = [older], {}
     return KeyFindings(
         {part.shard: len(part.uses) for part in seen},
         {part.shard: part.cut_at for part in seen if part.cut_at},
         tuple(_shared(seen, older))[:_SHARED_MAX],
         tuple(wrong for part in seen for wrong in part.wrong),
-        tuple(unseen),
-        has_merged=not unseen,
+        tuple(unavailable),
+        has_merged=not unavailable,
     )
 
 
 def _keys(snapshot: Snapshot, start: datetime) -> Fact[_Keys]:
     if missing := snapshot.lacks(_USES, _WRONG):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     low = low_key(snapshot, "payment", naive_utc(start), mark="keys")
     params = {"low": low, "since": naive_utc(start), "rows": PAYMENTS_MAX + 1}
     rows = snapshot.rows(_USES, params)
@@ -147,7 +147,7 @@ def _older_twins(
         merchants = sorted({merchant for _, merchant in part.uses})[:_TWINS_MAX]
         for other in (shard for shard in shards if shard.name != part.shard):
             rows = other.ask(partial(_twins, part=part, merchants=merchants))
-            if isinstance(rows, Unseen):
+            if isinstance(rows, Unavailable):
                 return rows
             for row in rows:
                 pair = (row.idempotency_key, row.merchant_id)

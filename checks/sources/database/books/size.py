@@ -28,7 +28,7 @@ def _counts() -> tuple[Select[Any], ...]:
 def size_of(snapshot: Snapshot) -> Fact[Size]:
     """The rows of all tables of the books, and the largest key among them."""
     if missing := snapshot.lacks(LASTS):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     last = max(key or 0 for key in snapshot.rows(LASTS, {})[0])
     return Size(rows_between(snapshot, -(2**62), last + 1), last)
 

@@ -48,7 +48,7 @@ def sweep(
     """The rows of one step of a sweep; the last step takes in whatever is behind it."""
     fixed = (LASTS, FIRST_AT, *(low_statement(table) for table in CLOCKS))
     if missing := snapshot.lacks(*fixed):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     low, high = step * window.sweep_rows, (step + 1) * window.sweep_rows
     is_last = high > max(last or 0 for last in snapshot.rows(LASTS, {})[0])
     aim = Aim({**_range(snapshot, low if step else -KEY_MAX, KEY_MAX if is_last else high)})
@@ -93,19 +93,19 @@ def _range(snapshot: Snapshot, low: int, high: int) -> dict[str, Any]:
 
 def _whole(snapshot: Snapshot, window: Window, books: Books) -> Books:
     """What needs the whole of a table is examined once, at the end."""
-    found, unseen = list(books.breaks), dict(books.unseen)
+    found, unavailable = list(books.breaks), dict(books.unavailable)
     for one in window.examinations:
         if one.whole is None or snapshot.lacks(one.whole):
             continue
         try:
             rows = snapshot.rows(one.whole, {"rows": window.breaks_max + 1})
         except SQLAlchemyError as error:
-            unseen[one.id] = snapshot.unseen_error(error)
+            unavailable[one.id] = snapshot.unavailable_error(error)
             continue
         found += [break_of(one.id, snapshot.shard, row) for row in rows[: window.breaks_max]]
-    wholes = books.reach.wholes | ({"answer"} if not unseen else set())
+    wholes = books.reach.wholes | ({"answer"} if not unavailable else set())
     reach = replace(books.reach, wholes=wholes)
-    return replace(books, breaks=tuple(found), unseen=unseen, reach=reach)
+    return replace(books, breaks=tuple(found), unavailable=unavailable, reach=reach)
 
 
 def _entries(snapshot: Snapshot, window: Window, low: int, high: int) -> EntriesSum | None:

@@ -61,7 +61,7 @@ _PUBLISHED_WITHIN, _PUBLISHED_READ, _PUBLISHED_MIN = timedelta(minutes=5), 2000,
 def outbox(snapshot: Snapshot, now: datetime, retries_max: int) -> Fact[OutboxState]:
     """What waits in the outbox; a shard without retry columns cannot tell what gave up."""
     if missing := snapshot.lacks(_WAITING, _OLDEST):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     row = snapshot.rows(_WAITING, {})[0]
     tells = not snapshot.lacks(_EXHAUSTED)
     lag = _publish_lag(snapshot, now)
@@ -93,7 +93,7 @@ def outbox_late(snapshot: Snapshot, now: datetime, before: datetime) -> Fact[Out
     late = _O.created_at <= BEFORE
     waiting, oldest = _WAITING.where(late), _OLDEST.where(late)
     if missing := snapshot.lacks(waiting, oldest):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     params = {"before": naive_utc(before)}
     row = snapshot.rows(waiting, params)[0]
     if not row.waiting:
@@ -137,7 +137,7 @@ def statistics(
 ) -> Fact[PaymentStatistics]:
     """One shard's payments requested since `start` (None: all)."""
     if missing := snapshot.lacks(_BY_STATUS, _TOP, low_statement("payment")):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     since = naive_utc(start) if start else _BEGIN
     low = low_key(snapshot, "payment", since, mark=time_range) if start else 0
     params = {"low": low, "before": since, "until": naive_utc(now)}
@@ -198,7 +198,7 @@ def counts(snapshot: Snapshot) -> Fact[BookCounts]:
     """One shard's row counts."""
     clocks = [low_statement(table) for table in ("payment", "outbox_event")]
     if missing := snapshot.lacks(_WAITING_COUNT, *clocks):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     waiting = snapshot.rows(_WAITING_COUNT, {})[0][0]
     payments, events = (row_count(snapshot, table) for table in ("payment", "outbox_event"))
     return BookCounts(payments, events, waiting, {snapshot.shard: "UP"})
@@ -261,7 +261,7 @@ def work(snapshot: Snapshot, kind: str, now: datetime, retries_max: int) -> Fact
     """One shard's settlements or refunds since ever."""
     asked = _WORK[kind]
     if missing := snapshot.lacks(asked.done, asked.delayed):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     rows = snapshot.rows(asked.done, {"retries_max": retries_max})
     before = {"before": naive_utc(now - asked.patience)}
     by_status = {row.status: row.count_ for row in rows}

@@ -33,7 +33,7 @@ def merchant(
 ) -> Fact[MerchantShard]:
     """What a merchant did in each stretch of time; an index of merchant and time leads to it."""
     if missing := snapshot.lacks(_COUNTS, _ENDS):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     ends = snapshot.rows(_ENDS, {"merchant": merchant_id})[0]
     found = []
     for start, end in stretches if ends.a is not None else ():

@@ -47,7 +47,7 @@ _IS_DOWN = {"newest": True, "oldest": False, "largest": True, "smallest": False}
 def payments(snapshot: Snapshot, wanted: PaymentFilter) -> Fact[PaymentPage]:
     """One page of the payments that are wanted, and how many fit in all."""
     if missing := snapshot.lacks(_ROWS):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     conditions, params = _conditions(snapshot, wanted)
     found = _read(snapshot, wanted, conditions, params)
     shown = found[: wanted.limit]
@@ -148,7 +148,7 @@ def _totals(
     conditions: Sequence[ColumnElement[bool]],
     params: dict[str, Any],
 ) -> Fact[tuple[Count, ...]]:
-    """How many payments fit, by status; unseen if counting them takes too long."""
+    """How many payments fit, by status; unavailable if counting them takes too long."""
     statement = _TOTALS.where(*conditions)
     if wanted.statuses:
         statement = statement.where(_P.status.in_(bindparam("statuses", expanding=True)))
@@ -156,7 +156,7 @@ def _totals(
     try:
         rows = snapshot.rows(statement, params)
     except SQLAlchemyError as error:
-        return snapshot.unseen_error(error)
+        return snapshot.unavailable_error(error)
     return tuple(Count(cut(row.status, 50), row.count_, int(row.amount_krw)) for row in rows)
 
 

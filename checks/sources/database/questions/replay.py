@@ -55,7 +55,7 @@ def replay(
 ) -> Fact[ReplayState]:
     """The events that wait, grouped by reason, kind and effect; the oldest few thousand of them."""
     if missing := snapshot.lacks(_EVENTS, _LAST):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     waiting = snapshot.rows(_WAITING, {})[0].waiting
     events = snapshot.rows(_EVENTS, {"rows": EVENTS_MAX}) if waiting else []
     last = next(iter(snapshot.rows(_LAST, {"rows": 1})), None)

@@ -81,7 +81,7 @@ def pg_records(snapshot: Snapshot, span: Span, take: Took) -> Fact[int]:
     statements = [statement for _, statement in _STATEMENTS.values()]
     clocks = [low_statement(table) for table, _ in _STATEMENTS.values()]
     if missing := snapshot.lacks(*statements, *clocks):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     return sum(_walk(snapshot, kind, span, take) for kind in Kind)
 
 

@@ -40,7 +40,7 @@ from checks.sources.facts.story import (
     PgRequest,
     StoredAnswer,
 )
-from checks.sources.facts.unavailable import Fact, Unseen, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, cut
 
 T = TypeVar("T")
 PASSED_MAX = 200
@@ -77,13 +77,13 @@ class Limits:
 def payment_records(snapshot: Snapshot, payment_id: int, limits: Limits) -> Fact[PaymentRecords]:
     """Everything about one payment on a shard."""
     if missing := snapshot.lacks(PAYMENT_BY_ID):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     found = snapshot.rows(PAYMENT_BY_ID, {"payment_id": payment_id})
     if not found:
         return _nothing(snapshot.shard, limits)
     payment = _payment(found[0])
     entries = part(snapshot, lambda: _entries(snapshot, payment_id))
-    booked = () if isinstance(entries, Unseen) else entries
+    booked = () if isinstance(entries, Unavailable) else entries
     moments = (payment.updated_at, *(entry.occurred_at for entry in booked))
     reader = Reader(snapshot, payment_id, payment.requested_at, moments)
     settlements = reader.read(SETTLEMENT, lambda row: _request("settlement", row))
@@ -93,7 +93,9 @@ def payment_records(snapshot: Snapshot, payment_id: int, limits: Limits) -> Fact
         _nothing(snapshot.shard, limits),
         payment=payment,
         entries=entries,
-        events=events if isinstance(events, Unseen) else _with_passed(snapshot, payment, events),
+        events=events
+        if isinstance(events, Unavailable)
+        else _with_passed(snapshot, payment, events),
         settlements=settlements,
         refunds=refunds,
         answer=part(snapshot, lambda: _answer(snapshot, found[0])),
@@ -112,14 +114,14 @@ def _nothing(shard: str, limits: Limits) -> PaymentRecords:
 
 def _entries(snapshot: Snapshot, payment_id: int) -> Fact[tuple[LedgerEntry, ...]]:
     if missing := snapshot.lacks(ENTRIES):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     rows = snapshot.rows(ENTRIES, {"payment_id": payment_id, "rows": ROWS_MAX})
     return tuple(_entry(row) for row in rows)
 
 
 def _answer(snapshot: Snapshot, payment: Row[Any]) -> Fact[StoredAnswer | None]:
     if missing := snapshot.lacks(ANSWER):
-        return snapshot.unseen_columns(missing)
+        return snapshot.unavailable_columns(missing)
     key = {"merchant_id": payment.merchant_id, "idempotency_key": payment.idempotency_key}
     rows = snapshot.rows(ANSWER, key)
     if not rows:
@@ -145,7 +147,7 @@ def _with_passed(
 def _counted(snapshot: Snapshot, payment: PaymentRow, event: OutboxEvent) -> OutboxEvent:
     params = {"created_at": naive_utc(event.created_at), "rows": PASSED_MAX}
     rows = part(snapshot, lambda: snapshot.rows(PASSED, params))
-    if isinstance(rows, Unseen):
+    if isinstance(rows, Unavailable):
         return event
     alike = [row for row in rows if row.aggregate_id % 2 == payment.payment_id % 2]
     return replace(event, passed=len(rows), passed_alike=len(alike))

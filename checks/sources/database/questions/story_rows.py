@@ -20,7 +20,7 @@ from checks.sources.database.servers.tables import (
     aware_utc,
     naive_utc,
 )
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 
 T = TypeVar("T")
 ROWS_MAX = 200  # of one payment in one table
@@ -55,7 +55,7 @@ class Reader:
 
     def _read(self, table: Table, made: Callable[[Row[Any]], T]) -> Fact[tuple[T, ...]]:
         columns = self._columns(table)
-        if isinstance(columns, Unseen):
+        if isinstance(columns, Unavailable):
             return columns
         key, at = CLOCKS[table.name]
         asked = select(*columns).where(OF_PAYMENTS[table.name] == ID).order_by(key).limit(ROWS)
@@ -72,7 +72,7 @@ class Reader:
         missing = [c.name for c in table.c if c.name not in known]
         if hard := [name for name in missing if name not in _OPTIONAL]:
             named = tuple(f"{table.name}.{name}" for name in hard)
-            return self._snapshot.unseen_columns(named)
+            return self._snapshot.unavailable_columns(named)
         return [c for c in table.c if c.name not in missing]
 
     def _in_ranges(
@@ -128,7 +128,7 @@ def part(snapshot: Snapshot, read: Callable[[], Fact[T]]) -> Fact[T]:
     try:
         return read()
     except SQLAlchemyError as error:
-        unseen = snapshot.unseen_error(error)
-        if unseen.why is not Why.LIMIT:
+        unavailable = snapshot.unavailable_error(error)
+        if unavailable.why is not Why.LIMIT:
             raise
-        return unseen
+        return unavailable

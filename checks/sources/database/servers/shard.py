@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 
 from checks.sources.database.servers.schema import Schema
 from checks.sources.facts.instances import Connections
-from checks.sources.facts.unavailable import Fact, Unseen, Why
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
 
 T = TypeVar("T")
@@ -50,7 +50,9 @@ class Snapshot:
     seconds_max: float
     marks: dict[str, int]  # where the windows began at the last look, kept between looks
     deadline: float
-    unseen_error: Callable[[SQLAlchemyError], Unseen]  # why something stays unseen after it
+    unavailable_error: Callable[
+        [SQLAlchemyError], Unavailable
+    ]  # why something is unavailable after it
 
     def rows(self, statement: Executable, params: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """All rows of a statement (statements bound their rows themselves)."""
@@ -67,14 +69,14 @@ class Snapshot:
             if column not in self.schema.columns.get(table, frozenset())
         )
 
-    def unseen_columns(self, missing: tuple[str, ...]) -> Unseen:
-        """Why something stays unseen on a shard that lacks columns."""
+    def unavailable_columns(self, missing: tuple[str, ...]) -> Unavailable:
+        """Why something is unavailable on a shard that lacks columns."""
         views = sorted({name.partition(".")[0] for name in missing} & self.schema.views)
         params: Params = {"shard": self.shard, "columns": ", ".join(missing)}
         if views:
             params = {"shard": self.shard, "views": ", ".join(views)}
         reason = "table_is_view" if views else "column_missing"
-        return Unseen(f"database/{self.shard}", Why.BLIND, reason, params)
+        return Unavailable(f"database/{self.shard}", Why.BLIND, reason, params)
 
 
 @lru_cache(maxsize=512)
@@ -137,18 +139,18 @@ class Shard:
             with self._snapshot() as snapshot:
                 return read(snapshot)
         except SQLAlchemyError as error:
-            return self.unseen(error)
+            return self.unavailable(error)
         except ValueError as error:  # a time that is none, in a column of times
             params = {"shard": self.name, "error": type(error).__name__}
-            return Unseen(f"database/{self.name}", Why.GARBLED, "database_garbled", params)
+            return Unavailable(f"database/{self.name}", Why.GARBLED, "database_garbled", params)
 
-    def unseen(self, error: SQLAlchemyError) -> Unseen:
+    def unavailable(self, error: SQLAlchemyError) -> Unavailable:
         """A database error as data; the driver's text may hold addresses: only its code is told."""
         why, reason, code = Why.LIMIT, "database_time_limit", "OutOfTime"
         if not isinstance(error, OutOfTimeError):
             why, reason, code = self._server.meaning(error)
         params: Params = {"shard": self.name, "error": code, "seconds_max": self.seconds_max}
-        return Unseen(f"database/{self.name}", why, reason, params)
+        return Unavailable(f"database/{self.name}", why, reason, params)
 
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:
@@ -158,7 +160,13 @@ class Shard:
                 self._marks.clear()
             schema = self._server.schema(connection)
             yield Snapshot(
-                self.name, connection, schema, self.seconds_max, self._marks, deadline, self.unseen
+                self.name,
+                connection,
+                schema,
+                self.seconds_max,
+                self._marks,
+                deadline,
+                self.unavailable,
             )
 
 

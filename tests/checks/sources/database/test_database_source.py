@@ -17,7 +17,7 @@ from checks.sources.database.books.examine import Window
 from checks.sources.database.books.window import low_key
 from checks.sources.database.servers.shard import Shard
 from checks.sources.database.source import Database, range_start
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def everything(database: Database) -> list:
     ]
 
 
-def unseen(database: Database) -> set[tuple[str, Why, str]]:
-    found = [fact for fact in everything(database) if isinstance(fact, Unseen)]
+def unavailable(database: Database) -> set[tuple[str, Why, str]]:
+    found = [fact for fact in everything(database) if isinstance(fact, Unavailable)]
     return {(fact.part, fact.why, fact.reason) for fact in found}
 
 
@@ -103,9 +103,9 @@ def test_work_counts_results_and_payments_that_wait_too_long(database, shards):
 
 def test_a_shard_that_is_down_hides_itself_alone_and_every_sum(database, shards):
     shards["shard2"].file.rename(shards["shard2"].file.with_suffix(".down"))
-    assert unseen(database) == {("database/shard2", Why.REFUSED, "database_refused")}
-    assert [isinstance(fact, Unseen) for fact in database.outbox(books.NOW)] == [False, True]
-    assert isinstance(database.counts(), Unseen)
+    assert unavailable(database) == {("database/shard2", Why.REFUSED, "database_refused")}
+    assert [isinstance(fact, Unavailable) for fact in database.outbox(books.NOW)] == [False, True]
+    assert isinstance(database.counts(), Unavailable)
     assert not shards["shard2"].file.exists()
 
 
@@ -113,7 +113,7 @@ def test_a_shard_that_comes_back_is_read_again(database, shards):
     file, away = shards["shard2"].file, shards["shard2"].file.with_suffix(".down")
     before = database.counts()
     file.rename(away)
-    assert isinstance(database.counts(), Unseen)
+    assert isinstance(database.counts(), Unavailable)
     away.rename(file)
     shards["shard2"].copy("outbox_event", "event_id = 1")
     assert database.counts().outbox_total == before.outbox_total + 1
@@ -131,14 +131,14 @@ def test_one_file_configured_twice_is_counted_once_and_said(shards, tmp_path):
     link = tmp_path / "twin.db"
     os.link(shards["shard1"].file, link)
     database = Database({"shard1": shards["shard1"].url, "shard2": f"sqlite:///{link}"})
-    assert unseen(database) == {("database/shard2", Why.BLIND, "same_shard_twice")}
+    assert unavailable(database) == {("database/shard2", Why.BLIND, "same_shard_twice")}
 
 
 def test_a_file_that_is_no_database_is_garbled(database, shards):
     for suffix in ("-wal", "-shm"):
         Path(f"{shards['shard1'].file}{suffix}").unlink(missing_ok=True)
     shards["shard1"].file.write_text("<html>" * 1000)
-    assert unseen(database) == {("database/shard1", Why.GARBLED, "database_garbled")}
+    assert unavailable(database) == {("database/shard1", Why.GARBLED, "database_garbled")}
 
 
 def test_a_time_that_is_none_is_garbled(database, shards):
@@ -186,7 +186,7 @@ def test_nothing_can_be_written(shards, sql):
         snapshot.connection.execute(text("PRAGMA query_only = OFF"))
         snapshot.connection.execute(text(sql))
 
-    assert isinstance(shard.ask(write), Unseen)
+    assert isinstance(shard.ask(write), Unavailable)
     assert shards["shard1"].ask("SELECT count(*) FROM payment") == 40
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from checks.sources.database.source import Database
 from checks.sources.facts.payments import EntryFilter, PaymentFilter, position
-from checks.sources.facts.unavailable import Unseen
+from checks.sources.facts.unavailable import Unavailable
 
 PAYMENTS = 400
 HOUR = timedelta(hours=1)
@@ -76,7 +76,7 @@ def pages(source: Database, wanted: PaymentFilter) -> list[list[tuple[str, int]]
     after: dict = {}
     while True:
         answers = source.payments(replace(wanted, after=after, limit=23))
-        assert not any(isinstance(a, Unseen) for a in answers), answers
+        assert not any(isinstance(a, Unavailable) for a in answers), answers
         found.append([(p.shard, p.payment_id) for a in answers for p in a.payments])
         if not any(a.has_more for a in answers):
             return found

@@ -20,7 +20,7 @@ from checks.sources.database.books.examine import Window
 from checks.sources.database.servers.shard import Shard
 from checks.sources.database.source import Database
 from checks.sources.facts.books import Books
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def test_figures_are_those_of_both_servers(servers):
     assert {h.up for h in source.healths().values()} == {True}
 
 
-UNSEEN = {
+UNAVAILABLE = {
     "a wrong password": ({"password": "s3cret-wrong"}, Why.BLIND, "database_denied"),
     "an unknown account": ({"username": "nobody-here"}, Why.BLIND, "database_denied"),
     "a server that is down": ({"port": 1}, Why.REFUSED, "database_refused"),
@@ -80,8 +80,8 @@ UNSEEN = {
 }
 
 
-@pytest.mark.parametrize(("changes", "why", "reason"), UNSEEN.values(), ids=UNSEEN)
-def test_what_cannot_be_read_is_unseen_and_says_why_without_the_credentials(
+@pytest.mark.parametrize(("changes", "why", "reason"), UNAVAILABLE.values(), ids=UNAVAILABLE)
+def test_what_cannot_be_read_is_unavailable_and_says_why_without_the_credentials(
     servers, changes, why, reason
 ):
     source = Database({"shard1": servers.url(**changes), "shard2": servers.urls["shard2"]})
@@ -105,7 +105,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(servers):
         silent.listen()
         shard = Shard("shard1", servers.url(host="127.0.0.1", port=silent.getsockname()[1]), 1.0)
         fact = shard.ask(lambda snapshot: snapshot.shard)
-    assert isinstance(fact, Unseen)
+    assert isinstance(fact, Unavailable)
     assert fact.why in (Why.LIMIT, Why.REFUSED)
 
 
@@ -129,7 +129,7 @@ def test_nothing_can_be_written_even_by_an_account_that_could(servers, sql, acco
     shard = Shard("shard1", url)
     fact = shard.ask(lambda snapshot: snapshot.connection.execute(text(sql)))
     reason = "database_denied" if account == "reader" else "database_read_only"
-    assert isinstance(fact, Unseen)
+    assert isinstance(fact, Unavailable)
     assert fact.reason in (reason, "database_read_only")
     assert servers.shards[0].ask("SELECT COUNT(*) FROM payment WHERE amount > 1") == 40
 
@@ -196,8 +196,8 @@ def test_a_column_that_is_missing_hides_only_what_needs_it(servers):
             connection.exec_driver_sql(
                 "ALTER TABLE outbox_event RENAME COLUMN retries TO retry_count"
             )
-    assert set(one.unseen) == {"O2", "O3"}
-    assert {u.params["columns"] for u in one.unseen.values()} == {"outbox_event.retry_count"}
+    assert set(one.unavailable) == {"O2", "O3"}
+    assert {u.params["columns"] for u in one.unavailable.values()} == {"outbox_event.retry_count"}
 
 
 def test_several_threads_may_ask_at_once(servers):

@@ -109,7 +109,7 @@ def test_partitions_have_leaders_and_replicas_in_sync(cluster, kafka):
     assert all(p.leader in p.replicas for p in found)
 
 
-def test_a_mistyped_topic_is_unseen_and_is_not_created(cluster, kafka):
+def test_a_mistyped_topic_is_unavailable_and_is_not_created(cluster, kafka):
     before = cluster.names()
     for found in (
         kafka.partitions("payment.captred"),

@@ -21,7 +21,7 @@ from checks.sources.facts.platform import (
     RateUse,
     TopicEnds,
 )
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 
@@ -102,8 +102,8 @@ def gateway(answers: Answers) -> Gateway:
     return Gateway(Wire("http://x", transport=httpx.MockTransport(answer)))
 
 
-def unseen(fact: object) -> Unseen:
-    assert isinstance(fact, Unseen), fact
+def unavailable(fact: object) -> Unavailable:
+    assert isinstance(fact, Unavailable), fact
     return fact
 
 
@@ -122,7 +122,7 @@ def test_no_error_body_is_ever_taken_for_an_answer(status, body):
     response = httpx.Response(status, json=body)
     source = gateway({"kafka/stats": response, "redis/stats": response, "settlement": response})
     facts = [source.cluster(), source.stats(), source.work("settlement", NOW)]
-    assert all(isinstance(fact, Unseen) for fact in facts)
+    assert all(isinstance(fact, Unavailable) for fact in facts)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_no_error_body_is_ever_taken_for_an_answer(status, body):
     ],
 )
 def test_an_error_is_laid_at_the_door_of_the_part_that_has_it(status, body, part, why):
-    found = unseen(gateway({"kafka/stats": httpx.Response(status, json=body)}).cluster())
+    found = unavailable(gateway({"kafka/stats": httpx.Response(status, json=body)}).cluster())
     assert (found.part, found.why) == (part, why)
     assert str(status) in str(found.params["got"])
 
@@ -151,12 +151,12 @@ def test_the_cluster_is_what_it_says_and_refused_without_a_broker():
         1, "abc", ("payment.captured", "payment.dlq"), ("payment-consumer",)
     )
     sick = {**KAFKA_STATS, "clusterHealthy": False}
-    assert unseen(gateway({"kafka/stats": sick}).cluster()).why is Why.REFUSED
+    assert unavailable(gateway({"kafka/stats": sick}).cluster()).why is Why.REFUSED
 
 
 def test_a_group_without_offsets_is_not_a_group_without_lag():
     answer = {"groupId": "payment-consumer", "message": "No offsets", "lag": 0}
-    found = unseen(gateway({"kafka/consumer-lag": answer}).group_lag("payment-consumer"))
+    found = unavailable(gateway({"kafka/consumer-lag": answer}).group_lag("payment-consumer"))
     assert (found.why, found.reason) == (Why.BLIND, "group_without_offsets")
 
 
@@ -175,14 +175,14 @@ def test_a_group_without_offsets_is_not_a_group_without_lag():
 )
 def test_a_field_that_does_not_fit_is_named(change, expected):
     source = gateway({"kafka/consumer-lag": {**LAG, **change}})
-    found = unseen(source.group_lag("payment-consumer"))
+    found = unavailable(source.group_lag("payment-consumer"))
     assert (found.part, found.why, found.reason) == ("kafka", Why.GARBLED, "ill_typed")
     assert f"`{expected}`" in str(found.params["expected"])
 
 
 def test_a_lag_that_fits_is_read():
     found = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10})}).group_lag(GROUP)
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert (found.lag_messages, found.partitions[0].committed_offset) == (3, 7)
 
 
@@ -201,15 +201,15 @@ def topic_stats(ends: dict[int, int], retained: int | None = None) -> dict[str, 
 def test_partitions_without_a_commit_are_not_left_out_of_a_lag():
     found = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 1: 0, 2: 4})})
     lag = found.group_lag(GROUP)
-    assert not isinstance(lag, Unseen)
+    assert not isinstance(lag, Unavailable)
     assert lag.lag_messages == 7
     told = [(p.partition, p.lag_messages, p.has_commit) for p in lag.partitions]
     assert told == [(0, 3, True), (1, 0, False), (2, 4, False)]
 
 
-def test_a_lag_is_unseen_where_nobody_knows_what_is_retained_without_a_commit():
+def test_a_lag_is_unavailable_where_nobody_knows_what_is_retained_without_a_commit():
     source = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 2: 4}, retained=9)})
-    found = unseen(source.group_lag(GROUP))
+    found = unavailable(source.group_lag(GROUP))
     assert (found.why, found.reason) == (Why.BLIND, "partition_without_commit")
     assert found.params["got"] == "payment.captured/2"
 
@@ -223,7 +223,7 @@ def test_topics_that_the_list_leaves_out_are_asked_for_by_name():
         return httpx.Response(200, json={"topics": [row]})
 
     found = Gateway(Wire("http://x", transport=httpx.MockTransport(answer))).topic_ends()
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert [ends.topic for ends in found] == ["payment.captured", "payment.dlq"]
 
 
@@ -240,7 +240,7 @@ def test_group_states_have_one_spelling():
 
 def test_an_error_row_among_topics_is_not_left_out():
     rows = [{"topic": "payment.dlq", "error": "timed out"}]
-    found = unseen(gateway({"kafka/topic-stats": {"topics": rows}}).topic_ends("payment.dlq"))
+    found = unavailable(gateway({"kafka/topic-stats": {"topics": rows}}).topic_ends("payment.dlq"))
     assert (found.part, found.reason) == ("kafka/payment.dlq", "topic_error")
 
 
@@ -260,7 +260,7 @@ def test_dead_letters_are_counted_by_end_offsets():
 
 def test_the_answer_about_another_topic_is_not_taken():
     rows = [{"topic": "other", "endOffsets": {}, "totalMessages": 0}]
-    assert unseen(gateway({"kafka/topic-stats": {"topics": rows}}).topic_ends("payment.dlq"))
+    assert unavailable(gateway({"kafka/topic-stats": {"topics": rows}}).topic_ends("payment.dlq"))
 
 
 def test_a_partition_without_a_leader_is_offline():
@@ -279,7 +279,7 @@ def test_dead_letter_messages_keep_their_time_and_place():
     row = {"partition": 0, "offset": 4, "timestamp": 1764918055123, "key": "null", "value": "v"}
     source = gateway({"kafka/dlq-messages": {"topic": "payment.dlq", "messages": [row]}})
     found = source.dead_letters("payment.dlq", 3)
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert (found[0].at.year, found[0].offset, found[0].value) == (2025, 4, "v")
 
 
@@ -314,7 +314,7 @@ def test_a_sample_whose_count_is_no_number_is_no_answer():
     source = gateway(
         {"redis/rate-limit/all": RATES, "redis/stats": samples(("rate:capture:M-1", "many"))}
     )
-    assert unseen(source.rate_uses()).reason == "ill_typed"
+    assert unavailable(source.rate_uses()).reason == "ill_typed"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_a_cached_key_is_read_in_either_form(answer, expected):
 
 
 def test_a_key_that_the_platform_calls_free_may_be_taken():
-    found = unseen(gateway({"redis/idempotency": {"exists": False}}).cached_key("k"))
+    found = unavailable(gateway({"redis/idempotency": {"exists": False}}).cached_key("k"))
     assert (found.why, found.reason) == (Why.BLIND, "idempotency_without_merchant")
 
 
@@ -365,9 +365,9 @@ def test_a_list_of_events_that_was_cut_keeps_its_count():
         {"healthy": "no"},
     ],
 )
-def test_an_outbox_that_contradicts_itself_is_unseen(change):
+def test_an_outbox_that_contradicts_itself_is_unavailable(change):
     source = gateway({"database/outbox": {**OUTBOX, **change}, "database/stats": DATABASE})
-    assert unseen(source.outbox(NOW)[0]).reason == "ill_typed"
+    assert unavailable(source.outbox(NOW)[0]).reason == "ill_typed"
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_a_shard_that_was_not_looked_at_is_said(change, why, reason):
     source = gateway({"database/outbox": {"healthy": True}, "database/stats": stats})
     state, second = source.outbox(NOW)
     assert isinstance(state, OutboxState)
-    found = unseen(second)
+    found = unavailable(second)
     assert (found.part, found.why, found.reason) == ("database/shard2", why, reason)
 
 
@@ -391,19 +391,19 @@ def test_payments_that_arrive_between_the_queries_do_not_make_a_shard_doubtful()
     sharding = {"shard1Total": 100, "shard1Status": "UP", "shard2Total": 90, "shard2Status": "UP"}
     stats = {**DATABASE, "totalPayments": 188, "databaseSharding": sharding}
     found = gateway({"database/stats": stats}).counts()
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert found.shards == {"shard1": "UP", "shard2": "UP"}
 
 
 def test_counts_without_a_shard_that_is_down_are_no_counts():
     sharding = {**DATABASE["databaseSharding"], "shard2Status": "DOWN"}
     found = gateway({"database/stats": {**DATABASE, "databaseSharding": sharding}}).counts()
-    assert unseen(found).why is Why.REFUSED
+    assert unavailable(found).why is Why.REFUSED
 
 
 def test_the_books_are_never_seen_through_the_gateway():
     (found,) = gateway({"database/reconciliation": {"balanced": True}}).books(NOW, None, {})
-    assert (unseen(found).why, unseen(found).reason) == (Why.BLIND, "gateway_tautology")
+    assert (unavailable(found).why, unavailable(found).reason) == (Why.BLIND, "gateway_tautology")
 
 
 def test_no_payments_in_a_range_have_no_amount():
@@ -414,20 +414,20 @@ def test_no_payments_in_a_range_have_no_amount():
         "topMerchants": [],
     }
     found = gateway({"database/statistics": answer}).statistics("today", NOW)
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert (found.count, found.amount_krw) == (0, 0)
 
 
 def test_what_a_worker_did_is_read():
     found = gateway({"settlement": WORK}).work("settlement", NOW)
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert (found.succeeded, found.failed) == (19, 1)
 
 
 @pytest.mark.parametrize(("told", "delayed"), [(0, None), (3, 3)])
 def test_that_nothing_is_late_is_not_believed_of_rows_that_nobody_sees(told, delayed):
     found = gateway({"settlement": {**WORK, "delayedSettlements": told}}).work("settlement", NOW)
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert found.delayed == delayed
 
 
@@ -470,7 +470,7 @@ def test_payments_and_entries_and_the_platforms_own_words_are_read():
     (line,) = source.ledger(payment_id=3)
     assert line.amount_krw == 50000
     own = source.reconciliation()
-    assert not isinstance(own, Unseen)
+    assert not isinstance(own, Unavailable)
     assert own.debit_accounts == {"cash": 5}
 
 
@@ -494,7 +494,7 @@ def test_load_tests_of_the_platform_are_read():
     assert source.latest_load_test() is None
     read = source.load_test_analysis()
     assert read is not None
-    assert not isinstance(read, Unseen)
+    assert not isinstance(read, Unavailable)
     assert read.failed_percent == 0.01
     assert len(source.load_test_history()) == 1
     assert source.load_test_scenarios()[0].name == "a"
@@ -509,9 +509,9 @@ def test_breaker_words_of_the_platform_are_read():
         }
     )
     health, told = source.breaker_health(), source.breaker_diagnosis()
-    assert not isinstance(health, Unseen)
+    assert not isinstance(health, Unavailable)
     assert (health.healthy, health.state) == (False, "")
-    assert not isinstance(told, Unseen)
+    assert not isinstance(told, Unavailable)
     assert told.reported_problems == ("x",)
 
 
@@ -530,16 +530,16 @@ def test_limits_of_the_platform_are_read_as_its_own():
         }
     )
     limit, blocked = source.rate_limit("M"), source.blocked_merchants()
-    assert not isinstance(limit, Unseen)
+    assert not isinstance(limit, Unavailable)
     assert (limit.limit, limit.ttl_seconds) == (100, None)
-    assert not isinstance(blocked, Unseen)
+    assert not isinstance(blocked, Unavailable)
     assert blocked[0].count == 101
 
 
 def test_hostile_text_is_cut_and_cleaned():
     answer = {"groups": [{"groupId": "a", "state": "x\n\x00" * 500}]}
     found = gateway({"kafka/consumer-groups": answer}).groups()
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     assert len(found[0].state) <= 40
     assert found[0].state.isprintable()
 
@@ -569,7 +569,7 @@ def test_no_answer_in_time_is_about_the_part_and_no_connection_about_the_way():
         raise httpx.ConnectError("Connection refused")
 
     found = [
-        unseen(Gateway(Wire("http://x", transport=httpx.MockTransport(t))).cluster())
+        unavailable(Gateway(Wire("http://x", transport=httpx.MockTransport(t))).cluster())
         for t in (slow, away)
     ]
     assert [(f.part, f.why) for f in found] == [("kafka", Why.LIMIT), ("gateway", Why.WAY)]

@@ -13,7 +13,7 @@ import pytest
 from checks.sources.actuator.source import Actuator
 from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Health, RequestCount
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from checks.sources.services import Services
@@ -141,7 +141,7 @@ def test_a_shard_that_is_down_is_refused():
 
 
 @pytest.mark.parametrize("error", [REFUSED, httpx.ReadTimeout(""), httpx.ConnectTimeout("")])
-def test_when_the_way_fails_every_part_behind_it_is_unseen_by_one_question(error):
+def test_when_the_way_fails_every_part_behind_it_is_unavailable_by_one_question(error):
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -186,9 +186,9 @@ def test_an_actuator_out_of_reach_is_not_down():
     "answer",
     [{}, {"status": 1}, "<html>", httpx.Response(404, json={"status": "UP"}), "[]"],
 )
-def test_an_actuator_that_says_something_else_is_unseen(answer):
+def test_an_actuator_that_says_something_else_is_unavailable(answer):
     found = services(WELL, {"consumer": {"/actuator/health": answer}}).healths()["consumer"]
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert found.why is Why.GARBLED
 
 
@@ -206,7 +206,7 @@ def test_ingests_own_word_is_taken_before_the_gateways():
 
 
 def test_a_direct_source_replaces_the_gateways_word():
-    down = Unseen("database/shard2", Why.REFUSED, "x")
+    down = Unavailable("database/shard2", Why.REFUSED, "x")
     found = services(WELL, direct=lambda: {"database/shard2": down}).healths()
     assert found["database/shard2"] is down
 
@@ -238,7 +238,7 @@ def test_all_of_it_stays_within_its_budget():
 
 def test_both_breakers_and_their_six_states_are_read():
     (found,) = services(WELL, {"ingest": {"/actuator/prometheus": METRICS}}).breakers().values()
-    assert not isinstance(found, Unseen)
+    assert not isinstance(found, Unavailable)
     kafka, pg = found
     assert (kafka.name, kafka.state, kafka.failure_percent) == (
         "kafka-publisher",
@@ -276,7 +276,7 @@ def test_pools_are_read_from_every_actuator_and_only_ingest_must_have_one():
 
 def names(found: Mapping[str, Any]) -> dict[str, object]:
     return {
-        i: "unseen" if isinstance(fact, Unseen) else [b.name for b in fact]
+        i: "unavailable" if isinstance(fact, Unavailable) else [b.name for b in fact]
         for i, fact in found.items()
     }
 
@@ -293,7 +293,7 @@ BOTH = ["kafka-publisher", "pg-auth-api"]
         pytest.param(
             WELL,
             {"ingest-1": METRICS, "ingest-2": REFUSED},
-            {"ingest-1": BOTH, "ingest-2": "unseen"},
+            {"ingest-1": BOTH, "ingest-2": "unavailable"},
             id="one instance away",
         ),
         pytest.param(
@@ -311,8 +311,8 @@ BOTH = ["kafka-publisher", "pg-auth-api"]
         pytest.param(
             WELL, {"ingest": REFUSED}, {"ingest": ["kafka-publisher"]}, id="gateway stands in"
         ),
-        pytest.param({}, {"ingest": "<html>"}, {"ingest": "unseen"}, id="nobody sees any"),
-        pytest.param({}, {}, {"ingest": "unseen"}, id="no way"),
+        pytest.param({}, {"ingest": "<html>"}, {"ingest": "unavailable"}, id="nobody sees any"),
+        pytest.param({}, {}, {"ingest": "unavailable"}, id="no way"),
     ],
 )
 def test_no_breaker_is_dropped_and_none_counted_twice(platform, actuators, expected):
@@ -325,8 +325,8 @@ def test_no_breaker_is_dropped_and_none_counted_twice(platform, actuators, expec
     ["", "<html></html>", '{"a": 1}', METRICS + "resilience4j_circuitbreaker_state{oops"],
     ids=["empty", "a web page", "JSON", "cut off"],
 )
-def test_text_that_is_no_metrics_is_unseen(text):
+def test_text_that_is_no_metrics_is_unavailable(text):
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=text))
     found = Actuator({"ingest": "http://x"}, transport).breakers()["ingest"]
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert (found.part, found.why, found.reason) == ("ingest", Why.GARBLED, "not_prometheus")

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Answer, Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -105,13 +105,13 @@ def say(status: str, body: bytes, more: bytes = b"") -> Callable[[socket.socket]
         ),
     ],
 )
-def test_an_answer_that_cannot_be_had_is_unseen_within_the_deadline(talk, why, reason):
+def test_an_answer_that_cannot_be_had_is_unavailable_within_the_deadline(talk, why, reason):
     with server(talk) as url:
         wire = Wire(url, timeout_seconds=0.4, body_bytes_max=100_000)
         started = time.monotonic()
         found = wire.get("/monitoring/x")
         wire.close()
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert (found.why, found.reason) == (why, reason)
     assert time.monotonic() - started < 1.5
     assert found.params["path"] == "/monitoring/x"
@@ -132,7 +132,7 @@ def test_a_closed_port_is_a_refused_connection():
     wire = Wire(f"http://127.0.0.1:{port}")
     found = wire.get("/x")
     wire.close()
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert (found.part, found.why, found.reason) == ("gateway", Why.WAY, "connection_refused")
 
 
@@ -156,7 +156,7 @@ def test_every_error_on_the_way_is_translated(error, why, reason):
         raise error
 
     found = Wire("http://x", transport=httpx.MockTransport(fail)).get("/x")
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert (found.why, found.reason) == (why, reason)
 
 
@@ -195,5 +195,5 @@ def test_an_encoded_body_is_not_unpacked():
         )
 
     found = Wire("http://x", transport=httpx.MockTransport(answer)).get("/y")
-    assert isinstance(found, Unseen)
+    assert isinstance(found, Unavailable)
     assert found.reason == "not_json"

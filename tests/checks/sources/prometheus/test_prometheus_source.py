@@ -18,7 +18,7 @@ from checks.sources.connect import Address, connect
 from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.prometheus import happened, turns
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.prometheus.source import SERIES_MAX, Prometheus
 
@@ -71,7 +71,7 @@ def test_no_series_is_not_zero():
         ([], 200, Why.GARBLED, "not_json"),
     ],
 )
-def test_answers_that_cannot_be_believed_are_unseen(body, status, why, reason):
+def test_answers_that_cannot_be_believed_are_unavailable(body, status, why, reason):
     source = always(body, status)
     found = source.instant("q")
     assert (found.part, found.why, found.reason) == ("prometheus", why, reason)
@@ -126,7 +126,7 @@ def test_a_breakers_turns_are_told_in_order_of_time():
 
 def ingest(
     instances: Mapping[str, tuple[float, float]], series: Any = ()
-) -> Mapping[str, Unseen | tuple[Breaker, ...]]:
+) -> Mapping[str, Unavailable | tuple[Breaker, ...]]:
     """The breakers of instances, each up or not and scraped so many seconds ago."""
 
     def answer(query: str) -> Any:
@@ -159,7 +159,7 @@ def test_each_state_of_each_instance_is_seen(state):
     assert found["ingest@b:1"][0].state == "CLOSED"
 
 
-def test_an_instance_that_is_not_scraped_well_is_unseen_and_hides_no_other():
+def test_an_instance_that_is_not_scraped_well_is_unavailable_and_hides_no_other():
     rows = [row for i in ("a:1", "b:1", "c:1") for row in states(i, "kafka-publisher", "closed")]
     found = ingest({"a:1": (1, 5), "b:1": (0, 5), "c:1": (1, 500)}, rows)
     assert len(found["ingest@a:1"]) == 1
@@ -167,7 +167,7 @@ def test_an_instance_that_is_not_scraped_well_is_unseen_and_hides_no_other():
     assert (found["ingest@c:1"].why, found["ingest@c:1"].reason) == (Why.LIMIT, "scrape_old")
 
 
-def test_an_instance_without_breakers_shows_none_and_without_instances_all_is_unseen():
+def test_an_instance_without_breakers_shows_none_and_without_instances_all_is_unavailable():
     assert ingest({"a:1": (1, 5)}) == {"ingest@a:1": ()}
     assert ingest({})["ingest"].reason == "no_series"
 
@@ -244,12 +244,14 @@ def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
 def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
     source, target = scraped
     name, breakers = f"ingest@{target}", PrometheusBreakers(source)
-    assert until(source.healths, lambda h: not isinstance(h["prometheus"], Unseen))["prometheus"].up
+    assert until(source.healths, lambda h: not isinstance(h["prometheus"], Unavailable))[
+        "prometheus"
+    ].up
     began = datetime.now(UTC)
 
     def state(found: Mapping[str, Any]) -> str:
         rows = found.get(name, ())
-        return "" if isinstance(rows, Unseen) or not rows else rows[0].state
+        return "" if isinstance(rows, Unavailable) or not rows else rows[0].state
 
     found = until(breakers.breakers, lambda f: state(f) == "CLOSED")[name]
     assert found == (Breaker(name, "kafka-publisher", "CLOSED", None, None, 4, 4, 7),)
@@ -267,14 +269,14 @@ def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
     (seen,) = source.window(f'{STATE}{{state="open"}}', began, datetime.now(UTC), seconds)
     assert (seen.first, seen.last, seen.low, seen.high, seen.changes) == (0, 1, 0, 1, 1)
     Exporter.is_up = False
-    down = until(breakers.breakers, lambda f: isinstance(f[name], Unseen))[name]
+    down = until(breakers.breakers, lambda f: isinstance(f[name], Unavailable))[name]
     assert down.reason == "target_down"
     assert breakers.pools()[name].reason == "target_down"  # it had one just now
 
 
 def test_a_real_prometheus_refuses_a_wrong_query_and_has_no_unknown_series(scraped):
     source, _ = scraped
-    until(source.healths, lambda h: not isinstance(h["prometheus"], Unseen))
+    until(source.healths, lambda h: not isinstance(h["prometheus"], Unavailable))
     assert source.instant("up{").reason == "prometheus_error"
     assert source.instant("kafka_consumergroup_lag_sum").reason == "no_series"
 

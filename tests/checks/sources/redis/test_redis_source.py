@@ -11,7 +11,7 @@ import redis
 from own_server import Server, free_port, program, running, silent
 
 from checks.sources.facts.platform import CachedKey, KeyLife, RateUse, RedisStats
-from checks.sources.facts.unavailable import Unseen, Why
+from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.redis.source import Redis
 from checks.sources.redis.sweep import Bounds
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_killed_is_refused_and_read_again_when_it_is_back(serve
     try:
         gone = found.healths()["redis"]
         assert (gone.part, gone.why, gone.reason) == ("redis", Why.REFUSED, "redis_refused")
-        assert isinstance(found.rate_uses(), Unseen)
+        assert isinstance(found.rate_uses(), Unavailable)
     finally:
         server.start()
     assert found.healths()["redis"].up
