@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from monitor.cli.series_file import read_series
+from monitor.cli.detection.series_file import read_series
 from monitor.domain.detection.replay import Point
 
 HOUR = timedelta(hours=1)

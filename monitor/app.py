@@ -26,24 +26,24 @@ from monitor.config.receivers import receivers
 from monitor.domain.check import Sighting
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.delivery import Sender
+from monitor.domain.detection.regressions import Baselines
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.payment_story import Story
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
 from monitor.load_tests.watch import Eyes
-from monitor.payment_history import history_of
 from monitor.record import Recorder
-from monitor.regressions import Baselines
 from monitor.reports.job import await_passes, owe_report
+from monitor.reports.payment_history import history_of
 from monitor.run_check import Runner
-from monitor.schedule import Calendar, Clock, Job, utc_now
+from monitor.scheduling.schedule import Calendar, Clock, Job, utc_now
+from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes import snapshots as reads_history
 from monitor.store.passes.memory import memory_of
 from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
-from monitor.timetable import Timetable
 
 CAUSES_ALL = (*CAUSES, *implied_causes())
 DELIVER_EVERY = timedelta(seconds=2)

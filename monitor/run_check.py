@@ -10,11 +10,11 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from monitor.bounded import Lane, Overran, Raised
 from monitor.domain.check import Check, Finding, Look, Memory, Params, Sighting, Status, Verdict
 from monitor.domain.check_pass import Observed, Planned
+from monitor.domain.detection.regressions import Baselines
 from monitor.record import Recorder
-from monitor.regressions import Baselines
+from monitor.scheduling.bounded import Lane, Overran, Raised
 
 log = logging.getLogger(__name__)
 

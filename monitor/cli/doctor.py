@@ -15,7 +15,7 @@ from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
 from monitor.domain.check_pass import Planned
-from monitor.lock import holder
+from monitor.scheduling.lock import holder
 from monitor.store.database import StoreError, open_store
 from monitor.text.catalog import Words
 from monitor.text.symbols import DOTS

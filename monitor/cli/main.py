@@ -29,9 +29,9 @@ main = typer.Typer(
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli.mcp.commands import http_way_in
-    from monitor.lock import LockedError, only_scheduler
-    from monitor.schedule import Scheduler
-    from monitor.shutdown import interruptible
+    from monitor.scheduling.lock import LockedError, only_scheduler
+    from monitor.scheduling.schedule import Scheduler
+    from monitor.scheduling.shutdown import interruptible
 
     settings = load(config)
     logging.basicConfig(
@@ -161,14 +161,14 @@ def version(
 def _groups() -> None:
     """Hang in the groups of commands."""
     from monitor.cli import alerts as cli_alerts
-    from monitor.cli import backtest as cli_backtest
-    from monitor.cli import baseline as cli_baseline
     from monitor.cli import config as cli_config
     from monitor.cli import db as cli_db
-    from monitor.cli import match as cli_match
     from monitor.cli import payment as cli_payment
-    from monitor.cli import reconcile as cli_reconcile
+    from monitor.cli.books import match as cli_match
+    from monitor.cli.books import reconcile as cli_reconcile
     from monitor.cli.demo import commands as cli_demo
+    from monitor.cli.detection import backtest as cli_backtest
+    from monitor.cli.detection import baseline as cli_baseline
     from monitor.cli.loadtest import commands as cli_loadtest
     from monitor.cli.mcp import commands as cli_mcp
 

@@ -114,7 +114,7 @@ def test_the_table_names_only_what_is_there():
         ("monitor.domain.alert", "import httpx"),
         ("monitor.domain.alert", "from monitor.domain.load_test.run import Doubt"),
         ("monitor.domain.detection.rule", "from monitor.domain.load_test.run import Doubt"),
-        ("monitor.schedule", "from monitor.app import App"),
+        ("monitor.scheduling.schedule", "from monitor.app import App"),
         ("monitor.outbox", "from monitor.text.render import render"),
         ("monitor.text.render", "from monitor.store import alerts"),
         ("monitor.text.report", "from monitor.text.terminal.columns import columns"),

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitor.shutdown import EndAsked, interruptible
+from monitor.scheduling.shutdown import EndAsked, interruptible
 
 MOMENTS = """
 import signal
-from monitor.shutdown import EndAsked
+from monitor.scheduling.shutdown import EndAsked
 
 for micros in range(1, 21):
     ended = EndAsked()

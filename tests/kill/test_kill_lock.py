@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kill_case import WAIT_SECONDS, ready, repeats, site, stop, until
 
-from monitor.lock import LockedError, lock_path, only_scheduler
+from monitor.scheduling.lock import LockedError, lock_path, only_scheduler
 
 pytestmark = pytest.mark.slow
 

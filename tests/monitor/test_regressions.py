@@ -10,7 +10,7 @@ import pytest
 
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.detection.past import Hour, LiveLimits
-from monitor.regressions import Baselines
+from monitor.domain.detection.regressions import Baselines
 from monitor.store.series.past import Unusual
 
 SEOUL = ZoneInfo("Asia/Seoul")

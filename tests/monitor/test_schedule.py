@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.bounded import Lane
-from monitor.lock import LockedError, holder, only_scheduler
-from monitor.schedule import Calendar, Job, Scheduler, SlotTrigger, simulate
+from monitor.scheduling.bounded import Lane
+from monitor.scheduling.lock import LockedError, holder, only_scheduler
+from monitor.scheduling.schedule import Calendar, Job, Scheduler, SlotTrigger, simulate
+from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.job_runs import JobRun, record_run, runs
-from monitor.timetable import Timetable
 
 DAY = timedelta(days=1)
 
@@ -128,7 +128,7 @@ def test_jitter_only_delays():
 
 
 def test_a_pass_that_lasts_is_abandoned_when_the_scheduler_stops(store, monkeypatch):
-    monkeypatch.setattr("monitor.schedule._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("monitor.scheduling.schedule._PATIENCE_SECONDS", 0.1)
     abandoned, entered, lane = threading.Event(), threading.Event(), Lane("k6")
 
     def run(slot_at, now, missed):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.timetable import Timetable, due
+from monitor.scheduling.timetable import Timetable, due
 
 DAILY = timedelta(days=1)
 

@@ -40,7 +40,7 @@ def demo(
     if context.invoked_subcommand is not None:
         return
     from monitor.cli.demo.run import Plan, run_demo
-    from monitor.lock import LockedError
+    from monitor.scheduling.lock import LockedError
 
     if language not in ("en", "ko"):
         fail(f"--language {language!r}: en or ko is expected")

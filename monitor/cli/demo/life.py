@@ -17,7 +17,7 @@ from demo.api.app import respond
 from demo.stand_in import StandIn
 from monitor.app import App
 from monitor.domain.delivery import Message, Reference
-from monitor.schedule import simulate
+from monitor.scheduling.schedule import simulate
 
 Event = tuple[datetime, str, bool]  # when, which fault, on or off
 

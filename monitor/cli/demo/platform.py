@@ -13,7 +13,7 @@ import typer
 from demo.api.server import Running, Ticker, serve
 from demo.stand_in import StandIn
 from monitor.cli.demo.folder import claim
-from monitor.shutdown import interruptible
+from monitor.scheduling.shutdown import interruptible
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ from monitor.cli.demo.platform import Ground, make_standin, serve_standin
 from monitor.cli.progress import progress_bar
 from monitor.cli.report import print_report
 from monitor.config.models import Config, parse
-from monitor.lock import only_scheduler
-from monitor.schedule import Scheduler
-from monitor.shutdown import EndAsked, interruptible
+from monitor.scheduling.lock import only_scheduler
+from monitor.scheduling.schedule import Scheduler
+from monitor.scheduling.shutdown import EndAsked, interruptible
+from monitor.scheduling.timetable import Timetable
 from monitor.store.alerting.transitions import incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.passes.snapshots import latest_snapshots, pass_counts
 from monitor.text.catalog import Words
-from monitor.timetable import Timetable
 
 PASS_SECONDS = 5
 _LONG_AGO, _ROWS_MAX = datetime(2000, 1, 1, tzinfo=UTC), 10_000

@@ -40,7 +40,7 @@ def run(
     from monitor.cli.common import build, load
     from monitor.cli.loadtest.run import run_test
     from monitor.load_tests.runner import Consent
-    from monitor.shutdown import interruptible
+    from monitor.scheduling.shutdown import interruptible
 
     seconds = seconds_of(duration) if duration else 0
     app = build(load(config), senders={})

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_test.preflight import Refusal
 from monitor.load_tests.runner import Consent
-from monitor.shutdown import EndAsked
+from monitor.scheduling.shutdown import EndAsked
 from monitor.text.load_test_values import progress_line
 
 if TYPE_CHECKING:

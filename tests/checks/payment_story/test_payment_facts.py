@@ -27,7 +27,7 @@ from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.discrepancies import OpenBreak
-from monitor.payment_history import history_of
+from monitor.reports.payment_history import history_of
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.database import open_store
 from monitor.store.discrepancies import save_breaks

@@ -205,7 +205,7 @@ def test_a_run_never_prints_the_password_of_a_url(file, monkeypatch):
     def end_at_once(_scheduler):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("monitor.schedule.Scheduler.start", end_at_once)
+    monkeypatch.setattr("monitor.scheduling.schedule.Scheduler.start", end_at_once)
     told = call("run", "-c", with_password(file))
     assert "on http://127.0.0.1:9" in told
     assert "watcher" not in told

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import series_file
-from monitor.cli.series_file import SeriesFileError, read_series
+from monitor.cli.detection import series_file
+from monitor.cli.detection.series_file import SeriesFileError, read_series
 from monitor.domain.detection.replay import SeriesFile
 
 FIRST = datetime(2026, 11, 2, 9, tzinfo=UTC)

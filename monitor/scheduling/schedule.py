@@ -16,11 +16,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from monitor.bounded import AbandonedError
+from monitor.scheduling.bounded import AbandonedError
+from monitor.scheduling.timetable import Timetable, due
 from monitor.store import job_runs
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun
-from monitor.timetable import Timetable, due
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ def backtest(
 
     Exit code: 0 if it could be judged, 3 if not.
     """
-    from monitor.cli.backtest_view import backtest_json, backtest_lines, bad_lines
-    from monitor.cli.series_file import SeriesFileError, read_series
+    from monitor.cli.detection.backtest_view import backtest_json, backtest_lines, bad_lines
+    from monitor.cli.detection.series_file import SeriesFileError, read_series
     from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
 

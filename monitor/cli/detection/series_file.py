@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from monitor.cli.series_times import TimeReader
+from monitor.cli.detection.series_times import TimeReader
 from monitor.domain.detection.replay import BadRow, Point, SeriesFile
 
 BYTES_MAX = 1_000_000_000

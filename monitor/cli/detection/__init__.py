@@ -1,0 +1,1 @@
+"""The commands about baselines: a backtest of recorded series, and what is accepted."""
