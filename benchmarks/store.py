@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from monitor.domain.check import Metric, Verdict
 from monitor.domain.check_pass import Observed
+from monitor.store.codec import to_micros
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes.record import record_pass
 from monitor.store.passes.snapshots import latest_sightings, pass_counts
 from monitor.store.rollup import DAY, HOUR, bucket, pack
 from monitor.store.series.history import hour_medians, metric_history, recent_values
 from monitor.store.series.summaries import summaries
-from monitor.store.tables import to_micros
 from monitor.store.upkeep.prune import prune
 from monitor.store.upkeep.stats import stats
 

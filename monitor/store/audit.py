@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.journal import AuditEntry
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
-from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,7 +29,7 @@ def begin_audit(store: Store, entry: AuditEntry) -> int:
     """Write an act down, before it is done; gives back its id."""
     row = (
         *(to_micros(entry.at), entry.tool, entry.caller, to_json(dict(entry.arguments))),
-        *(entry.confirmed_by, entry.outcome, entry.said, micros_of(entry.ended_at)),
+        *(entry.confirmed_by, entry.outcome, entry.said, to_micros(entry.ended_at)),
     )
     with store.write() as tx:
         return int(tx.exec_driver_sql(_BEGIN, row).lastrowid)
@@ -49,7 +48,7 @@ def audit_between(
     rows = tx.exec_driver_sql(_ENTRIES, (to_micros(start), to_micros(end), limit))
     return [
         AuditEntry(
-            from_micros(at), tool, caller, json.loads(args), by, how, said, time_of(ended), i
+            from_micros(at), tool, caller, json.loads(args), by, how, said, from_micros(ended), i
         )
         for at, tool, caller, args, by, how, said, ended, i in rows
     ]

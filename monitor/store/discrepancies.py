@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.discrepancies import AgeBucket, OpenBreak, ageing
-from monitor.store.times import from_micros, to_micros
+from monitor.store.codec import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -73,7 +73,7 @@ def breaks_of_payment(
     """Every break of a payment, open or resolved (with when), oldest first."""
     where = " WHERE shard = ? AND payment_id = ? ORDER BY first_seen_at, id"
     rows = tx.exec_driver_sql(_READ + where, (shard, payment_id))
-    return [(_break(row), None if row[7] is None else from_micros(row[7])) for row in rows]
+    return [(_break(row), from_micros(row[7])) for row in rows]
 
 
 def break_ages(tx: Connection, now: datetime, shard: str = "") -> tuple[AgeBucket, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store
-from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -53,7 +53,7 @@ def start_run(store: Store, job: str, slot_at: datetime, now: datetime, missed: 
 
 def record_run(tx: Connection, run: JobRun) -> bool:
     """Note a run within the transaction that stores its result; False if the slot was taken."""
-    times = to_micros(run.slot_at), to_micros(run.started_at), micros_of(run.ended_at)
+    times = to_micros(run.slot_at), to_micros(run.started_at), to_micros(run.ended_at)
     row = (run.job, *times, run.state, run.missed)
     return tx.exec_driver_sql(_RECORD, row).rowcount == 1
 
@@ -76,7 +76,8 @@ def end_run(
 def last_slot(store: Store, job: str) -> datetime | None:
     """The latest slot of a job that was taken; None if none ever was."""
     with store.read() as tx:
-        return time_of(tx.exec_driver_sql(_LAST, (job,)).scalar_one())
+        last: int | None = tx.exec_driver_sql(_LAST, (job,)).scalar_one()
+    return from_micros(last)
 
 
 def interrupted_runs(store: Store) -> list[JobRun]:
@@ -100,4 +101,4 @@ def runs(tx: Connection, job: str, start: datetime, end: datetime) -> list[JobRu
 
 def _run_of(row: Sequence[Any]) -> JobRun:
     slot_at, started_at = from_micros(row[1]), from_micros(row[2])
-    return JobRun(row[0], slot_at, started_at, time_of(row[3]), row[4], row[5])
+    return JobRun(row[0], slot_at, started_at, from_micros(row[3]), row[4], row[5])

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.load_test import plain as load_plain
 from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
-from monitor.store.codec import to_json
-from monitor.store.times import from_micros, time_of, to_micros
+from monitor.store.codec import from_micros, to_json, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -127,18 +126,17 @@ def _end_at_most(run: LoadTestRun, now: datetime) -> datetime:
 def load_spans(tx: Connection, start: datetime, end: datetime) -> list[LoadSpan]:
     """When our own runs put load on the platform in a span: live baselines leave it out."""
     rows = tx.exec_driver_sql(_SPANS, (to_micros(end), to_micros(start)))
-    return [LoadSpan(i, from_micros(begun), time_of(ended)) for i, begun, ended, _ in rows]
+    return [LoadSpan(i, from_micros(begun), from_micros(ended)) for i, begun, ended, _ in rows]
 
 
 def _row_of(tx: Connection, run: LoadTestRun) -> tuple[Any, ...]:
     content_hash = run.content_hash
     if content_hash and tx.exec_driver_sql(_SAME, (content_hash, run.id or -1)).first():
         content_hash = ""  # k6 wrote the very same twice: both runs happened
-    ended_at = None if run.ended_at is None else to_micros(run.ended_at)
     result = {} if run.result is None else load_plain.to_plain(run.result)
     return (
-        *(run.scenario, run.target, to_micros(run.started_at), ended_at, run.state),
-        *(run.exit_code, run.reason, to_json(dict(run.figures))),
+        *(run.scenario, run.target, to_micros(run.started_at), to_micros(run.ended_at)),
+        *(run.state, run.exit_code, run.reason, to_json(dict(run.figures))),
         to_json({"log": run.log} if run.log else {}),
         *(run.origin, run.file, content_hash, run.script_hash, run.k6_version),
         *(to_json(dict(run.options)), to_json(dict(run.host))),
@@ -154,7 +152,7 @@ def _run_of(row: Sequence[Any]) -> LoadTestRun:
     return LoadTestRun(
         id=run_id,
         started_at=from_micros(told["started_at"]),
-        ended_at=time_of(told["ended_at"]),
+        ended_at=from_micros(told["ended_at"]),
         figures=numbers,
         log=str(json.loads(told["summary"]).get("log", "")),
         options=json.loads(told["options"]),

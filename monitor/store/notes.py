@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.journal import SilenceEntry
+from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store
-from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.delivery import Message
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
-from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -122,7 +121,8 @@ def thread_reference(store: Store, thread: str, receiver: str) -> Mapping[str, A
 
 def next_due_at(tx: Connection) -> datetime | None:
     """When the next waiting message can be claimed; None if none waits."""
-    return time_of(tx.exec_driver_sql(_NEXT).scalar_one())
+    due: int | None = tx.exec_driver_sql(_NEXT).scalar_one()
+    return from_micros(due)
 
 
 def notifications(
@@ -173,10 +173,10 @@ def message_of(row: Sequence[Any]) -> Message:
         state=row[6],
         created_at=from_micros(row[7]),
         due_at=from_micros(row[8]),
-        lease_until=time_of(row[9]),
+        lease_until=from_micros(row[9]),
         attempts=row[10],
         error=row[11],
-        sent_at=time_of(row[12]),
+        sent_at=from_micros(row[12]),
         reference=json.loads(row[13]),
     )
 
@@ -185,8 +185,8 @@ def _row(message: Message) -> tuple[Any, ...]:
     return (
         *(message.key, message.receiver, message.kind, message.thread),
         *(to_json(dict(message.payload)), message.state, to_micros(message.created_at)),
-        *(to_micros(message.due_at), micros_of(message.lease_until), message.attempts),
-        *(message.error, micros_of(message.sent_at), to_json(dict(message.reference))),
+        *(to_micros(message.due_at), to_micros(message.lease_until), message.attempts),
+        *(message.error, to_micros(message.sent_at), to_json(dict(message.reference))),
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
 
-from monitor.store.times import from_micros, to_micros
+from monitor.store.codec import from_micros, to_micros
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -32,11 +32,11 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Aware time to microseconds; a naive time is a bug."""
-        return None if value is None else to_micros(value)
+        return to_micros(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Microseconds to aware UTC."""
-        return None if value is None else from_micros(value)
+        return from_micros(value)
 
 
 def _time(**kw: Any) -> Any:

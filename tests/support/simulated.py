@@ -17,7 +17,7 @@ from monitor.config.models import parse
 from monitor.domain.message import IncidentMessage
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import open_incidents
-from monitor.store.tables import to_micros
+from monitor.store.codec import to_micros
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # a Monday noon in Seoul
 _EVERY_MINUTE = (

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Status
-from monitor.store.codec import to_json
-from monitor.store.times import from_micros, micros_of, time_of, to_micros
+from monitor.store.codec import from_micros, to_json, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -100,8 +99,8 @@ def alert_of(row: Sequence[Any]) -> Alert:
         params=json.loads(row[8]),
         evidence=tuple(json.loads(row[9])),
         passes=row[10],
-        fired_at=time_of(row[11]),
-        ended_at=time_of(row[12]),
+        fired_at=from_micros(row[11]),
+        ended_at=from_micros(row[12]),
     )
 
 
@@ -117,7 +116,7 @@ def _state(alert: Alert) -> tuple[Any, ...]:
         *(alert.phase.value, alert.status.value, to_micros(alert.last_seen_at)),
         to_json(dict(alert.params)),
         to_json([dict(row) for row in alert.evidence]),
-        *(alert.passes, micros_of(alert.fired_at), micros_of(alert.ended_at)),
+        *(alert.passes, to_micros(alert.fired_at), to_micros(alert.ended_at)),
     )
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
 from monitor.domain.incident import Change, Incident, Silence
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
-from monitor.store.times import from_micros, micros_of, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -77,12 +76,12 @@ def incident_of(row: Sequence[Any]) -> Incident:
         root=row[1],
         status=Status(row[2]),
         opened_at=from_micros(row[3]),
-        ended_at=time_of(row[4]),
+        ended_at=from_micros(row[4]),
         closed=bool(row[5]),
         told=None if row[6] is None else Status(row[6]),
         told_members=tuple(json.loads(row[7])),
         told_root=row[8],
-        told_at=time_of(row[9]),
+        told_at=from_micros(row[9]),
         acked_by=row[10],
         members=tuple(json.loads(row[11])),
     )
@@ -99,7 +98,7 @@ def _columns(incident: Incident) -> tuple[Any, ...]:
     told = None if incident.told is None else incident.told.value
     return (
         *(incident.root, incident.status.value, to_micros(incident.opened_at)),
-        *(micros_of(incident.ended_at), incident.closed, told, to_json(incident.told_members)),
-        *(incident.told_root, micros_of(incident.told_at), incident.acked_by),
+        *(to_micros(incident.ended_at), incident.closed, told, to_json(incident.told_members)),
+        *(incident.told_root, to_micros(incident.told_at), incident.acked_by),
         to_json(incident.members),
     )

@@ -12,7 +12,7 @@ from monitor.domain.incident import Incident
 from monitor.domain.journal import IncidentStory, JournalEntry
 from monitor.store.alerting.alerts import ALERT_COLUMNS, alert_of, alerts_by_id
 from monitor.store.alerting.incidents import INCIDENT_COLUMNS, incident_of
-from monitor.store.times import from_micros, to_micros
+from monitor.store.codec import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

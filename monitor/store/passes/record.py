@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from monitor.domain.check import Verdict
 from monitor.domain.check_pass import Observed
 from monitor.domain.metrics import Kind, increase, spec_of
-from monitor.store.codec import to_json
+from monitor.store.codec import to_json, to_micros
 from monitor.store.passes.memory import remember
 from monitor.store.rollup import DAY, HOUR, one
-from monitor.store.times import to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

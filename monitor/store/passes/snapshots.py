@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Sighting, Status
 from monitor.store.alerting.alerts import all_live_alerts
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.rollup import HOUR
-from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.store.times import from_micros, to_micros
+from monitor.store.codec import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

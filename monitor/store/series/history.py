@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import quantile
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, from_seconds, to_json, to_micros, to_seconds
 from monitor.store.rollup import DAY, HOUR, merge_all
-from monitor.store.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -98,7 +97,7 @@ def hour_medians(
 
     The hours are given by their beginnings and must be over: a median once read is kept.
     """
-    wanted = [int(hour.timestamp()) for hour in hours]
+    wanted = [to_seconds(hour) for hour in hours]
     cached: dict[tuple[str, str, int], float | None] = tx.info.setdefault("hour_medians", {})
     series = list(names)
     lacking = [n for n in series if any((check, n, hour) not in cached for hour in wanted)]
@@ -122,16 +121,16 @@ def _raw(
 
 def _counted(tx: Connection, series_id: int, start: datetime, end: datetime) -> int:
     """How many readings the whole hours of a span held."""
-    low = -(-int(start.timestamp()) // HOUR) * HOUR
-    row = (series_id, HOUR, low, int(end.timestamp()) // HOUR * HOUR)
+    low = -(-to_seconds(start) // HOUR) * HOUR
+    row = (series_id, HOUR, low, to_seconds(end) // HOUR * HOUR)
     return int(tx.exec_driver_sql(_COUNT, row).scalar_one())
 
 
 def _points(
     tx: Connection, series_id: int, step: int, start: datetime, end: datetime
 ) -> tuple[Point, ...]:
-    low = int(start.timestamp()) // step * step
-    rows = tx.exec_driver_sql(_ROWS, (series_id, step, low, int(end.timestamp())))
+    low = to_seconds(start) // step * step
+    rows = tx.exec_driver_sql(_ROWS, (series_id, step, low, to_seconds(end)))
     return tuple(_point(*row) for row in rows)
 
 
@@ -139,7 +138,7 @@ def _point(start: int, count: int, total: float, packed: bytes) -> Point:
     buckets: dict[int, int] = {}
     merge_all(buckets, (packed,))
     median, p95 = (quantile(buckets, share) or 0.0 for share in (0.5, 0.95))
-    return Point(datetime.fromtimestamp(start, UTC), median, p95, total / count, count)
+    return Point(from_seconds(start), median, p95, total / count, count)
 
 
 def _fill(

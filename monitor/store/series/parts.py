@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import Summary
+from monitor.store.codec import to_micros, to_seconds
 from monitor.store.rollup import DAY, HOUR
 from monitor.store.series.summaries import series_keys, summary_of_packed, summary_of_values
-from monitor.store.times import to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -43,8 +43,8 @@ def parts(tx: Connection, start: datetime, end: datetime) -> Parts:
 
 
 def _of_histograms(tx: Connection, start: datetime, end: datetime, span: int) -> Parts:
-    first = int(start.timestamp())
-    bounds = (span, first, int(end.timestamp()) - span)
+    first = to_seconds(start)
+    bounds = (span, first, to_seconds(end) - span)
     names, found = series_keys(tx), Parts()
     for series_id, at, *packed in tx.exec_driver_sql(_HISTOGRAMS, bounds):
         number = (at - first) // span

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import quantile
 from monitor.domain.detection.past import EDGE, Hour
-from monitor.store.codec import to_json
+from monitor.store.codec import from_micros, from_seconds, to_json, to_micros, to_seconds
 from monitor.store.database import Store
 from monitor.store.load_tests import load_spans
 from monitor.store.rollup import HOUR, unpack
 from monitor.store.series.accepted import accepted_since
-from monitor.store.times import from_micros, time_of, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -99,9 +98,9 @@ def past_hours(
 ) -> dict[str, list[tuple[datetime, Hour]]]:
     """The hours of some series of a check, oldest first, by series."""
     found: dict[str, list[tuple[datetime, Hour]]] = {}
-    span = int(start.timestamp()), int(end.timestamp())
+    span = to_seconds(start), to_seconds(end)
     for name, at, packed in tx.exec_driver_sql(_HOURS, (to_json(list(names)), check, *span)):
-        hour = datetime.fromtimestamp(at, UTC), _hour(unpack(packed))
+        hour = from_seconds(at), _hour(unpack(packed))
         found.setdefault(name, []).append(hour)
     return found
 
@@ -130,7 +129,7 @@ def regressions_since(
     """When some series of a check were told as worse: spans by series, None: until now."""
     found: dict[str, list[tuple[datetime, datetime | None]]] = {}
     for name, begun, ended in tx.exec_driver_sql(_REGRESSIONS, (check, to_micros(since))):
-        found.setdefault(name, []).append((from_micros(begun), time_of(ended)))
+        found.setdefault(name, []).append((from_micros(begun), from_micros(ended)))
     return found
 
 
@@ -143,7 +142,7 @@ def standing_regressions(tx: Connection, at: datetime) -> set[tuple[str, str]]:
 def unusual_spans(tx: Connection, start: datetime, end: datetime) -> list[Unusual]:
     """Grave incidents, load tests and silences in a span, each for a day at the most."""
     span = to_micros(end), to_micros(start)
-    found = [Unusual(from_micros(begun), time_of(ended))
+    found = [Unusual(from_micros(begun), from_micros(ended))
              for begun, ended in tx.exec_driver_sql(_INCIDENTS, span)]  # fmt: skip
     found += [Unusual(load.started_at, load.ended_at) for load in load_spans(tx, start, end)]
     found += [Unusual(from_micros(begun), from_micros(until), pattern)

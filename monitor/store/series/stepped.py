@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.domain.ddsketch import quantile
-from monitor.store.codec import to_json
+from monitor.store.codec import from_seconds, to_json, to_seconds
 from monitor.store.rollup import DAY, HOUR, merge_all
 from monitor.store.series.history import History, Point, metric_history
 
@@ -49,7 +49,7 @@ def known_stretches(tx: Connection, checks: Iterable[str]) -> dict[str, Known]:
     rows = tx.exec_driver_sql(_KNOWN, (to_json(list(checks)),))
     hour = timedelta(seconds=HOUR)
     return {
-        check: Known(_instant(first), _instant(last) + hour)
+        check: Known(from_seconds(first), from_seconds(last) + hour)
         for check, first, last in rows
         if first is not None
     }
@@ -63,20 +63,16 @@ def stepped_history(
     if len(history.points) <= points_max:
         return history
     each = ceil(len(history.points) / points_max)
-    low = int(start.timestamp()) // DAY * DAY
-    rows = tx.exec_driver_sql(_DAYS, (low, int(end.timestamp()), check, name)).all()
+    low = to_seconds(start) // DAY * DAY
+    rows = tx.exec_driver_sql(_DAYS, (low, to_seconds(end), check, name)).all()
     groups = [rows[i : i + each] for i in range(0, len(rows), each)]
     return History(each * DAY, tuple(_merged(group) for group in groups))
 
 
-def _merged(rows: Sequence[Sequence[object]]) -> Point:
+def _merged(rows: Sequence[Any]) -> Point:
     buckets: dict[int, int] = {}
-    merge_all(buckets, (row[3] for row in rows))  # type: ignore[misc]
-    count = sum(row[1] for row in rows)  # type: ignore[misc]
-    total = sum(row[2] for row in rows)  # type: ignore[misc]
+    merge_all(buckets, (row[3] for row in rows))
+    count = sum(row[1] for row in rows)
+    total = sum(row[2] for row in rows)
     median, p95 = (quantile(buckets, share) or 0.0 for share in (0.5, 0.95))
-    return Point(_instant(rows[0][0]), median, p95, total / count, count)
-
-
-def _instant(seconds: object) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC)  # type: ignore[call-overload]
+    return Point(from_seconds(rows[0][0]), median, p95, total / count, count)

@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from monitor.domain.ddsketch import Summary, quantile
+from monitor.store.codec import to_micros
 from monitor.store.rollup import DAY, HOUR, bucket, merge_all
-from monitor.store.times import to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.store.codec import to_micros, to_seconds
 from monitor.store.database import Store
 from monitor.store.rollup import HOUR
-from monitor.store.times import to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -119,7 +119,7 @@ def _steps(store: Store, raw: datetime, history: datetime, step_rows: int) -> It
         "DELETE FROM load_test_files WHERE load_test_id = ?",
         (to_micros(raw), _SMALL_FILE_BYTES, step_rows),
     )
-    old = int(history.timestamp()) // HOUR * HOUR
+    old = to_seconds(history) // HOUR * HOUR
     yield from _histograms(store, old, step_rows)
     yield from _until_none(
         store,

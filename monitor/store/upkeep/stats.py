@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from monitor.store.codec import from_micros
 from monitor.store.database import Store, StoreError
-from monitor.store.times import time_of
 
 _TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -51,7 +51,7 @@ def stats(store: Store) -> Stats:
         free = tx.exec_driver_sql("PRAGMA freelist_count").scalar_one()
         page = tx.exec_driver_sql("PRAGMA page_size").scalar_one()
     tables = {name: TableStats(rows[name], sizes.get(name)) for name in names}
-    times = (time_of(oldest), time_of(newest))
+    times = (from_micros(oldest), from_micros(newest))
     return Stats(store.path, _file_bytes(store.path), free * page, tables, *times)
 
 

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from monitor.cli.main import main
 from monitor.domain.ddsketch import bucket_of
 from monitor.domain.detection.past import Hour
+from monitor.store.codec import to_micros
 from monitor.store.database import migrate, open_store
 from monitor.store.rollup import pack
 from monitor.store.series.past import StoredPast
-from monitor.store.times import to_micros
 
 RUN = CliRunner()
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -13,6 +13,7 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR
+from monitor.store.codec import to_micros
 from monitor.store.database import Store
 from monitor.store.passes.snapshots import (
     PassCounts,
@@ -28,7 +29,6 @@ from monitor.store.series.history import (
     series_names,
 )
 from monitor.store.series.summaries import summaries
-from monitor.store.tables import to_micros
 
 _SERIES = "response_ms{ingest}"
 

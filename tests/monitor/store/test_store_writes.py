@@ -15,9 +15,9 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.ddsketch import bucket_of
 from monitor.store import rollup
+from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store
 from monitor.store.passes.memory import memory_of
-from monitor.store.tables import from_micros, to_micros
 
 _HOURS = "SELECT start, count, total FROM histograms WHERE span = 3600 ORDER BY start"
 _VALUES = "SELECT at, value FROM metric_values ORDER BY at"
