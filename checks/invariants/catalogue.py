@@ -19,7 +19,7 @@ from monitor.domain.check import Status
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that must hold. Its sentence is [invariant.<id>] in templates.
+    """Something that must hold. Its sentence and its advice are [invariant.<id>] in templates.
 
     `build` makes the statement whose rows are violations; None: no statement can tell, so the
     sources compare results under this id. `whole` makes one that only a full sweep can afford.
