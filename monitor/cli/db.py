@@ -31,14 +31,18 @@ def migrate(config: ConfigOption = None) -> None:
 def stats(config: ConfigOption = None) -> None:
     """Rows and bytes, table by table."""
     from monitor.store.upkeep.stats import stats as measure
+    from monitor.text.terminal.output import indented, printed, table
 
     with opened(config) as (_, store):
         found = measure(store)
     typer.echo(f"{found.path}: {found.file_bytes:,} bytes, {found.free_bytes:,} of them free")
     typer.echo(f"snapshots from {found.oldest_at} to {found.newest_at}")
-    for name, table in sorted(found.tables.items(), key=lambda item: -(item[1].bytes or 0)):
-        size = "" if table.bytes is None else f"{table.bytes:>14,} bytes"
-        typer.echo(f"  {name:<18}{table.rows:>12,} rows{size}")
+    by_size = sorted(found.tables.items(), key=lambda item: -(item[1].bytes or 0))
+    rows = (
+        (name, f"{t.rows:,} rows", "" if t.bytes is None else f"{t.bytes:,} bytes")
+        for name, t in by_size
+    )
+    printed([indented(table(rows, "lrr"), 2)])
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from typing import Any
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test.advice import Advice
+from monitor.domain.load_test.files import Backtested, NoResultError
 from monitor.domain.load_test.progress import Progress
 from monitor.domain.load_test.run import Doubt
 from monitor.text.catalog import Words
@@ -45,6 +46,21 @@ def doubt_text(doubts: Iterable[Doubt], words: Words) -> str:
 def difference_text(found: Iterable[Doubt], words: Words) -> str:
     """Why two runs are not alike, in one line."""
     return "; ".join(words.say(f"load_difference.{d.code}", **_cleaned(d)) for d in found)
+
+
+def file_error_text(error: NoResultError, words: Words) -> str:
+    """Why a file holds no result."""
+    return words.say(f"load_file.{error.code}", detail=clean(error.detail))
+
+
+def backtested_reason(each: Backtested, words: Words) -> str:
+    """Why a file's run is not valid, or why it is not compared with the run before it."""
+    if each.error is not None:
+        text = file_error_text(each.error, words)
+        return f"{text} ({each.error.line})" if each.error.line else text
+    if each.judged is None or each.is_valid:
+        return difference_text(each.judged.last_differs, words) if each.judged else ""
+    return doubt_text(each.judged.run.doubts, words)
 
 
 def _cleaned(doubt: Doubt) -> dict[str, Any]:

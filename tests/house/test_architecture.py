@@ -117,7 +117,7 @@ def test_the_table_names_only_what_is_there():
         ("monitor.scheduling.schedule", "from monitor.app import App"),
         ("monitor.outbox", "from monitor.text.render import render"),
         ("monitor.text.render", "from monitor.store import alerts"),
-        ("monitor.text.report", "from monitor.text.terminal.columns import columns"),
+        ("monitor.text.report", "from monitor.text.terminal.output import printed"),
         ("monitor.config.models", "from monitor.text.catalog import Words"),
         ("monitor.reports.figures", "from monitor.load_tests.verdicts import judge"),
         ("monitor.load_tests.runner", "from checks.k6.runner import K6"),

@@ -22,10 +22,12 @@ def backtest(
 
     Exit code: 0 if it could be judged, 3 if not.
     """
-    from monitor.cli.detection.backtest_view import backtest_json, backtest_lines, bad_lines
     from monitor.cli.detection.series_file import SeriesFileError, read_series
     from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
+    from monitor.text.plain.backtest import backtest_json
+    from monitor.text.terminal.backtest import backtest_parts, bad_lines
+    from monitor.text.terminal.output import NARROW, printed
 
     directions = {"up": Worse.HIGHER, "down": Worse.LOWER, "both": Worse.EITHER}
     if worse not in directions:
@@ -44,5 +46,5 @@ def backtest(
     if as_json:
         typer.echo(json.dumps(backtest_json(series, found, words), ensure_ascii=False))
         return
-    width = shutil.get_terminal_size((80, 24)).columns
-    typer.echo("\n".join(backtest_lines(series, found, words, width)))
+    width = shutil.get_terminal_size((NARROW, 24)).columns
+    printed(backtest_parts(series, found, words, width), NARROW)

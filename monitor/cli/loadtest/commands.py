@@ -79,9 +79,10 @@ def import_(
 ) -> None:
     """Read results of k6 into the history. What is no result is named and left alone."""
     from monitor.cli.alerts import span_of
-    from monitor.cli.loadtest.import_summary import import_json, import_lines, import_total
     from monitor.cli.loadtest.importing import Order, import_files, parsed_time
     from monitor.text.catalog import Words
+    from monitor.text.plain.load_test import import_json
+    from monitor.text.terminal.load_test import import_lines, import_total
 
     with opened(config) as (settings, store):
         time = parsed_time(at, settings.zone) if at else None
@@ -109,10 +110,11 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The last runs, newest first."""
-    from monitor.cli.loadtest.json_form import judged_json
     from monitor.load_tests.verdicts import judged_runs
     from monitor.text.catalog import Words
-    from monitor.text.terminal.load_test import list_lines
+    from monitor.text.plain.load_test import judged_json
+    from monitor.text.terminal.load_test import list_parts
+    from monitor.text.terminal.output import NARROW, printed
 
     with opened(config) as (settings, store):
         with store.read() as tx:
@@ -121,7 +123,7 @@ def list_(
         if as_json:
             typer.echo(json.dumps([judged_json(run) for run in runs], ensure_ascii=False))
         elif runs:
-            typer.echo("\n".join(list_lines(runs, words)))
+            printed(list_parts(runs, words), NARROW)
         else:
             typer.echo(words.say("loadtest.none"))
 
@@ -137,13 +139,13 @@ def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) 
 
 def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     """A run whole, as text or as JSON; its state."""
-    from monitor.cli.loadtest.json_form import judged_json, platform_json
     from monitor.load_tests.advice import advice_on
     from monitor.load_tests.platform import platform_during
     from monitor.load_tests.verdicts import judged_run
     from monitor.store.load_tests import raw_file
-    from monitor.text.terminal.load_test import run_lines
-    from monitor.text.terminal.platform_meanwhile import advice_lines, platform_lines
+    from monitor.text.plain.load_test import judged_json, platform_json
+    from monitor.text.terminal.load_test import advice_parts, platform_parts, run_parts
+    from monitor.text.terminal.output import NARROW, printed
 
     with store.read() as tx:
         judged = judged_run(tx, number)
@@ -157,10 +159,9 @@ def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
         found |= {"advice": [{"code": each.code, **each.params} for each in advice]}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        lines = run_lines(judged, words, None if kept is None else len(kept))
-        typer.echo(
-            "\n".join([*lines, *platform_lines(meanwhile, words), *advice_lines(advice, words)])
-        )
+        parts = run_parts(judged, words, None if kept is None else len(kept))
+        after = (*platform_parts(meanwhile, words), *advice_parts(advice, words))
+        printed([*parts, *after], NARROW)
     return judged.run.state
 
 
@@ -173,11 +174,12 @@ def diff(
     config: ConfigOption = None,
 ) -> None:
     """One run against another. Exit code 1 if they cannot be compared."""
-    from monitor.cli.loadtest.json_form import diff_json
     from monitor.domain.load_test.validity import differences
     from monitor.store.load_tests import load_test
     from monitor.text.catalog import Words
-    from monitor.text.terminal.load_test_diff import diff_lines
+    from monitor.text.plain.load_test import diff_json
+    from monitor.text.terminal.load_test_compare import diff_parts
+    from monitor.text.terminal.output import NARROW, printed
 
     with opened(config) as (settings, store):
         words = Words(settings.language, settings.zone)
@@ -190,7 +192,7 @@ def diff(
     if as_json:
         typer.echo(json.dumps(diff_json(new, old, everything), ensure_ascii=False, indent=2))
     else:
-        typer.echo("\n".join(diff_lines(new, old, words, everything)))
+        printed(diff_parts(new, old, words, everything), NARROW)
     is_fair = old.is_valid and new.is_valid and not differences(new, old)
     raise typer.Exit(0 if is_fair else 1)
 
@@ -205,10 +207,11 @@ def trend(
     config: ConfigOption = None,
 ) -> None:
     """A value over the last runs, with what is said of it each time."""
-    from monitor.cli.loadtest.json_form import trend_json
     from monitor.load_tests.verdicts import judged_runs
     from monitor.text.catalog import Words
-    from monitor.text.terminal.load_test_diff import trend_lines, trend_values, usual_statistic
+    from monitor.text.plain.load_test import trend_json
+    from monitor.text.terminal.load_test_compare import trend_parts, trend_values, usual_statistic
+    from monitor.text.terminal.output import NARROW, printed
 
     with opened(config) as (settings, store), store.read() as tx:
         runs = judged_runs(tx, _soon(), scenario, limit)[::-1]
@@ -217,7 +220,7 @@ def trend(
     if as_json:
         typer.echo(json.dumps(trend_json(runs, metric, wanted), ensure_ascii=False))
     else:
-        typer.echo("\n".join(trend_lines(runs, metric, wanted, words)))
+        printed(trend_parts(runs, metric, wanted, words), NARROW)
     if not trend_values(runs, metric, wanted):
         raise typer.Exit(3)
 
@@ -234,7 +237,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Give runs away: every value of every run, or the file that k6 wrote."""
-    from monitor.cli.loadtest.json_form import exported
+    from monitor.cli.loadtest.export import exported
     from monitor.text.catalog import Words
 
     if format not in ("json", "csv", "raw"):
@@ -266,7 +269,9 @@ def backtest(
     Exit code: 0 if at least one run could be judged by itself, 3 if none was valid.
     """
     from monitor.cli.loadtest.backtest import backtested
-    from monitor.cli.loadtest.backtest_view import backtest_json, backtest_lines
+    from monitor.text.plain.load_test import backtest_json
+    from monitor.text.terminal.load_test_compare import backtest_parts
+    from monitor.text.terminal.output import NARROW, printed
 
     words, runs = words_of(config), []
     for run in backtested(files):
@@ -274,7 +279,7 @@ def backtest(
         if as_json:
             typer.echo(json.dumps(backtest_json(run, words), ensure_ascii=False))
     if not as_json:
-        typer.echo("\n".join(backtest_lines(runs, words)))
+        printed(backtest_parts(runs, words), NARROW)
     raise typer.Exit(0 if any(run.is_valid for run in runs) else 3)
 
 

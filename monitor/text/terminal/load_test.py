@@ -1,31 +1,43 @@
-"""What `paypulse loadtest` prints of runs: the list of them, and one whole."""
+"""What `paypulse loadtest` prints of one run, of the list of them, and of files read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich.console import RenderableType
+from rich.text import Text
+
+from monitor.domain.load_test.advice import Advice, Meanwhile
+from monitor.domain.load_test.files import Imported
 from monitor.domain.load_test.history import Judged, unit_of
 from monitor.domain.load_test.result import COUNTER, Measure, Threshold
 from monitor.domain.load_test.rules import statistic_of
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.text.catalog import Words
-from monitor.text.filters import clean, percent
-from monitor.text.load_test_values import amount, changed, difference_text, doubt_text, verdict_text
-from monitor.text.terminal.columns import columns, wrapped
+from monitor.text.filters import clean, metric_value, percent
+from monitor.text.load_test_values import (
+    advice_text,
+    amount,
+    changed,
+    difference_text,
+    doubt_text,
+    file_error_text,
+    verdict_text,
+)
+from monitor.text.symbols import ARROW
+from monitor.text.terminal.output import indented, table
+
+_CHECKS_MAX = 30
 
 
-def list_lines(runs: Sequence[Judged], words: Words) -> list[str]:
-    """The runs in a table; below an invalid one, why."""
+def list_parts(runs: Sequence[Judged], words: Words) -> Iterator[RenderableType]:
+    """The runs in a table; below it, why those that are invalid are so."""
     heads = ("id", "at", "scenario", "state", "p95", "failed", "rate", "verdict")
-    rows = [[words.say(f"loadtest.column_{head}") for head in heads]]
-    rows += [_list_row(each, words) for each in runs]
-    lines = columns(rows, "rlflrrrl")
-    found = [lines[0]]
-    for line, each in zip(lines[1:], runs, strict=True):
-        found.append(line)
+    rows = [_list_row(each, words) for each in runs]
+    yield table(rows, "rlflrrrl", [words.say(f"loadtest.column_{head}") for head in heads])
+    for each in runs:
         if each.run.doubts:
-            found += wrapped(doubt_text(each.run.doubts, words), indent="      ")
-    return found
+            yield Text(f"#{each.run.id}: {doubt_text(each.run.doubts, words)}")
 
 
 def _list_row(each: Judged, words: Words) -> list[str]:
@@ -48,34 +60,41 @@ def _share(of_hundred: float | None) -> float | None:
     return None if of_hundred is None else of_hundred / 100
 
 
-def run_lines(each: Judged, words: Words, kept: int | None) -> list[str]:
+def run_parts(each: Judged, words: Words, kept: int | None) -> Iterator[RenderableType]:
     """One run whole: what it was, what it measured, how it stands against those before it."""
     run = each.run
-    return [
-        *_head(run, words, kept),
-        *_figures(each, words),
-        *_endpoints(each, words),
-        *_thresholds(run, words),
-        *_checks(run, words),
-        *_versus_notes(each, words),
-    ]
+    yield from _head(run, words)
+    rows = [(words.say(f"loadtest.{key}"), text) for key, text in _about(run, words, kept) if text]
+    yield from ("", table(rows, "lf"))
+    yield from _titled("figures", _figures(run, words), "lr", words)
+    yield from _endpoints(each, words)
+    yield from _titled("thresholds", _thresholds(run, words), "frl", words)
+    yield from _titled("checks", _checks(run, words), "fl", words)
+    yield from _versus_notes(each, words)
 
 
-def _head(run: LoadTestRun, words: Words, kept: int | None) -> Iterator[str]:
+def _titled(
+    title: str, rows: Iterable[Sequence[str]], sides: str, words: Words, heads: Sequence[str] = ()
+) -> Iterator[RenderableType]:
+    """A table under its title; nothing where it has no rows."""
+    held = list(rows)
+    if held:
+        yield from ("", words.say(f"loadtest.{title}_title"))
+        yield indented(table(held, sides, heads), 2)
+
+
+def _head(run: LoadTestRun, words: Words) -> Iterator[RenderableType]:
     state = words.say(f"loadtest.state.{run.state}")
     params = {"number": run.id, "scenario": clean(run.scenario), "at": run.started_at}
     yield words.say("loadtest.heading", state=state, **params)
     for number_, doubt in enumerate(run.doubts):
         key = "and_because" if number_ else "invalid_because"
-        yield from wrapped(words.say(f"loadtest.{key}", text=words.doubt(doubt.code, doubt.params)))
+        yield Text(words.say(f"loadtest.{key}", text=words.doubt(doubt.code, doubt.params)))
     crossed = ", ".join(run.result.crossed) if run.result else ""
     if crossed:
-        yield from wrapped(words.say("loadtest.crossed", crossed=clean(crossed)))
+        yield Text(words.say("loadtest.crossed", crossed=clean(crossed)))
     if run.log:
-        yield from wrapped(words.say("loadtest.log", log=clean(run.log[-300:], 300)))
-    yield ""
-    rows = [[words.say(f"loadtest.{key}"), text] for key, text in _about(run, words, kept) if text]
-    yield from columns(rows)
+        yield Text(words.say("loadtest.log", log=clean(run.log[-300:], 300)))
 
 
 def _about(run: LoadTestRun, words: Words, kept: int | None) -> Iterator[tuple[str, str]]:
@@ -94,16 +113,10 @@ def _about(run: LoadTestRun, words: Words, kept: int | None) -> Iterator[tuple[s
         yield "host", words.say("loadtest.host_text", cpus=run.host["cpus"], **host)
 
 
-def _figures(each: Judged, words: Words) -> Iterator[str]:
-    if not each.run.figures:
-        return
-    yield from ("", words.say("loadtest.figures_title"))
-    rows = [
-        [f"  {words.say(f'loadtest.figure.{name}')}", _figure(name, value, words)]
-        for name, value in each.run.figures.items()
-        if words.has(f"loadtest.figure.{name}")
-    ]
-    yield from columns(rows, "lr")
+def _figures(run: LoadTestRun, words: Words) -> Iterator[tuple[str, str]]:
+    for name, value in run.figures.items():
+        if words.has(f"loadtest.figure.{name}"):
+            yield words.say(f"loadtest.figure.{name}"), _figure(name, value, words)
 
 
 def _figure(name: str, value: float, words: Words) -> str:
@@ -112,7 +125,7 @@ def _figure(name: str, value: float, words: Words) -> str:
     return amount(value, "ms" if name.endswith("_ms") else "", words)
 
 
-def _endpoints(each: Judged, words: Words) -> Iterator[str]:
+def _endpoints(each: Judged, words: Words) -> Iterator[RenderableType]:
     """Every endpoint, and all of them together, beside earlier runs."""
     result = each.run.result
     if result is None or not each.run.is_valid:
@@ -120,19 +133,17 @@ def _endpoints(each: Judged, words: Words) -> Iterator[str]:
     names = ["http_req_duration", *sorted(m.name for m in result.endpoints.values())]
     measures = [result.measures[name] for name in names if name in result.measures]
     versus = [a.name for a in each.against]
-    head = ["", "med", "p(95)", *(words.say(f"loadtest.versus_{name}") for name in versus), ""]
-    rows = [head, *(_endpoint(m, each, versus, words) for m in measures)]
-    yield from ("", words.say("loadtest.endpoints_title"))
-    yield from columns(rows, "lrr" + "r" * len(versus) + "l")
+    heads = ["", "med", "p(95)", *(words.say(f"loadtest.versus_{name}") for name in versus), ""]
+    rows = [_endpoint(measure, each, versus, words) for measure in measures]
+    yield from _titled("endpoints", rows, "frr" + "r" * len(versus) + "l", words, heads)
     if result.left_out:
         yield words.say("loadtest.left_out", count=result.left_out)
 
 
 def _endpoint(measure: Measure, each: Judged, versus: Sequence[str], words: Words) -> list[str]:
     ruling = each.rulings.get(measure.name, {}).get("p(95)")
-    name = measure.tags.get("name", "*")
     return [
-        f"  {clean(name)}",
+        str(clean(measure.tags.get("name", "*"))),
         amount(measure.values.get("med"), "ms", words),
         amount(measure.values.get("p(95)"), "ms", words),
         *(changed(each.change(other, measure.name, "p(95)"), words) for other in versus),
@@ -140,17 +151,14 @@ def _endpoint(measure: Measure, each: Judged, versus: Sequence[str], words: Word
     ]
 
 
-def _thresholds(run: LoadTestRun, words: Words) -> Iterator[str]:
-    pairs = list(run.result.thresholds) if run.result else []
-    if not pairs:
-        return
-    yield from ("", words.say("loadtest.thresholds_title"))
-    yield from columns([_threshold(measure, t, words) for measure, t in pairs], "lrl")
+def _thresholds(run: LoadTestRun, words: Words) -> Iterator[list[str]]:
+    for measure, limit in run.result.thresholds if run.result else ():
+        yield _threshold(measure, limit, words)
 
 
 def _threshold(measure: Measure, limit: Threshold, words: Words) -> list[str]:
     """A limit; k6 calls one on something that never happened kept, and that is no news."""
-    name = f"  {clean(measure.name)} {limit.rule}"
+    name = f"{clean(measure.name)} {limit.rule}"
     if not measure.has_data and measure.kind != COUNTER:
         return [name, "–", words.say("loadtest.no_data")]
     unit = unit_of(measure, statistic_of(limit.rule) or "")
@@ -158,30 +166,78 @@ def _threshold(measure: Measure, limit: Threshold, words: Words) -> list[str]:
     return [name, amount(limit.value, unit, words), words.say(f"loadtest.{word}")]
 
 
-def _checks(run: LoadTestRun, words: Words) -> Iterator[str]:
-    if not run.result or not run.result.checks:
-        return
-    yield from ("", words.say("loadtest.checks_title"))
-    told = run.result.checks[:30]
-    rows = [
-        [
-            f"  {clean(tally.path)}",
-            words.say("loadtest.checks_row", passes=tally.passes, fails=tally.fails),
-        ]
-        for tally in told
-    ]
-    yield from columns(rows)
+def _checks(run: LoadTestRun, words: Words) -> Iterator[tuple[str, str]]:
+    for tally in run.result.checks[:_CHECKS_MAX] if run.result else ():
+        counts = {"passes": tally.passes, "fails": tally.fails}
+        yield str(clean(tally.path)), words.say("loadtest.checks_row", **counts)
 
 
-def _versus_notes(each: Judged, words: Words) -> Iterator[str]:
+def _versus_notes(each: Judged, words: Words) -> Iterator[RenderableType]:
     if not each.run.is_valid:
         return
     yield ""
     if each.last_differs:
         text = difference_text(each.last_differs, words)
-        yield from wrapped(words.say("loadtest.versus_last_differs", text=text))
+        yield Text(words.say("loadtest.versus_last_differs", text=text))
     recent = next((a for a in each.against if a.name == "recent"), None)
-    if recent is None:
-        yield words.say("loadtest.versus_nothing")
-    else:
-        yield from wrapped(words.say("loadtest.versus_note", runs=recent.runs))
+    key = "nothing" if recent is None else "note"
+    yield Text(words.say(f"loadtest.versus_{key}", runs=recent.runs if recent else 0))
+
+
+def platform_parts(found: Sequence[Meanwhile], words: Words) -> Iterator[RenderableType]:
+    """Each series of the platform with its worst value during the run and its usual one before."""
+    heads = ["", *(words.say(f"loadtest.{key}") for key in ("column_before", "column_worst"))]
+    rows = [
+        (
+            words.series(each.series),
+            metric_value(each.before, each.unit, words.language),
+            metric_value(each.worst, each.unit, words.language),
+        )
+        for each in found
+    ]
+    yield from _titled("platform", rows, "frr", words, heads)
+
+
+def advice_parts(found: Sequence[Advice], words: Words) -> Iterator[RenderableType]:
+    """What to look at after a run."""
+    if found:
+        yield from ("", words.say("loadtest.advice_title"))
+    for advice in found:
+        yield indented(f"{ARROW} {advice_text(advice, words)}", 2)
+
+
+def import_lines(outcome: Imported, words: Words) -> list[str]:
+    """What became of a file."""
+    file = clean(str(outcome.path))
+    if outcome.error is not None:
+        text = file_error_text(outcome.error, words)
+        return [words.say("loadtest.refused", file=file, line=outcome.error.line, text=text)]
+    run = outcome.run
+    if run is None:
+        return [words.say("loadtest.duplicate", file=file, number=outcome.duplicate_of)]
+    p95 = run.figures.get("p95_ms")
+    told = {
+        "number": run.id,
+        "file": clean(outcome.path.name),
+        "scenario": clean(run.scenario),
+        "at": run.started_at,
+        "state": words.say(f"loadtest.state.{run.state}"),
+        "p95": "" if p95 is None else amount(p95, "ms", words),
+    }
+    why = [words.doubt(doubt.code, doubt.params) for doubt in run.doubts]
+    said = [words.say("loadtest.imported_doubt", text=text) for text in why]
+    return [words.say("loadtest.imported", **told), *(f"   {text}" for text in said)]
+
+
+def import_total(outcomes: Sequence[Imported], words: Words) -> list[str]:
+    """How many files became what, and what would help."""
+    refused = [outcome.error for outcome in outcomes if outcome.error is not None]
+    counts = {
+        "imported": sum(outcome.run is not None for outcome in outcomes),
+        "duplicates": sum(outcome.duplicate_of is not None for outcome in outcomes),
+        "refused": len(refused),
+    }
+    lines = [words.say("loadtest.imported_all", **counts)]
+    if any(error.code == "undated" for error in refused):
+        lines.append(words.say("loadtest.undated_hint"))
+    return lines

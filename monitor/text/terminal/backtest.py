@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+
+from rich.console import RenderableType
 
 from monitor.domain.detection.replay import Alarm, BadRow, Point, Replayed, SeriesFile
-from monitor.domain.detection.rule import relative
 from monitor.text.catalog import Words
-from monitor.text.filters import clean, number, percent
+from monitor.text.filters import clean
+from monitor.text.plain.backtest import figure_text, reason_text
 from monitor.text.symbols import BARS, DOWN, UP
-from monitor.text.terminal.columns import wrapped
+from monitor.text.terminal.output import indented
 
 HEIGHT = 10
 BAD_SHOWN_MAX = 20
 _EIGHTHS = f" {BARS}"
 _MARKS = {1: UP, -1: DOWN}
-
-
-def backtest_json(series: SeriesFile, found: Replayed, words: Words) -> dict[str, Any]:
-    """The alerts as plain data; times as they stand in the file."""
-    return {
-        "points": found.judged,
-        "gaps": series.gaps,
-        "alerts": [_alarm_json(alarm, series.points, words) for alarm in found.alarms],
-    }
-
-
-def _alarm_json(alarm: Alarm, points: Sequence[Point], words: Words) -> dict[str, Any]:
-    return {
-        "started_at": points[alarm.started].text,
-        "ended_at": None if alarm.ended is None else points[alarm.ended].text,
-        "kind": alarm.shape.value,
-        "direction": "up" if alarm.side > 0 else "down",
-        "reason": reason_text(alarm, words),
-    }
-
-
-def reason_text(alarm: Alarm, words: Words) -> str:
-    """Why an alert was raised, in a sentence."""
-    now, usual = alarm.at_start.now, alarm.at_start.usual
-    change = relative(now, usual)
-    told = {
-        "now": _figure(now),
-        "usual": _figure(usual),
-        "percent": "" if change is None else percent(100 * change, words.language, signed=True),
-    }
-    return words.say(f"detection.{'above' if alarm.side > 0 else 'below'}", **told)
-
-
-def _figure(value: float) -> str:
-    """A number; of a small share its first three digits."""
-    return f"{value:.3g}" if 0 < abs(value) < 1 else number(value)
 
 
 def bad_lines(bad: Sequence[BadRow], words: Words) -> Iterator[str]:
@@ -63,7 +28,9 @@ def bad_lines(bad: Sequence[BadRow], words: Words) -> Iterator[str]:
         yield words.say("series_file.more_rows", count=len(bad) - BAD_SHOWN_MAX)
 
 
-def backtest_lines(series: SeriesFile, found: Replayed, words: Words, width: int) -> Iterator[str]:
+def backtest_parts(
+    series: SeriesFile, found: Replayed, words: Words, width: int
+) -> Iterator[RenderableType]:
     """The series as a chart with its alerts below, and each alert in a line."""
     yield from chart(series.points, found.alarms, width)
     yield ""
@@ -73,21 +40,21 @@ def backtest_lines(series: SeriesFile, found: Replayed, words: Words, width: int
         yield from _told(alarm, series.points, words)
 
 
-def _told(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[str]:
+def _told(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[RenderableType]:
     ended = words.say("detection.goes_on")
     if alarm.ended is not None:
         ended = str(clean(points[alarm.ended].text, 32))
     shape = words.say(f"shape.{alarm.shape}")
     began = clean(points[alarm.started].text, 32)
     yield f"{_MARKS[alarm.side]} {began} – {ended}, {shape}"
-    yield from wrapped(reason_text(alarm, words), indent="    ")
+    yield indented(reason_text(alarm, words), 4)
 
 
 def chart(points: Sequence[Point], alarms: Sequence[Alarm], width: int) -> Iterator[str]:
     """The series in columns, each as high as the highest of its values; below where it alerted."""
     low = min(0.0, *(point.value for point in points))
     high = max(0.0, *(point.value for point in points))
-    labels = [_figure(high), _figure(low)]
+    labels = [figure_text(high), figure_text(low)]
     margin = max(map(len, labels)) + 1
     count = max(1, min(len(points), width - margin - 1))
     parts = [points[len(points) * i // count : len(points) * (i + 1) // count]

@@ -6,24 +6,26 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from monitor.domain.detection.rule import Ruling
+from monitor.domain.detection.rule import Ruling, relative
 from monitor.domain.load_test import plain as load_plain
 from monitor.domain.load_test.advice import Meanwhile
-from monitor.domain.load_test.history import Judged, values_of
+from monitor.domain.load_test.files import Backtested, Imported
+from monitor.domain.load_test.history import Judged, unit_of, values_of, word_of, worse_of
+from monitor.domain.load_test.result import LoadResult, Measure
 from monitor.domain.load_test.run import Doubt, LoadTestRun
 from monitor.domain.load_test.validity import differences
-from monitor.store.load_tests import load_test, load_tests, raw_file
+from monitor.domain.metrics import Worse
 from monitor.text.catalog import Words
-from monitor.text.terminal.load_test_diff import diff_values
+from monitor.text.load_test_values import backtested_reason, file_error_text
 
-if TYPE_CHECKING:
-    from monitor.store.database import Connection
-
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-_RUNS_MAX = 100_000
+DIFFED = ("p(95)", "med", "rate")
+_DIFFED_ALL = ("p(95)", "med", "p(99)", "avg", "rate", "count")
+_PHASES = (
+    *("http_req_blocked", "http_req_connecting", "http_req_tls_handshaking"),
+    *("http_req_sending", "http_req_waiting", "http_req_receiving", "group_duration"),
+)
 
 
 def judged_json(each: Judged, whole: bool = False) -> dict[str, Any]:
@@ -136,36 +138,78 @@ def trend_json(runs: Sequence[Judged], metric: str, statistic: str) -> list[dict
     return found
 
 
-def exported(
-    tx: Connection, numbers: Sequence[int], form: str, until: datetime, words: Words
-) -> tuple[bytes, int]:
-    """Runs as the content of a file, and how many; ValueError says what is wrong."""
-    if form == "raw":
-        return _raw(tx, numbers, words), 1
-    if numbers:
-        known = [load_test(tx, number) for number in numbers]
-        missing = [n for n, run in zip(numbers, known, strict=True) if run is None]
-        if missing:
-            raise ValueError(words.say("loadtest.not_there", number=missing[0]))
-        runs = [run for run in known if run is not None]
-    else:
-        runs = load_tests(tx, _FIRST, until, limit=_RUNS_MAX)[::-1]
-    content = _csv(runs) if form == "csv" else _json(runs)
-    return content.encode(), len(runs)
+def diff_values(
+    now: LoadResult, before: LoadResult, everything: bool = False
+) -> list[dict[str, Any]]:
+    """The values that both results have, the responses' times first.
+
+    Unless `everything` is asked for, without the phases of a request and finer statistics.
+    """
+    old, new = values_of(before), values_of(now)
+    found = [
+        _diff_value(now.measures[metric], statistic, new[metric][statistic], old[metric][statistic])
+        for metric in sorted(new, key=lambda name: (not name.startswith("http_req_duration"), name))
+        if everything or _is_telling(now.measures[metric])
+        for statistic in (_DIFFED_ALL if everything else DIFFED)
+        if statistic in new[metric] and statistic in old.get(metric, {})
+    ]
+    return [row for row in found if row["worse"] is not Worse.NEITHER]
 
 
-def _raw(tx: Connection, numbers: Sequence[int], words: Words) -> bytes:
-    if len(numbers) != 1:
-        raise ValueError(words.say("loadtest.one_raw"))
-    if load_test(tx, numbers[0]) is None:
-        raise ValueError(words.say("loadtest.not_there", number=numbers[0]))
-    content = raw_file(tx, numbers[0])
-    if content is None:
-        raise ValueError(words.say("loadtest.no_raw", number=numbers[0]))
-    return content
+def _is_telling(measure: Measure) -> bool:
+    return measure.base not in _PHASES and "expected_response" not in measure.tags
 
 
-def _json(runs: Sequence[LoadTestRun]) -> str:
+def _diff_value(measure: Measure, statistic: str, now: float, before: float) -> dict[str, Any]:
+    change = relative(now, before)
+    return {
+        "metric": measure.name,
+        "statistic": statistic,
+        "unit": unit_of(measure, statistic),
+        "before": before,
+        "now": now,
+        "change": change,
+        "worse": worse_of(measure),
+        "word": word_of(now - before, change, worse_of(measure), unit_of(measure, statistic)),
+    }
+
+
+def import_json(outcome: Imported, words: Words) -> dict[str, Any]:
+    """What became of a file."""
+    found: dict[str, Any] = {"file": str(outcome.path), "id": None, "duplicate_of": None}
+    if outcome.error is not None:
+        error = outcome.error
+        text = file_error_text(error, words)
+        return found | {"error": {"code": error.code, "line": error.line, "text": text}}
+    if outcome.run is None:
+        return found | {"duplicate_of": outcome.duplicate_of}
+    run = outcome.run
+    why = [{"code": d.code, "text": words.doubt(d.code, d.params)} for d in run.doubts]
+    return found | {
+        "id": run.id,
+        "scenario": run.scenario,
+        "started_at": run.started_at.isoformat(),
+        "state": run.state,
+        "reasons": why,
+    }
+
+
+def backtest_json(each: Backtested, words: Words) -> dict[str, Any]:
+    """One run: whether it is valid, and the verdict on each statistic of each metric."""
+    rulings = each.judged.rulings if each.judged is not None else {}
+    return {
+        "file": str(each.path),
+        "valid": each.is_valid,
+        "reason": backtested_reason(each, words) or None,
+        "verdicts": {
+            metric: {statistic: ruling.word.value for statistic, ruling in told.items()}
+            for metric, told in rulings.items()
+        },
+    }
+
+
+def runs_json(runs: Sequence[LoadTestRun]) -> str:
+    """Runs with every value, as a JSON array."""
     rows = [
         run_json(run) | {"result": load_plain.to_plain(run.result) if run.result else None}
         for run in runs
@@ -173,7 +217,7 @@ def _json(runs: Sequence[LoadTestRun]) -> str:
     return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
 
 
-def _csv(runs: Sequence[LoadTestRun]) -> str:
+def runs_csv(runs: Sequence[LoadTestRun]) -> str:
     """One line for each value: long, so that any spreadsheet can turn it as it likes."""
     out = io.StringIO()
     table = csv.writer(out)
