@@ -62,7 +62,7 @@ def _sample(kafka: Any, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
     found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, limit)
     if isinstance(found, Unavailable):
         return found
-    return tuple(sorted(found, key=lambda letter: letter.at)[-limit:])
+    return tuple(sorted(found, key=lambda dead_letter: dead_letter.at)[-limit:])
 
 
 def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
@@ -100,32 +100,32 @@ def _arrived(
         "count": known.get("count", 0) + end - known["end"],
         "first_at": known.get("first_at", now),
         "last_at": now,
-        "rows": [_row(letter) for letter in seen[-look.options.evidence_max :]]
+        "rows": [_row(dead_letter) for dead_letter in seen[-look.options.evidence_max :]]
         or known.get("rows", []),
         "kinds": _kinds(known.get("kinds", {}), new),
         "unread": isinstance(sample, Unavailable),
     }
 
 
-def _kinds(before: Mapping[str, int], letters: Sequence[DeadLetter]) -> dict[str, int]:
+def _kinds(before: Mapping[str, int], dead_letters: Sequence[DeadLetter]) -> dict[str, int]:
     """What was given up and why, counted over the messages that were read; most frequent first."""
     kinds = Counter(before)
-    kinds.update(text for letter in letters if (text := _kind(letter)))
+    kinds.update(text for dead_letter in dead_letters if (text := _kind(dead_letter)))
     return dict(kinds.most_common(_KINDS_MAX))
 
 
-def _kind(letter: DeadLetter) -> str:
-    return ": ".join(text for text in (letter.original_topic, letter.error) if text)
+def _kind(dead_letter: DeadLetter) -> str:
+    return ": ".join(text for text in (dead_letter.original_topic, dead_letter.error) if text)
 
 
-def _row(letter: DeadLetter) -> Params:
+def _row(dead_letter: DeadLetter) -> Params:
     return {
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "at": letter.at.isoformat(),
-        "payment_id": letter.payment_id,
-        "error": letter.error,
-        "value": letter.value,
+        "partition": dead_letter.partition,
+        "offset": dead_letter.offset,
+        "at": dead_letter.at.isoformat(),
+        "payment_id": dead_letter.payment_id,
+        "error": dead_letter.error,
+        "value": dead_letter.value,
     }
 
 

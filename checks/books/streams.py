@@ -157,8 +157,8 @@ def _told(
 
 def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Found:
     """X2: missing entries without a dead letter, and dead letters without a missing entry."""
-    letters = streams.dead_letters
-    if letters is None or isinstance(letters, Unavailable):
+    dead_letters = streams.dead_letters
+    if dead_letters is None or isinstance(dead_letters, Unavailable):
         return Found("X2")
     missing = {
         (b.shard, b.payment_id)
@@ -166,7 +166,9 @@ def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Foun
         for b in each.breaks
         if b.invariant in ("L1", "L5")
     }
-    given_up = {letter.payment_id for letter in letters if letter.payment_id is not None}
+    given_up = {
+        dead_letter.payment_id for dead_letter in dead_letters if dead_letter.payment_id is not None
+    }
     breaks = [
         Break("X2", ACROSS, f"payment {payment} on {shard}", payment, {"shards": shard})
         for shard, payment in sorted(missing, key=str)
@@ -181,7 +183,7 @@ def unexplained(streams: Streams, books: Sequence[Books], now: datetime) -> Foun
             one.payment_id,
             {"topic": one.topic},
         )
-        for one in letters
+        for one in dead_letters
         if one.payment_id in given_up - lacking and _GRACE < now - one.at < _FORGOTTEN
     ]
     return Found("X2", True, tuple(breaks))

@@ -41,9 +41,9 @@ class Case:
         events = self.records.events
         return events if isinstance(events, Unavailable) else [e for e in events if e.kind == kind]
 
-    def letters(self, topic: str) -> Fact[list[DeadLetter]]:
+    def dead_letters(self, topic: str) -> Fact[list[DeadLetter]]:
         """The dead letters of a topic that name it and can be this shard's."""
-        found = self.facts.letters.get(topic, ())
+        found = self.facts.dead_letters.get(topic, ())
         if isinstance(found, Unavailable):
             return found
         return [one for one in found if one.amount_krw in (None, self.payment.amount_krw)]

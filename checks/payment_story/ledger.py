@@ -133,9 +133,9 @@ def _absent(case: Case, side: Side) -> Reason:
         twin, entry = found
         more = {"other": twin.shard, "entry_id": entry.entry_id}
         return Reason("entry_elsewhere", Status.CRIT, STAGE, about | more)
-    letters = case.letters(DLQ)
-    if not isinstance(letters, Unavailable):
-        mine = [one for one in letters if one.original_topic in ("", side.topic)]
+    dead_letters = case.dead_letters(DLQ)
+    if not isinstance(dead_letters, Unavailable):
+        mine = [one for one in dead_letters if one.original_topic in ("", side.topic)]
         if mine:
             last = mine[-1]
             more = {
@@ -148,10 +148,14 @@ def _absent(case: Case, side: Side) -> Reason:
                 ),
             }
             return Reason("entry_dead_lettered", Status.CRIT, STAGE, about | more)
-    return _on_its_way(case, side, about, are_letters_seen=not isinstance(letters, Unavailable))
+    return _on_its_way(
+        case, side, about, are_dead_letters_seen=not isinstance(dead_letters, Unavailable)
+    )
 
 
-def _on_its_way(case: Case, side: Side, about: dict[str, Any], *, are_letters_seen: bool) -> Reason:
+def _on_its_way(
+    case: Case, side: Side, about: dict[str, Any], *, are_dead_letters_seen: bool
+) -> Reason:
     events = case.events("PAYMENT_CAPTURED")
     by_api = [] if side.name != "capture" or isinstance(events, Unavailable) else events
     waiting = [event for event in by_api if not event.published]
@@ -162,5 +166,5 @@ def _on_its_way(case: Case, side: Side, about: dict[str, Any], *, are_letters_se
     late = consumed(case, STAGE, CONSUMER, side.topic, about)
     if late is not None and late.status is not Status.UNKNOWN:
         return late
-    seen = are_letters_seen and late is None and DLQ not in case.facts.cut_off
+    seen = are_dead_letters_seen and late is None and DLQ not in case.facts.cut_off
     return Reason("entry_missing", Status.CRIT, STAGE, about | {"is_lost": seen})

@@ -12,7 +12,7 @@ from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, Platfor
 from checks.sources.facts.story import PaymentRecords
 from checks.sources.facts.unavailable import Fact, Unavailable
 
-LETTERS_MAX = 500  # newest messages read of each partition of a dead-letter topic
+DEAD_LETTERS_MAX = 500  # newest messages read of each partition of a dead-letter topic
 DLQS = ("payment.dlq", "settlement.dlq", "refund.dlq")
 GROUPS = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
 _FINISHED = ("CAPTURED", "REFUNDED")
@@ -28,7 +28,7 @@ class Facts:
 
     payment_id: int
     records: Mapping[str, Fact[PaymentRecords]]
-    letters: Mapping[str, Fact[tuple[DeadLetter, ...]]] = field(default_factory=dict)
+    dead_letters: Mapping[str, Fact[tuple[DeadLetter, ...]]] = field(default_factory=dict)
     lags: Mapping[str, Fact[GroupLag]] = field(default_factory=dict)
     breakers: Mapping[str, Fact[tuple[Breaker, ...]]] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
@@ -38,7 +38,7 @@ def probe(platform: Platform, payment_id: int, shard: str = "") -> Facts:
     """Ask every part side by side: one that is slow delays no other."""
     asked: dict[str, Callable[[], Any]] = {
         "records": lambda: platform.database.payment(payment_id, shard),
-        "letters": lambda: _letters(platform),
+        "dead_letters": lambda: _dead_letters(platform),
         "breakers": platform.breakers.breakers,
         **{group: _lag_of(platform, group) for group in GROUPS},
     }
@@ -47,10 +47,17 @@ def probe(platform: Platform, payment_id: int, shard: str = "") -> Facts:
     return Facts(
         payment_id,
         found["records"],
-        {topic: _naming(letters, payment_id) for topic, letters in found["letters"].items()},
+        {
+            topic: _naming(dead_letters, payment_id)
+            for topic, dead_letters in found["dead_letters"].items()
+        },
         {group: found[group] for group in GROUPS},
         found["breakers"],
-        frozenset(topic for topic, letters in found["letters"].items() if _is_cut_off(letters)),
+        frozenset(
+            topic
+            for topic, dead_letters in found["dead_letters"].items()
+            if _is_cut_off(dead_letters)
+        ),
     )
 
 
@@ -58,28 +65,34 @@ def _lag_of(platform: Platform, group: str) -> Callable[[], Fact[GroupLag]]:
     return lambda: platform.kafka.group_lag(group)
 
 
-def _letters(platform: Platform) -> dict[str, Fact[tuple[DeadLetter, ...]]]:
+def _dead_letters(platform: Platform) -> dict[str, Fact[tuple[DeadLetter, ...]]]:
     """The newest messages of each dead-letter topic; asking for one could create it."""
     cluster = platform.kafka.cluster()
     if isinstance(cluster, Unavailable):
         return dict.fromkeys(DLQS, cluster)
     return {
-        topic: platform.kafka.dead_letters(topic, LETTERS_MAX) if topic in cluster.topics else ()
+        topic: platform.kafka.dead_letters(topic, DEAD_LETTERS_MAX)
+        if topic in cluster.topics
+        else ()
         for topic in DLQS
     }
 
 
-def _naming(letters: Fact[tuple[DeadLetter, ...]], payment_id: int) -> Fact[tuple[DeadLetter, ...]]:
-    if isinstance(letters, Unavailable):
-        return letters
-    return tuple(letter for letter in letters if letter.payment_id == payment_id)
+def _naming(
+    dead_letters: Fact[tuple[DeadLetter, ...]], payment_id: int
+) -> Fact[tuple[DeadLetter, ...]]:
+    if isinstance(dead_letters, Unavailable):
+        return dead_letters
+    return tuple(
+        dead_letter for dead_letter in dead_letters if dead_letter.payment_id == payment_id
+    )
 
 
-def _is_cut_off(letters: Fact[tuple[DeadLetter, ...]]) -> bool:
-    if isinstance(letters, Unavailable):
+def _is_cut_off(dead_letters: Fact[tuple[DeadLetter, ...]]) -> bool:
+    if isinstance(dead_letters, Unavailable):
         return False
-    partitions = [letter.partition for letter in letters]
-    return any(partitions.count(one) >= LETTERS_MAX for one in set(partitions))
+    partitions = [dead_letter.partition for dead_letter in dead_letters]
+    return any(partitions.count(one) >= DEAD_LETTERS_MAX for one in set(partitions))
 
 
 # --- which stored history belongs to it ---------------------------------------------------------

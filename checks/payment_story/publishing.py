@@ -80,7 +80,7 @@ def _held_up(case: Case, event: OutboxEvent, stage: str, params: dict[str, Any])
 
 def _refuses(case: Case) -> bool:
     """Whether the broker refused just now."""
-    found = [*case.facts.letters.values(), *case.facts.lags.values()]
+    found = [*case.facts.dead_letters.values(), *case.facts.lags.values()]
     return any(isinstance(one, Unavailable) and one.why is Why.REFUSED for one in found)
 
 

@@ -137,7 +137,7 @@ def _broken(case: Case) -> Iterator[Reason]:
 def _unavailable(records: PaymentRecords, facts: Facts, is_well: bool) -> Iterator[Finding]:
     """What could not be looked at, each part once; Kafka only where something is missing."""
     parts = (records.payment, records.entries, records.events, records.settlements)
-    kafka = () if is_well else (*facts.letters.values(), *facts.lags.values())
+    kafka = () if is_well else (*facts.dead_letters.values(), *facts.lags.values())
     found = [
         o for o in (*parts, records.refunds, records.answer, *kafka) if isinstance(o, Unavailable)
     ]

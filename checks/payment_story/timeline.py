@@ -29,7 +29,7 @@ def happenings(
     """Rows, dead letters, breaks and alerts of its time, oldest first."""
     found = [
         *_rows(records, history, now),
-        *_letters(records, facts),
+        *_dead_letters(records, facts),
         *_breaks(records, history),
     ]
     own = Facts(facts.payment_id, {records.shard: records})
@@ -120,25 +120,25 @@ def _entries(records: PaymentRecords) -> Iterator[Happening]:
         yield Happening(entry.occurred_at, "entry_booked", params)
 
 
-def _letters(records: PaymentRecords, facts: Facts) -> Iterator[Happening]:
-    """Letters carry no shard: one of another amount is told as perhaps another shard's."""
+def _dead_letters(records: PaymentRecords, facts: Facts) -> Iterator[Happening]:
+    """Dead letters carry no shard: one of another amount is told as perhaps another shard's."""
     payment = records.payment
-    for topic, letters in facts.letters.items():
-        for letter in () if isinstance(letters, Unavailable) else letters:
-            mine = not isinstance(payment, PaymentRow) or letter.amount_krw in (
+    for topic, dead_letters in facts.dead_letters.items():
+        for dead_letter in () if isinstance(dead_letters, Unavailable) else dead_letters:
+            mine = not isinstance(payment, PaymentRow) or dead_letter.amount_krw in (
                 None,
                 payment.amount_krw,
             )
             params: dict[str, Any] = {
                 "topic": topic,
-                "original_topic": letter.original_topic,
-                "error": letter.error,
-                "partition": letter.partition,
-                "offset": letter.offset,
+                "original_topic": dead_letter.original_topic,
+                "error": dead_letter.error,
+                "partition": dead_letter.partition,
+                "offset": dead_letter.offset,
                 "is_other": not mine,
             }
             status = Status.CRIT if mine else Status.OK
-            yield Happening(letter.at, "dead_letter", params, status)
+            yield Happening(dead_letter.at, "dead_letter", params, status)
 
 
 def _breaks(records: PaymentRecords, history: History) -> Iterator[Happening]:

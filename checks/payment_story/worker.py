@@ -43,9 +43,9 @@ def waiting(case: Case, stage: Stage) -> Reason:
     requests = _requests(case, stage)
     if not isinstance(requests, Unavailable) and requests:
         return _contradicting(case, stage, requests[-1])
-    letter = _given_up(case, stage)
-    if letter is not None:
-        return letter
+    dead_letter = _given_up(case, stage)
+    if dead_letter is not None:
+        return dead_letter
     events = case.events(stage.event)
     if isinstance(events, Unavailable):
         return Reason("events_unavailable", Status.UNKNOWN, stage.name, _about(case, stage))
@@ -101,10 +101,10 @@ def _of_request(request: PgRequest) -> dict[str, Any]:
 
 
 def _given_up(case: Case, stage: Stage) -> Reason | None:
-    letters = case.letters(stage.dlq)
-    if isinstance(letters, Unavailable) or not letters:
+    dead_letters = case.dead_letters(stage.dlq)
+    if isinstance(dead_letters, Unavailable) or not dead_letters:
         return None
-    last = letters[-1]
+    last = dead_letters[-1]
     params = _about(case, stage) | {
         "error": last.error,
         "at": last.at.isoformat(),

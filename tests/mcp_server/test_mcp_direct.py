@@ -100,9 +100,9 @@ def test_real_dead_letters_are_paged_and_grouped(kafka_app, broker):
     assert_only_data(answer(kafka_app, "get_dlq_messages", topic=topic))
     plain = answer(kafka_app, "dlq_summary")
     mine = [row for row in plain["evidence"]["causes"] if row["topic_text"] == topic]
-    by_error = {row["data"].get("error"): row["letters"] for row in mine}
+    by_error = {row["data"].get("error"): row["dead_letters"] for row in mine}
     assert by_error == {"DataIntegrityViolationException": 24, "JSONDecodeError": 1, None: 1}
-    counted = next(row for row in mine if row["letters"] == 24)
+    counted = next(row for row in mine if row["dead_letters"] == 24)
     assert counted["payments"] == 24 and counted["data"]["example"] == "no such payment"
     assert_only_data(plain)
     assert tokens(plain) < TOKENS_USUAL

@@ -36,11 +36,11 @@ def app(lived, request, monkeypatch):
 def test_dead_letters_have_their_cause_though_the_gateway_cuts_them(app):
     plain = answer(app, "dlq_summary")
     (cause,) = plain["evidence"]["causes"]
-    assert plain["verdict"] == "crit" and cause["letters"] >= 20
+    assert plain["verdict"] == "crit" and cause["dead_letters"] >= 20
     assert cause["data"]["original_topic"] == "payment.captured"
     assert "JSONDecodeError" in plain["summary"]
     rows = pages(app, "get_dlq_messages", "messages", limit=6)
-    assert len(rows) == len({(r["partition"], r["offset"]) for r in rows}) == cause["letters"]
+    assert len(rows) == len({(r["partition"], r["offset"]) for r in rows}) == cause["dead_letters"]
 
 
 def test_a_stuck_consumer_is_told_by_its_course(app):

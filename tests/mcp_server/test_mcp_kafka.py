@@ -15,8 +15,8 @@ from ops_case import (
     Breakers,
     Kafka,
     assert_only_data,
+    dead_letter,
     lag,
-    letter,
     pages,
     seeing,
     tokens,
@@ -223,14 +223,14 @@ def test_a_kafka_that_is_down_is_unknown_with_its_reason(tmp_path, tool, argumen
     assert plain["evidence"]["unavailable"][0]["part_text"] == "kafka"
 
 
-def letters(count: int) -> tuple[Any, ...]:
+def dead_letters(count: int) -> tuple[Any, ...]:
     """So many letters over three partitions, one a minute, the newest in partition 0."""
-    return tuple(letter(n % 3, 1000 - n // 3, minutes=n + 1) for n in range(count))
+    return tuple(dead_letter(n % 3, 1000 - n // 3, minutes=n + 1) for n in range(count))
 
 
 def test_dead_letters_are_paged_from_the_newest_back_each_once(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (30, 30, 30)})
-    source.letters = {"payment.dlq": letters(50)}
+    source.dlqs = {"payment.dlq": dead_letters(50)}
     app = seeing(tmp_path, kafka=source)
     rows = pages(app, "get_dlq_messages", "messages", topic="payment.dlq", limit=7)
     assert len({(row["partition"], row["offset"]) for row in rows}) == len(rows) == 50
@@ -240,9 +240,9 @@ def test_dead_letters_are_paged_from_the_newest_back_each_once(tmp_path):
 
 def test_pages_remember_a_partition_that_the_page_before_did_not_show(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (10, 10)})
-    newer = [letter(0, n, minutes=20 - n) for n in range(10)]
-    older = [letter(1, n, minutes=90 - n) for n in range(10)]
-    source.letters = {"payment.dlq": (*newer, *older)}
+    newer = [dead_letter(0, n, minutes=20 - n) for n in range(10)]
+    older = [dead_letter(1, n, minutes=90 - n) for n in range(10)]
+    source.dlqs = {"payment.dlq": (*newer, *older)}
     app = seeing(tmp_path, kafka=source)
     rows = pages(app, "get_dlq_messages", "messages", limit=4)
     assert len({(row["partition"], row["offset"]) for row in rows}) == len(rows) == 20
@@ -250,10 +250,10 @@ def test_pages_remember_a_partition_that_the_page_before_did_not_show(tmp_path):
 
 def test_a_letter_that_arrives_between_two_pages_moves_none(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (30, 30, 30)})
-    source.letters = {"payment.dlq": letters(20)}
+    source.dlqs = {"payment.dlq": dead_letters(20)}
     app = seeing(tmp_path, kafka=source)
     first = answer(app, "get_dlq_messages", limit=5)
-    source.letters = {"payment.dlq": (*letters(20), letter(0, 1001, minutes=0))}
+    source.dlqs = {"payment.dlq": (*dead_letters(20), dead_letter(0, 1001, minutes=0))}
     second = answer(app, "get_dlq_messages", limit=5, cursor=first["cursor"])
     shown = [row["at"] for plain in (first, second) for row in plain["evidence"]["messages"]]
     assert shown == sorted(set(shown), reverse=True) and len(shown) == 10
@@ -263,7 +263,7 @@ def test_hostile_letters_of_a_megabyte_are_cut_and_marked_as_data(tmp_path):
     bulk = EVIL + "\x1b[2J" + "A" * 1_000_000
     evil = {"key": bulk, "value": bulk, "original_topic": bulk, "error": bulk, "message": bulk}
     source = kafka(topics={**TOPICS, "payment.dlq": (30,)})
-    source.letters = {"payment.dlq": tuple(letter(0, n, **evil) for n in range(60))}
+    source.dlqs = {"payment.dlq": tuple(dead_letter(0, n, **evil) for n in range(60))}
     app = seeing(tmp_path, kafka=source)
     for tool, arguments in (("get_dlq_messages", {}), ("dlq_summary", {})):
         plain = answer(app, tool, **arguments)
@@ -282,7 +282,7 @@ def test_a_dlq_that_does_not_exist_yet_is_empty_and_is_not_asked_for(tmp_path):
 
 def test_letters_that_cannot_be_read_are_counted_and_unknown(tmp_path):
     late = Unavailable("kafka/payment.dlq", Why.LIMIT, "kafka_letters_unread", {"expected": "x"})
-    source = kafka(topics={**TOPICS, "payment.dlq": (4,)}, letters={"payment.dlq": late})
+    source = kafka(topics={**TOPICS, "payment.dlq": (4,)}, dlqs={"payment.dlq": late})
     app = seeing(tmp_path, kafka=source)
     for tool in ("get_dlq_messages", "dlq_summary"):
         plain = answer(app, tool)
@@ -303,22 +303,28 @@ def test_arrivals_lately_decide_about_the_dead_letters(tmp_path, topic, minutes,
     source = kafka()
     if topic:
         source.topics = {**TOPICS, topic: (1,)}
-        source.letters = {topic: (letter(0, 0, minutes, topic),)}
+        source.dlqs = {topic: (dead_letter(0, 0, minutes, topic),)}
     plain = answer(seeing(tmp_path, kafka=source), "dlq_summary")
     assert plain["verdict"] == verdict
 
 
 def test_dead_letters_are_grouped_by_cause_with_their_payments(tmp_path):
-    mine = [letter(0, n, minutes=n + 1, message="FK") for n in range(5)]
-    others = [letter(1, n, minutes=90, error="JSONDecodeError", payment_id=None) for n in range(2)]
+    mine = [dead_letter(0, n, minutes=n + 1, message="FK") for n in range(5)]
+    others = [
+        dead_letter(1, n, minutes=90, error="JSONDecodeError", payment_id=None) for n in range(2)
+    ]
     source = kafka(topics={**TOPICS, "payment.dlq": (5, 2)})
-    source.letters = {"payment.dlq": (*mine, *others)}
+    source.dlqs = {"payment.dlq": (*mine, *others)}
     plain = answer(seeing(tmp_path, kafka=source), "dlq_summary", hours=1)
     first, second = plain["evidence"]["causes"]
-    assert (first["letters"], first["payments"], first["payment_ids"]) == (5, 5, [0, 1, 2, 3, 4])
+    assert (first["dead_letters"], first["payments"], first["payment_ids"]) == (
+        5,
+        5,
+        [0, 1, 2, 3, 4],
+    )
     assert first["data"]["error"] == "DataIntegrityViolationException"
     assert first["data"]["example"] == "FK"
-    assert (second["letters"], second["payments"]) == (2, 0)
+    assert (second["dead_letters"], second["payments"]) == (2, 0)
     row = plain["evidence"]["topics"][0]
     assert (row["arrived_lately"], row["arrived_lately_at_least"]) == (5, False)
     assert "7 dead letters in 1 topic, 5 of them within the last 1 h" in plain["summary"]
@@ -327,15 +333,15 @@ def test_dead_letters_are_grouped_by_cause_with_their_payments(tmp_path):
 
 def test_arrivals_are_exact_where_older_letters_were_read_too(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (5000,)})
-    every = tuple(letter(0, n, minutes=5 if n >= 295 else 3000) for n in range(300))
-    source.letters = {"payment.dlq": every}
+    every = tuple(dead_letter(0, n, minutes=5 if n >= 295 else 3000) for n in range(300))
+    source.dlqs = {"payment.dlq": every}
     row = answer(seeing(tmp_path, kafka=source), "dlq_summary")["evidence"]["topics"][0]
     assert (row["arrived_lately"], row["arrived_lately_at_least"]) == (5, False)
 
 
 def test_arrivals_beyond_what_was_read_are_told_as_at_least(tmp_path):
     source = kafka(topics={**TOPICS, "payment.dlq": (5000,)})
-    source.letters = {"payment.dlq": tuple(letter(0, n, minutes=5) for n in range(300))}
+    source.dlqs = {"payment.dlq": tuple(dead_letter(0, n, minutes=5) for n in range(300))}
     plain = answer(seeing(tmp_path, kafka=source), "dlq_summary")
     row = plain["evidence"]["topics"][0]
     assert (row["read"], row["arrived_lately"], row["arrived_lately_at_least"]) == (200, 200, True)

@@ -44,11 +44,11 @@ class Kafka:
         topics: Mapping[str, Sequence[int]] | Unavailable = DOWN,
         groups: Mapping[str, str] | Unavailable = DOWN,
         lags: Mapping[str, Any] | None = None,
-        letters: Mapping[str, Any] | None = None,
+        dlqs: Mapping[str, Any] | None = None,
         partitions: Mapping[str, Any] | None = None,
     ) -> None:
         self.topics, self.states = topics, groups
-        self.lags, self.letters = lags or {}, letters or {}
+        self.lags, self.dlqs = lags or {}, dlqs or {}
         self.parts = partitions or {}
         self.asked: list[str] = []
 
@@ -84,7 +84,7 @@ class Kafka:
 
     def dead_letters(self, topic: str, limit: int, before: Any = None) -> Any:
         self.asked.append(topic)
-        every = self.letters.get(topic, ())
+        every = self.dlqs.get(topic, ())
         if isinstance(every, Unavailable):
             return every
         kept: list[DeadLetter] = []
@@ -162,7 +162,7 @@ def lag(group: str, *lags: int, topic: str = "payment.captured") -> GroupLag:
     )
 
 
-def letter(
+def dead_letter(
     partition: int,
     offset: int,
     minutes: float = 1,

@@ -15,7 +15,7 @@ from checks.sources.kafka.dead_letter import dead_letter
 from checks.sources.kafka.wire import GROUP, Place, Talk
 
 
-def read_letters(
+def read_dead_letters(
     talk: Talk, places: Sequence[Place], limit: int, before: Mapping[int, int]
 ) -> Fact[tuple[DeadLetter, ...]]:
     """Up to `limit` of the newest messages of each partition (before its offset), oldest first.
@@ -27,13 +27,18 @@ def read_letters(
     lows = talk.lows(places)
     ends = {p: min(end, before.get(p[1], end)) for p, end in talk.ends(places).items()}
     starts = {p: max(lows[p], ends[p] - limit) for p in places if ends[p] > lows[p]}
-    letters: list[DeadLetter] = []
+    dead_letters: list[DeadLetter] = []
     for number, (place, start) in enumerate(starts.items()):
         ends_at = time.monotonic() + talk.left_seconds / (len(starts) - number)
-        letters += _read(talk, place, (start, ends[place]), ends_at)
-    if starts and not letters:
+        dead_letters += _read(talk, place, (start, ends[place]), ends_at)
+    if starts and not dead_letters:
         return _unread(places[0][0])
-    return tuple(sorted(letters, key=lambda letter: (letter.at, letter.partition, letter.offset)))
+    return tuple(
+        sorted(
+            dead_letters,
+            key=lambda dead_letter: (dead_letter.at, dead_letter.partition, dead_letter.offset),
+        )
+    )
 
 
 def _read(
@@ -52,10 +57,10 @@ def _read(
                 if _is_over(error):
                     return
                 continue
-            letter = _letter(message)
-            if letter.offset < end:
-                yield letter
-            if letter.offset + 1 >= end:
+            dead_letter = _dead_letter(message)
+            if dead_letter.offset < end:
+                yield dead_letter
+            if dead_letter.offset + 1 >= end:
                 return
 
 
@@ -68,7 +73,7 @@ def _is_over(error: KafkaError) -> bool:
     raise KafkaException(error)
 
 
-def _letter(message: Message) -> DeadLetter:
+def _dead_letter(message: Message) -> DeadLetter:
     _, milliseconds = message.timestamp()
     return dead_letter(
         message.topic() or "",

@@ -16,7 +16,7 @@ from checks.sources.facts.platform import (
     TopicEnds,
 )
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
-from checks.sources.kafka.dead_letter_reader import read_letters
+from checks.sources.kafka.dead_letter_reader import read_dead_letters
 from checks.sources.kafka.lag import behind
 from checks.sources.kafka.wire import KafkaWire, OfflineError, Place, Talk
 
@@ -87,7 +87,7 @@ class Kafka:
         """
 
         def read(talk: Talk, known: Any) -> Fact[tuple[DeadLetter, ...]]:
-            return read_letters(talk, _places({topic: known}), limit, before or {})
+            return read_dead_letters(talk, _places({topic: known}), limit, before or {})
 
         return self._of_topic(topic, read)
 

@@ -111,7 +111,7 @@ class KafkaReads:
             return self._letters_before(topic, limit, before)
         path = "/monitoring/kafka/dlq-messages"
         query = {"topic": topic, "limit": limit}
-        return self._ask("kafka", path, lambda f: _letters(f, topic), query)
+        return self._ask("kafka", path, lambda f: _dead_letters(f, topic), query)
 
     def _letters_before(
         self, topic: str, limit: int, before: Mapping[int, int]
@@ -245,12 +245,12 @@ def _partition_lag(row: Fields) -> PartitionLag:
     )
 
 
-def _letters(fields: Fields, topic: str) -> tuple[DeadLetter, ...]:
+def _dead_letters(fields: Fields, topic: str) -> tuple[DeadLetter, ...]:
     _same(fields, "topic", topic)
-    return tuple(_letter(row, topic) for row in fields.rows("messages"))
+    return tuple(_dead_letter(row, topic) for row in fields.rows("messages"))
 
 
-def _letter(row: Fields, topic: str) -> DeadLetter:
+def _dead_letter(row: Fields, topic: str) -> DeadLetter:
     """The platform writes "null" for no key, and does not say where it has cut a value."""
     key = row.text("key") if row.has("key") else ""
     value = row.text("value") if row.has("value") else ""

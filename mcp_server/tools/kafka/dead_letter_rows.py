@@ -18,23 +18,24 @@ _PLACES_MAX = 500  # characters: a cursor holds the place in every partition tha
 _PAYMENTS_MAX = 5
 
 
-def newest_first(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
+def newest_first(dead_letters: Iterable[DeadLetter]) -> list[DeadLetter]:
     """All partitions merged by time; within a partition the order is that of the offsets."""
     by_partition: dict[int, list[DeadLetter]] = {}
-    for letter in letters:
-        by_partition.setdefault(letter.partition, []).append(letter)
+    for dead_letter in dead_letters:
+        by_partition.setdefault(dead_letter.partition, []).append(dead_letter)
     ordered = (sorted(own, key=lambda one: -one.offset) for own in by_partition.values())
     return list(heapq.merge(*ordered, key=lambda one: -one.at.timestamp()))
 
 
 def places_after(
-    letters: Sequence[DeadLetter], before: Mapping[int, int]
+    dead_letters: Sequence[DeadLetter], before: Mapping[int, int]
 ) -> list[tuple[str]] | None:
-    """Behind each letter, the offsets that come before what is left; None: too many to hold."""
+    """Behind each dead letter, the offsets that come before what is left; None: too many to
+    hold."""
     at = dict(before)
     places = []
-    for letter in letters:
-        at[letter.partition] = letter.offset
+    for dead_letter in dead_letters:
+        at[dead_letter.partition] = dead_letter.offset
         places.append((",".join(f"{p}:{o}" for p, o in sorted(at.items())),))
     return None if any(len(text) > _PLACES_MAX for (text,) in places) else places
 
@@ -50,58 +51,58 @@ def places_of(position: tuple[int | str | None, ...] | None) -> dict[int, int]:
     return {int(partition): int(offset) for partition, offset in pairs}
 
 
-def letter_row(letter: DeadLetter) -> dict[str, Any]:
-    """A letter with what it says of itself, all of it data."""
+def dead_letter_row(dead_letter: DeadLetter) -> dict[str, Any]:
+    """A dead letter with what it says of itself, all of it data."""
     told = {
-        "payment_id": letter.payment_id,
-        "original_topic": letter.original_topic,
-        "error": letter.error,
-        "message": letter.message if letter.message != letter.error else "",
-        "key": letter.key if letter.key != "null" else "",
-        "value": letter.value,
+        "payment_id": dead_letter.payment_id,
+        "original_topic": dead_letter.original_topic,
+        "error": dead_letter.error,
+        "message": dead_letter.message if dead_letter.message != dead_letter.error else "",
+        "key": dead_letter.key if dead_letter.key != "null" else "",
+        "value": dead_letter.value,
     }
     return {
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "at": stamp(letter.at),
+        "partition": dead_letter.partition,
+        "offset": dead_letter.offset,
+        "at": stamp(dead_letter.at),
         "data": data({name: value for name, value in told.items() if value not in (None, "")}),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Letters of one topic that were given up for the same reason, newest first."""
+    """Dead letters of one topic that were given up for the same reason, newest first."""
 
     topic: str
     original_topic: str
     error: str
-    letters: tuple[DeadLetter, ...]
+    dead_letters: tuple[DeadLetter, ...]
 
     @property
     def payments(self) -> list[int]:
         """The payments they are about, each once."""
-        found = (one.payment_id for one in self.letters if one.payment_id is not None)
+        found = (one.payment_id for one in self.dead_letters if one.payment_id is not None)
         return list(dict.fromkeys(found))
 
 
-def causes(letters: Iterable[DeadLetter]) -> list[Cause]:
+def causes(dead_letters: Iterable[DeadLetter]) -> list[Cause]:
     """Grouped by topic, original topic and kind of error; the most frequent first."""
     groups: dict[tuple[str, str, str], list[DeadLetter]] = {}
-    for letter in sorted(letters, key=lambda one: one.at, reverse=True):
-        key = (letter.topic, letter.original_topic, letter.error)
-        groups.setdefault(key, []).append(letter)
+    for dead_letter in sorted(dead_letters, key=lambda one: one.at, reverse=True):
+        key = (dead_letter.topic, dead_letter.original_topic, dead_letter.error)
+        groups.setdefault(key, []).append(dead_letter)
     found = [Cause(*key, tuple(own)) for key, own in groups.items()]
-    return sorted(found, key=lambda cause: -len(cause.letters))
+    return sorted(found, key=lambda cause: -len(cause.dead_letters))
 
 
 def cause_row(cause: Cause) -> dict[str, Any]:
     """A cause with how often, since when, whose payments, and one message as an example."""
-    newest, oldest = cause.letters[0], cause.letters[-1]
+    newest, oldest = cause.dead_letters[0], cause.dead_letters[-1]
     told = {"original_topic": cause.original_topic, "error": cause.error}
     example = newest.message or newest.value
     return {
         "topic_text": cause.topic,
-        "letters": len(cause.letters),
+        "dead_letters": len(cause.dead_letters),
         "first_at": stamp(oldest.at),
         "last_at": stamp(newest.at),
         "payments": len(cause.payments),
@@ -112,14 +113,14 @@ def cause_row(cause: Cause) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """How many of the letters that were read arrived since then; `at_least`: there may be more."""
+    """How many of the dead letters read arrived since then; `at_least`: there may be more."""
 
     count: int
     at_least: bool
 
 
-def arrivals(letters: Sequence[DeadLetter], retained: int, since: datetime) -> Arrivals:
-    """Counted over the newest letters; all of them if the oldest that was read is older."""
-    count = sum(letter.at >= since for letter in letters)
-    whole = len(letters) >= retained or count < len(letters)
+def arrivals(dead_letters: Sequence[DeadLetter], retained: int, since: datetime) -> Arrivals:
+    """Counted over the newest dead letters; all of them if the oldest that was read is older."""
+    count = sum(dead_letter.at >= since for dead_letter in dead_letters)
+    whole = len(dead_letters) >= retained or count < len(dead_letters)
     return Arrivals(count, at_least=not whole)

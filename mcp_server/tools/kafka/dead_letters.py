@@ -22,7 +22,7 @@ from mcp_server.tools.kafka.dead_letter_rows import (
     arrivals,
     cause_row,
     causes,
-    letter_row,
+    dead_letter_row,
     newest_first,
     places_after,
     places_of,
@@ -30,7 +30,7 @@ from mcp_server.tools.kafka.dead_letter_rows import (
 from monitor.domain.check import Status, worst
 
 LIMIT = 10
-_SAMPLE = 200  # letters of each partition
+_SAMPLE = 200  # dead letters of each partition
 _TOPICS_MAX = 10
 _CAUSES_MAX = 12
 
@@ -55,19 +55,19 @@ def get_dlq_messages(
         return _not_there(context, topic, cluster)
     ends, found = kafka.topic_ends(topic), kafka.dead_letters(topic, limit + 1, before)
     unavailable = [fact for fact in (ends, found) if isinstance(fact, Unavailable)]
-    letters = [] if isinstance(found, Unavailable) else newest_first(found)
-    page = letters[:limit]
+    dead_letters = [] if isinstance(found, Unavailable) else newest_first(found)
+    page = dead_letters[:limit]
     retained = None if isinstance(ends, Unavailable) else ends[0].messages
     return _messages(
-        context, topic, page, retained, unavailable, _page(question, letters, page, before)
+        context, topic, page, retained, unavailable, _page(question, dead_letters, page, before)
     )
 
 
 def _page(
-    question: str, letters: list[DeadLetter], page: list[DeadLetter], before: Mapping[int, int]
+    question: str, dead_letters: list[DeadLetter], page: list[DeadLetter], before: Mapping[int, int]
 ) -> Page | None:
     places = places_after(page, before)
-    more = len(letters) > len(page)
+    more = len(dead_letters) > len(page)
     return None if places is None else Page("messages", question, places, more)
 
 
@@ -82,7 +82,7 @@ def _messages(
     answer = Answer(
         verdict=worst([Status.UNKNOWN] * len(unavailable) + [Status.WARN] * bool(retained or page)),
         summary=context.say(
-            "kafka.letters",
+            "kafka.dead_letters",
             topic=shown(topic),
             retained=retained,
             shown=len(page),
@@ -94,7 +94,7 @@ def _messages(
         evidence={
             "topic_text": topic,
             "retained": retained,
-            "messages": [letter_row(letter) for letter in page],
+            "messages": [dead_letter_row(dead_letter) for dead_letter in page],
             "unavailable": unavailable_rows(context, unavailable),
         },
         next=("dlq_summary", "investigate_payment", "diagnose_issues"),
@@ -117,7 +117,7 @@ def _not_there(context: ToolContext, topic: str, cluster: Cluster) -> CallToolRe
         require("topic", topic, cluster.topics)
     answer = Answer(
         verdict=Status.OK,
-        summary=context.say("kafka.letters_never", topic=shown(topic)),
+        summary=context.say("kafka.dead_letters_never", topic=shown(topic)),
         origin="live",
         measured_at=context.now,
         evidence={"topic_text": topic, "retained": 0, "messages": []},
@@ -128,12 +128,12 @@ def _not_there(context: ToolContext, topic: str, cluster: Cluster) -> CallToolRe
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """One DLQ that was looked into; without `letters` it does not exist yet."""
+    """One DLQ that was looked into; without `dead_letters` it does not exist yet."""
 
     topic: str
     retained: int
     ever: int
-    letters: tuple[DeadLetter, ...]
+    dead_letters: tuple[DeadLetter, ...]
     lately: Arrivals
     unavailable: tuple[Unavailable, ...] = ()
 
@@ -155,7 +155,7 @@ def dlq_summary(
     since = context.now - timedelta(hours=hours)
     looks = {n: partial(_queue, kafka, n, n in cluster.topics, since) for n in names}
     queues = list(together(looks).values())
-    every = causes(letter for queue in queues for letter in queue.letters)
+    every = causes(dead_letter for queue in queues for dead_letter in queue.dead_letters)
     unavailable = [one for queue in queues for one in queue.unavailable]
     answer = Answer(
         verdict=worst([*(_verdict(q, options.critical) for q in queues)]),
@@ -182,14 +182,14 @@ def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any) -> _Queue:
         return _Queue(topic, 0, 0, (), Arrivals(0, True), (ends,))
     end = ends[0]
     found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, _SAMPLE) if end.messages else ()
-    letters = () if isinstance(found, Unavailable) else found
-    lately = arrivals(letters, end.messages, since)
+    dead_letters = () if isinstance(found, Unavailable) else found
+    lately = arrivals(dead_letters, end.messages, since)
     unavailable = (found,) if isinstance(found, Unavailable) else ()
-    return _Queue(topic, end.messages, end.end_offset_total, letters, lately, unavailable)
+    return _Queue(topic, end.messages, end.end_offset_total, dead_letters, lately, unavailable)
 
 
 def _verdict(queue: _Queue, critical: tuple[str, ...]) -> Status:
-    """A letter in a critical topic is money that was not booked; old ones still lie there."""
+    """A dead letter in a critical topic is money that was not booked; old ones still lie there."""
     if queue.lately.count:
         return Status.CRIT if queue.topic in critical else Status.WARN
     if queue.unavailable:
@@ -202,7 +202,7 @@ def _queue_row(queue: _Queue) -> dict[str, Any]:
         "topic_text": queue.topic,
         "retained": None if queue.unavailable and not queue.ever else queue.retained,
         "ever_arrived": queue.ever,
-        "read": len(queue.letters),
+        "read": len(queue.dead_letters),
         "arrived_lately": queue.lately.count,
         "arrived_lately_at_least": queue.lately.at_least,
     }

@@ -459,9 +459,9 @@ def test_an_event_that_waits_has_no_amount_but_its_payment(shards):
 class Kafka:
     """A cluster whose topics end where they are told to."""
 
-    def __init__(self, *letters: DeadLetter):
+    def __init__(self, *dead_letters: DeadLetter):
         self.ends = dict.fromkeys(TOPICS.values(), 100)
-        self.letters = letters
+        self.dead_letters = dead_letters
         self.is_down = False
 
     def topic_ends(self, topic):
@@ -470,7 +470,7 @@ class Kafka:
         return (TopicEnds(topic, {0: self.ends[topic]}, 0),)
 
     def dead_letters(self, topic, limit):
-        return self.letters
+        return self.dead_letters
 
 
 def publish(shard: books.Shard, at) -> None:
@@ -539,7 +539,7 @@ def test_streams_that_cannot_be_seen_are_unknown_and_keep_what_was_known(shards)
     assert passes.memory["streams"] == before
 
 
-def letter(payment: object, minutes: float = 30, error: str = "") -> DeadLetter:
+def given_up(payment: object, minutes: float = 30, error: str = "") -> DeadLetter:
     payload = json.dumps({"paymentId": payment})
     body = {"originalTopic": "payment.captured", "errorMessage": error, "payload": payload}
     at = books.NOW - timedelta(minutes=minutes)
@@ -547,15 +547,15 @@ def letter(payment: object, minutes: float = 30, error: str = "") -> DeadLetter:
 
 
 @pytest.mark.parametrize(
-    ("letters", "keys"),
+    ("dead_letters", "keys"),
     [
-        ((letter(160),), []),
-        ((letter(160, error="x" * 500),), []),
+        ((given_up(160),), []),
+        ((given_up(160, error="x" * 500),), []),
         ((), ["payment 160 on shard1"]),
-        ((letter(160), letter(7)), ["letter 0/4"]),
-        ((letter(160), letter(7, minutes=1)), []),
-        ((letter(160), letter(7, minutes=2000)), []),
-        ((letter(160), letter("unreadable")), []),
+        ((given_up(160), given_up(7)), ["letter 0/4"]),
+        ((given_up(160), given_up(7, minutes=1)), []),
+        ((given_up(160), given_up(7, minutes=2000)), []),
+        ((given_up(160), given_up("unreadable")), []),
     ],
     ids=[
         "explained",
@@ -567,9 +567,11 @@ def letter(payment: object, minutes: float = 30, error: str = "") -> DeadLetter:
         "unreadable",
     ],
 )
-def test_missing_entries_and_dead_letters_explain_each_other(shards, letters, keys):
+def test_missing_entries_and_dead_letters_explain_each_other(shards, dead_letters, keys):
     shards["shard1"].disorder("L1")
-    passes = Passes(shards, Kafka(*letters), only=("L1", "X2"), ignore=(), overlap_minutes=1440)
+    passes = Passes(
+        shards, Kafka(*dead_letters), only=("L1", "X2"), ignore=(), overlap_minutes=1440
+    )
     told = {f.subject: f for f in passes().findings}
     assert (
         [row["row"] for row in told["shards/X2"].evidence] == keys

@@ -160,9 +160,9 @@ def test_text_of_the_platform_is_cut_and_on_one_line(shard):
 class Kafka:
     """A broker with these topics and letters."""
 
-    def __init__(self, letters: dict[str, Any], cluster: Any = None) -> None:
-        self._letters = letters
-        self._cluster = cluster or Cluster(1, "a", tuple(letters), ())
+    def __init__(self, dead_letters: dict[str, Any], cluster: Any = None) -> None:
+        self._dead_letters = dead_letters
+        self._cluster = cluster or Cluster(1, "a", tuple(dead_letters), ())
         self.asked: list[str] = []
 
     def cluster(self) -> Any:
@@ -170,7 +170,7 @@ class Kafka:
 
     def dead_letters(self, topic: str, limit: int) -> Any:
         self.asked.append(topic)
-        return self._letters[topic]
+        return self._dead_letters[topic]
 
     def group_lag(self, group: str) -> GroupLag:
         return GroupLag(group, ())
@@ -186,7 +186,7 @@ class Shards:
         return {}
 
 
-def letter(payment: int, offset: int = 0) -> DeadLetter:
+def dead_letter(payment: int, offset: int = 0) -> DeadLetter:
     return DeadLetter("payment.dlq", 0, offset, NOW, "", "{}", payment_id=payment)
 
 
@@ -195,23 +195,23 @@ def probed(kafka: Kafka) -> Any:
 
 
 def test_only_topics_that_exist_are_asked_and_only_letters_of_the_payment_kept():
-    kafka = Kafka({"payment.dlq": (letter(7), letter(8))})
+    kafka = Kafka({"payment.dlq": (dead_letter(7), dead_letter(8))})
     facts = probed(kafka)
     assert kafka.asked == ["payment.dlq"]
-    assert [one.payment_id for one in facts.letters["payment.dlq"]] == [7]
-    assert facts.letters["refund.dlq"] == ()
+    assert [one.payment_id for one in facts.dead_letters["payment.dlq"]] == [7]
+    assert facts.dead_letters["refund.dlq"] == ()
 
 
 def test_a_broker_that_is_down_leaves_the_letters_unavailable():
     down = Unavailable("kafka", Why.REFUSED, "part_reports_error")
-    assert [*probed(Kafka({}, down)).letters.values()] == [down] * 3
+    assert [*probed(Kafka({}, down)).dead_letters.values()] == [down] * 3
 
 
 def test_a_topic_of_which_only_the_newest_were_read_is_named(monkeypatch):
-    monkeypatch.setattr(probing, "LETTERS_MAX", 2)
-    letters = (letter(1), letter(2, 1))
-    assert probed(Kafka({"payment.dlq": letters})).cut_off == {"payment.dlq"}
-    assert probed(Kafka({"payment.dlq": letters[:1]})).cut_off == frozenset()
+    monkeypatch.setattr(probing, "DEAD_LETTERS_MAX", 2)
+    dead_letters = (dead_letter(1), dead_letter(2, 1))
+    assert probed(Kafka({"payment.dlq": dead_letters})).cut_off == {"payment.dlq"}
+    assert probed(Kafka({"payment.dlq": dead_letters[:1]})).cut_off == frozenset()
 
 
 def gateway(answers: dict[str, Any]) -> Gateway:

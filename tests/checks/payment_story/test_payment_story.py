@@ -49,10 +49,12 @@ LAGS = {
     group: no_lag(group)
     for group in ("settlement-worker-group", "refund-worker-group", "payment-consumer")
 }
-LETTERS = {"payment.dlq": (), "settlement.dlq": (), "refund.dlq": ()}
+DEAD_LETTERS = {"payment.dlq": (), "settlement.dlq": (), "refund.dlq": ()}
 
 
-def letter(topic: str, origin: str = "payment.captured", amount: int | None = None) -> DeadLetter:
+def dead_letter(
+    topic: str, origin: str = "payment.captured", amount: int | None = None
+) -> DeadLetter:
     at = books.NOW - timedelta(minutes=1)
     return DeadLetter(topic, 2, 7, at, "", "{}", origin, "DataIntegrityViolation", 1, amount)
 
@@ -74,7 +76,7 @@ def told(
 ) -> Story:
     urls = {f"shard{n}": each.url for n, each in enumerate(pair, 1)}
     records = Database(urls).payment(payment, shard)
-    known = {"letters": LETTERS, "lags": LAGS} | facts
+    known = {"dead_letters": DEAD_LETTERS, "lags": LAGS} | facts
     return tell(Facts(payment, records, **known), history, now)  # type: ignore[arg-type]
 
 
@@ -194,12 +196,15 @@ WORKING = {
     ),
     "lag unavailable": ({"lags": {WORKER: BROKER_GONE}}, "worker_unavailable", Status.UNKNOWN),
     "given up": (
-        {"letters": LETTERS | {"settlement.dlq": (letter("settlement.dlq"),)}},
+        {"dead_letters": DEAD_LETTERS | {"settlement.dlq": (dead_letter("settlement.dlq"),)}},
         "worker_gave_up",
         Status.CRIT,
     ),
     "another's letter": (
-        {"letters": LETTERS | {"settlement.dlq": (letter("settlement.dlq", amount=1),)}},
+        {
+            "dead_letters": DEAD_LETTERS
+            | {"settlement.dlq": (dead_letter("settlement.dlq", amount=1),)}
+        },
         "worker_skipped",
         Status.CRIT,
     ),
@@ -304,12 +309,18 @@ LEDGER = {
     "lost": (LOST, {}, "entry_missing"),
     "dead letter": (
         LOST,
-        {"letters": LETTERS | {"payment.dlq": (letter("payment.dlq", amount=AMOUNT),)}},
+        {
+            "dead_letters": DEAD_LETTERS
+            | {"payment.dlq": (dead_letter("payment.dlq", amount=AMOUNT),)}
+        },
         "entry_dead_lettered",
     ),
     "letter of another topic": (
         LOST,
-        {"letters": LETTERS | {"payment.dlq": (letter("payment.dlq", "payment.refunded"),)}},
+        {
+            "dead_letters": DEAD_LETTERS
+            | {"payment.dlq": (dead_letter("payment.dlq", "payment.refunded"),)}
+        },
         "entry_missing",
     ),
     "behind": (
@@ -346,7 +357,7 @@ def test_an_entry_is_lost_only_if_the_dead_letters_and_the_lag_were_seen(pair):
         told(pair, CAPTURED, **given).chapters[0].reasons[0].params["is_lost"]
         for given in (
             {},
-            {"letters": LETTERS | {"payment.dlq": BROKER_GONE}},
+            {"dead_letters": DEAD_LETTERS | {"payment.dlq": BROKER_GONE}},
             {"lags": {"payment-consumer": BROKER_GONE}},
             {"cut_off": frozenset({"payment.dlq"})},
         )
@@ -366,8 +377,8 @@ def test_an_entry_on_the_other_shards_payment_is_found_from_both_sides(pair):
 def test_a_letter_that_may_be_the_other_shards_is_told_as_shared(pair):
     for shard in pair:
         shard.run(LOST[0])
-    letters = LETTERS | {"payment.dlq": (letter("payment.dlq", amount=AMOUNT),)}
-    [first, second] = told(pair, CAPTURED, letters=letters).chapters
+    dead_letters = DEAD_LETTERS | {"payment.dlq": (dead_letter("payment.dlq", amount=AMOUNT),)}
+    [first, second] = told(pair, CAPTURED, dead_letters=dead_letters).chapters
     assert first.reasons[0].params["is_shared"]
     assert second.reasons[0].params["is_shared"]
 
@@ -398,7 +409,7 @@ def test_a_shard_that_is_down_hides_only_itself(pair):
 
 
 def test_dead_letters_that_cannot_be_read_do_not_touch_what_is_well(pair):
-    story = told(pair, CAPTURED, letters=dict.fromkeys(LETTERS, BROKER_GONE))
+    story = told(pair, CAPTURED, dead_letters=dict.fromkeys(DEAD_LETTERS, BROKER_GONE))
     assert (story.status, story.chapters[0].unavailable) == (Status.OK, ())
 
 
