@@ -12,8 +12,8 @@ from mcp.types import Completion
 from checks.sources.facts.unavailable import Unavailable
 from mcp_server.context import ToolContext
 from monitor.domain.metrics import METRICS
+from monitor.store.alerting.alerts import alert_subjects
 from monitor.store.series.history import series_names
-from monitor.store.series.stepped import alert_subjects
 from monitor.text.filters import clean
 
 VALUES_MAX = 50

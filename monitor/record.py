@@ -15,8 +15,15 @@ from monitor.domain.check import Memory
 from monitor.domain.delivery import Message
 from monitor.domain.incident import Change
 from monitor.domain.message import incident_message
-from monitor.store.alerting import alerts as alert_rows
-from monitor.store.alerting import incidents as incident_rows
+from monitor.store.alerting.alerts import (
+    alerts_by_id,
+    all_live_alerts,
+    live_alerts,
+    save_alerts,
+)
+from monitor.store.alerting.incidents import open_incidents, save_incidents
+from monitor.store.alerting.silences import silences
+from monitor.store.alerting.transitions import notices_told, save_transitions
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import add_notifications
@@ -61,37 +68,37 @@ class Recorder:
     def retire(self, watched: Collection[str], now: datetime) -> None:
         """End the alerts of checks that nobody runs any more: they would last for ever."""
         with self.store.write() as tx:
-            live = alert_rows.all_live_alerts(tx).values()
+            live = all_live_alerts(tx).values()
             ended = [
                 replace(alert, phase=Phase.RESOLVED, ended_at=now)
                 for alert in live
                 if alert.check not in watched
             ]
-            alert_rows.save_alerts(tx, ended)
+            save_alerts(tx, ended)
             reason = "its check is no longer run"
             told = [Transition(alert, "resolved", now, reason) for alert in ended]
-            alert_rows.save_transitions(tx, told, None)
+            save_transitions(tx, told, None)
 
     def _alert(self, tx: Connection, planned: Planned, seen: Observed, snapshot_id: int) -> None:
-        live = alert_rows.live_alerts(tx, seen.name)
+        live = live_alerts(tx, seen.name)
         if not live and not seen.verdict.findings:
             return
         changed, transitions = alerts.advance_all(
             seen.name, live, seen.verdict, planned.rule, seen.at, seen.unjudged
         )
-        alert_rows.save_alerts(tx, changed)
-        alert_rows.save_transitions(tx, transitions, snapshot_id)
+        save_alerts(tx, changed)
+        save_transitions(tx, transitions, snapshot_id)
 
     def _tell(self, tx: Connection, planned: Planned, now: datetime) -> None:
         """The incidents as they stand after this pass, and what must be said about them."""
-        opened = incident_rows.open_incidents(tx)
-        known = alert_rows.all_live_alerts(tx)
+        opened = open_incidents(tx)
+        known = all_live_alerts(tx)
         if not known and not opened:
             return
-        known |= alert_rows.alerts_by_id(tx, {m for i in opened for m in i.members} - known.keys())
-        silences = incident_rows.active_silences(tx, now)
-        changes = incidents.advance(opened, known, self.causes, planned.policy, silences, now)
-        saved = incident_rows.save_incidents(tx, changes, now)
+        known |= alerts_by_id(tx, {m for i in opened for m in i.members} - known.keys())
+        quiet = silences(tx, now)
+        changes = incidents.advance(opened, known, self.causes, planned.policy, quiet, now)
+        saved = save_incidents(tx, changes, now)
         for change, incident in zip(changes, saved, strict=True):
             self._owe(tx, replace(change, incident=incident), known, now)
 
@@ -103,7 +110,7 @@ class Recorder:
         if notice is None:
             return
         members = [known[m] for m in incident.members if m in known]
-        sequence = incident_rows.notices_told(tx, incident)
+        sequence = notices_told(tx, incident)
         payload = incident_message(
             incident, members, notice, now, sequence=sequence, simulated=self.is_simulated
         )

@@ -21,8 +21,9 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
-    from monitor.store import notes, notifications
-    from monitor.store.alerting import transitions as reads_alerts
+    from monitor.store.alerting.incidents import incidents_between
+    from monitor.store.alerting.silences import silences
+    from monitor.store.notifications import waiting_and_dead
     from monitor.text.catalog import Words
     from monitor.text.terminal.listing import delivery_lines, incident_lines, silence_lines
 
@@ -31,10 +32,10 @@ def list_(
         words = Words(settings.language, settings.zone)
         with store.read() as tx:
             since = now - timedelta(hours=hours)
-            stories = reads_alerts.incidents_between(tx, since, now + timedelta(seconds=1))
-            silences = notes.silences(tx, now)
-            owed = notifications.waiting_and_dead(tx)
-    lines = [*incident_lines(stories, words, now), *silence_lines(silences, words)]
+            stories = incidents_between(tx, since, now + timedelta(seconds=1))
+            quiet = silences(tx, now)
+            owed = waiting_and_dead(tx)
+    lines = [*incident_lines(stories, words, now), *silence_lines(quiet, words)]
     typer.echo("\n".join([*lines, *delivery_lines(owed, words)]))
 
 
@@ -57,7 +58,7 @@ def silence(
     config: ConfigOption = None,
 ) -> None:
     """Keep quiet about matching alerts for a while; afterwards what changed is told."""
-    from monitor.store.notes import add_silence
+    from monitor.store.alerting.silences import add_silence
 
     if "/" not in pattern and "*" not in pattern:
         fail(f"{pattern!r}: check/code:subject is expected, as `paypulse alerts list` shows them")
@@ -71,7 +72,7 @@ def silence(
 @commands.command()
 def unsilence(number: int, config: ConfigOption = None) -> None:
     """End a silence."""
-    from monitor.store.notes import end_silence
+    from monitor.store.alerting.silences import end_silence
 
     with opened(config) as (_, store):
         if not end_silence(store, number, datetime.now(UTC)):

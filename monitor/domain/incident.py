@@ -19,6 +19,8 @@ class Silence:
     pattern: str
     until: datetime
     id: int | None = None
+    author: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

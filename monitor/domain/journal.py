@@ -1,4 +1,4 @@
-"""What is on record for people: stories of incidents, silences, acts that were asked for."""
+"""What is on record for people: stories of incidents, acts that were asked for."""
 
 from __future__ import annotations
 
@@ -22,27 +22,11 @@ class IncidentStory:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A transition of an alert or a notice of an incident."""
+    """A notice of an incident, and when it was given."""
 
     at: datetime
     kind: str
     reason: str
-    alert_id: int | None
-    incident_id: int | None
-    snapshot_id: int | None
-    alert: Alert | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceEntry:
-    """A silence with who made it and why."""
-
-    id: int
-    pattern: str
-    until: datetime
-    created_at: datetime
-    author: str
-    comment: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_tests.verdicts import judged_against
 from monitor.reports.figures import Spans, drifts, figures, midnight
-from monitor.store.alerting.transitions import alerts_between, incidents_between
+from monitor.store.alerting.alerts import alerts_between
+from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications

@@ -16,7 +16,7 @@ from monitor.domain.journal import IncidentStory
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.reports.periods import Span
-from monitor.store.alerting.transitions import incidents_between
+from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes

@@ -1,4 +1,4 @@
-"""What people add to the history: silences and notes."""
+"""Notes: what people and the monitor add to the history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.domain.journal import SilenceEntry
 from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store
 
@@ -25,44 +24,10 @@ class Note:
     id: int | None = None
 
 
-_SILENCE = (
-    "INSERT INTO silences (pattern, until, created_at, author, comment) VALUES (?, ?, ?, ?, ?)"
-)
-_UNSILENCE = "UPDATE silences SET until = ? WHERE id = ? AND until > ?"
-_SILENCES = (
-    "SELECT id, pattern, until, created_at, author, comment FROM silences"
-    " WHERE until > ? ORDER BY until, id"
-)
 _NOTE = "INSERT INTO notes (at, kind, text, author) VALUES (?, ?, ?, ?)"
 _NOTES_OF = "SELECT at, kind, text, author, id FROM notes WHERE at >= ? AND at < ?"
 _NOTES = f"{_NOTES_OF} ORDER BY at, id LIMIT ?"
 _NEWEST_NOTES = f"{_NOTES_OF} ORDER BY at DESC, id DESC LIMIT ?"
-
-
-def add_silence(
-    store: Store, pattern: str, until: datetime, now: datetime, author: str = "", comment: str = ""
-) -> int:
-    """Keep quiet about alerts whose `check/code:subject` matches; gives back its id."""
-    row = (pattern, to_micros(until), to_micros(now), author, comment)
-    with store.write() as tx:
-        return int(tx.exec_driver_sql(_SILENCE, row).lastrowid)
-
-
-def end_silence(store: Store, silence_id: int, now: datetime) -> bool:
-    """Speak again from now on; False if it does not hold any more."""
-    with store.write() as tx:
-        row = (to_micros(now), silence_id, to_micros(now))
-        return tx.exec_driver_sql(_UNSILENCE, row).rowcount == 1
-
-
-def silences(tx: Connection, now: datetime) -> list[SilenceEntry]:
-    """The silences that hold now, the first to end first."""
-    return [
-        SilenceEntry(i, pattern, from_micros(until), from_micros(created_at), author, comment)
-        for i, pattern, until, created_at, author, comment in tx.exec_driver_sql(
-            _SILENCES, (to_micros(now),)
-        )
-    ]
 
 
 def add_note(store: Store, note: Note) -> int:

@@ -17,7 +17,7 @@ from monitor.domain.alert import Alert
 from monitor.domain.journal import IncidentStory
 from monitor.reports.compare import Events, events
 from monitor.reports.periods import Span
-from monitor.store.alerting.transitions import alerts_between
+from monitor.store.alerting.alerts import alerts_between
 from monitor.store.series.history import series_names
 from monitor.store.series.stepped import stepped_history
 

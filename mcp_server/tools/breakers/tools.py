@@ -34,7 +34,7 @@ from mcp_server.tools.history.series import span_row
 from mcp_server.tools.history.time_range import time_range as span_of
 from monitor.domain.alert import Alert
 from monitor.domain.check import Finding, Status, worst
-from monitor.store.alerting.transitions import alerts_between
+from monitor.store.alerting.alerts import alerts_between
 
 _BREAKERS_MAX = 20
 _FINDINGS_MAX = 8

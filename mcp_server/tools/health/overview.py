@@ -16,7 +16,7 @@ from mcp_server.tools.history.series import compared_row, span_row
 from monitor.domain.ddsketch import Comparison
 from monitor.reports.compare import Compared, compare
 from monitor.reports.periods import period, shifted
-from monitor.store.alerting.transitions import incidents_between
+from monitor.store.alerting.incidents import incidents_between
 
 KEY_METRICS = (
     "payments_per_minute",

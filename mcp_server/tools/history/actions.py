@@ -17,9 +17,9 @@ from mcp_server.writing import writing
 from monitor.domain.check import Status
 from monitor.domain.incident import Silence, is_silenced
 from monitor.store.alerting.alerts import all_live_alerts
-from monitor.store.alerting.incidents import acknowledge
-from monitor.store.alerting.transitions import incident as incident_by_id
-from monitor.store.notes import Note, add_note, add_silence
+from monitor.store.alerting.incidents import acknowledge, incident_by_id
+from monitor.store.alerting.silences import add_silence
+from monitor.store.notes import Note, add_note
 from monitor.text.filters import clean
 
 TEXT_MAX, COMMENT_MAX, PATTERN_MAX = 300, 120, 200  # a question shows all that will be written

@@ -16,7 +16,7 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
 from monitor.domain.journal import IncidentStory
 from monitor.store.alerting.alerts import all_live_alerts
-from monitor.store.alerting.transitions import incidents_between
+from monitor.store.alerting.incidents import incidents_between
 
 LIMIT = 8
 _INCIDENTS_MAX = 1000

@@ -13,7 +13,8 @@ from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
 from monitor.domain.journal import IncidentStory
 from monitor.reports.periods import Span
-from monitor.store.alerting.transitions import alerts_between, incidents_between
+from monitor.store.alerting.alerts import alerts_between
+from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
 from monitor.store.passes.snapshots import Snapshot, counts_between, snapshots, status_changes

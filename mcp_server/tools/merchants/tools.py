@@ -26,7 +26,7 @@ from mcp_server.tools.merchants.judgement import (
 )
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
-from monitor.store.alerting.transitions import alerts_between
+from monitor.store.alerting.alerts import alerts_between
 from monitor.text.filters import clean
 
 _BACK = timedelta(days=7)

@@ -15,7 +15,7 @@ from mcp_server.answers.rows import check_rows, finding_row, findings_of, incide
 from mcp_server.answers.unavailable import parted
 from mcp_server.context import ToolContext
 from monitor.domain.check import Finding, Metric, Status, worst
-from monitor.store.alerting.transitions import incidents_between
+from monitor.store.alerting.incidents import incidents_between
 
 _FINDINGS_MAX = 12
 _OLDEST_MAX = 3

@@ -30,7 +30,7 @@ from monitor.scheduling.lock import only_scheduler
 from monitor.scheduling.schedule import Scheduler
 from monitor.scheduling.shutdown import EndAsked, interruptible
 from monitor.scheduling.timetable import Timetable
-from monitor.store.alerting.transitions import incidents_between
+from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.passes.snapshots import latest_snapshots, pass_counts
 from monitor.text.catalog import Words

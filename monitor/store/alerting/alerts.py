@@ -1,27 +1,26 @@
-"""Alerts and their transitions, as the engine reads and writes them at every pass."""
+"""Alerts: as the engine reads and writes them at every pass, and as people read them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain.alert import Alert, Phase, Transition
+from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.store.codec import from_micros, to_json, to_micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-ALERT_COLUMNS = (
+_COLUMNS = (
     'id, "check", code, subject, phase, status, since, last_seen_at,'
     " params, evidence, passes, fired_at, ended_at"
 )
-_LIVE = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE ended_at IS NULL"
-_BY_ID = (
-    f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
-)
+_LIVE = f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL"
+_BY_ID = f"SELECT {_COLUMNS} FROM alerts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _INSERT = (
     'INSERT INTO alerts ("check", code, subject, phase, status, since, last_seen_at, params,'
     " evidence, passes, fired_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -30,29 +29,49 @@ _UPDATE = (
     "UPDATE alerts SET phase = ?, status = ?, last_seen_at = ?, params = ?, evidence = ?,"
     " passes = ?, fired_at = ?, ended_at = ? WHERE id = ?"
 )
-_TRANSITION = (
-    "INSERT INTO transitions (at, kind, reason, alert_id, snapshot_id) VALUES (?, ?, ?, ?, ?)"
+_BETWEEN = (
+    f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL AND since < ? AND"
+    " (? OR fired_at < ?) UNION ALL"
+    f" SELECT {_COLUMNS} FROM alerts WHERE ended_at >= ? AND since < ? AND"
+    " (? OR fired_at < ?) ORDER BY since DESC, id DESC LIMIT ?"
 )
-_LIVE_ID = (
-    'SELECT max(id) FROM alerts WHERE "check" = ? AND ended_at IS NULL AND code = ? AND subject = ?'
+_SUBJECTS = (
+    'SELECT subject FROM alerts WHERE "check" = ? GROUP BY subject ORDER BY max(since) DESC LIMIT ?'
 )
 
 
 def live_alerts(tx: Connection, check: str) -> dict[str, Alert]:
     """The pending and firing alerts of one check, by their key."""
     rows = tx.exec_driver_sql(f'{_LIVE} AND "check" = ? ORDER BY id', (check,))
-    return {alert.key: alert for alert in map(alert_of, rows)}
+    return {alert.key: alert for alert in map(_alert, rows)}
 
 
 def all_live_alerts(tx: Connection) -> dict[int, Alert]:
     """All pending and firing alerts, by id."""
-    return {row[0]: alert_of(row) for row in tx.exec_driver_sql(f"{_LIVE} ORDER BY id")}
+    return {row[0]: _alert(row) for row in tx.exec_driver_sql(f"{_LIVE} ORDER BY id")}
 
 
 def alerts_by_id(tx: Connection, ids: Iterable[int]) -> dict[int, Alert]:
     """These alerts, live or ended; those that are gone are left out."""
     rows = tx.exec_driver_sql(_BY_ID, (to_json(sorted(ids)),))
-    return {row[0]: alert_of(row) for row in rows}
+    return {row[0]: _alert(row) for row in rows}
+
+
+def alerts_between(
+    tx: Connection, start: datetime, end: datetime, pending: bool = False, limit: int = 1000
+) -> list[Alert]:
+    """The alerts that were live at some time of a span, newest first.
+
+    Only those that fired before its end, unless `pending` ones are wanted too.
+    """
+    low, high = to_micros(start), to_micros(end)
+    row = (high, pending, high, low, high, pending, high, limit)
+    return [_alert(found) for found in tx.exec_driver_sql(_BETWEEN, row)]
+
+
+def alert_subjects(tx: Connection, check: str, limit: int = 1000) -> list[str]:
+    """What the alerts of a check were about, the latest first."""
+    return [row[0] for row in tx.exec_driver_sql(_SUBJECTS, (check, limit))]
 
 
 def save_alerts(tx: Connection, alerts: Iterable[Alert]) -> list[Alert]:
@@ -72,21 +91,8 @@ def save_alerts(tx: Connection, alerts: Iterable[Alert]) -> list[Alert]:
     return [_insert(tx, a) if new else a for a, new in zip(changed, is_new, strict=True)]
 
 
-def save_transitions(
-    tx: Connection, transitions: Iterable[Transition], snapshot_id: int | None
-) -> None:
-    """Write changes of alerts (saved before) into the journal; what cleared is left out."""
-    rows = [
-        (to_micros(t.at), t.kind, t.reason, _id_of(tx, t.alert), snapshot_id)
-        for t in transitions
-        if t.alert.phase is not Phase.CLEARED
-    ]
-    if rows:
-        tx.exec_driver_sql(_TRANSITION, rows)
-
-
-def alert_of(row: Sequence[Any]) -> Alert:
-    """The alert behind a row of ALERT_COLUMNS."""
+def _alert(row: Sequence[Any]) -> Alert:
+    """The alert behind a row of _COLUMNS."""
     return Alert(
         id=row[0],
         check=row[1],
@@ -118,11 +124,3 @@ def _state(alert: Alert) -> tuple[Any, ...]:
         to_json([dict(row) for row in alert.evidence]),
         *(alert.passes, to_micros(alert.fired_at), to_micros(alert.ended_at)),
     )
-
-
-def _id_of(tx: Connection, alert: Alert) -> int | None:
-    if alert.id is not None:
-        return alert.id
-    row = (alert.check, alert.code, alert.subject)
-    found: int | None = tx.exec_driver_sql(_LIVE_ID, row).scalar_one()
-    return found

@@ -1,4 +1,4 @@
-"""Incidents and silences, as the engine reads and writes them at every pass."""
+"""Incidents: as the engine reads and writes them at every pass, and as people read them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
-from monitor.domain.incident import Change, Incident, Silence
+from monitor.domain.incident import Change, Incident
+from monitor.domain.journal import IncidentStory
+from monitor.store.alerting.alerts import alerts_by_id
+from monitor.store.alerting.transitions import notices_of, save_notice
 from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-INCIDENT_COLUMNS = (
+_COLUMNS = (
     "id, root, status, opened_at, ended_at, closed, told, told_members, told_root, told_at,"
     " acked_by, members"
 )
-_OPEN = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE closed = 0 ORDER BY id"
+_OPEN = f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0 ORDER BY id"
 _INSERT = (
     "INSERT INTO incidents (root, status, opened_at, ended_at, closed, told, told_members,"
     " told_root, told_at, acked_by, members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -29,15 +32,17 @@ _UPDATE = (
     "UPDATE incidents SET root = ?, status = ?, opened_at = ?, ended_at = ?, closed = ?, told = ?,"
     " told_members = ?, told_root = ?, told_at = ?, acked_by = ?, members = ? WHERE id = ?"
 )
-_NOTICE = "INSERT INTO transitions (at, kind, reason, incident_id) VALUES (?, ?, ?, ?)"
-_NOTICES = "SELECT count(*) FROM transitions WHERE incident_id = ?"
-_SILENCES = "SELECT id, pattern, until FROM silences WHERE until > ? ORDER BY id"
+_BETWEEN = (
+    f"SELECT {_COLUMNS} FROM incidents WHERE opened_at < ? AND members <> '[]'"
+    " AND (ended_at IS NULL OR ended_at >= ?) ORDER BY opened_at DESC, id DESC LIMIT ?"
+)
+_BY_ID = f"SELECT {_COLUMNS} FROM incidents WHERE id = ?"
 _ACKNOWLEDGE = "UPDATE incidents SET acked_by = ? WHERE id = ? AND closed = 0"
 
 
 def open_incidents(tx: Connection) -> list[Incident]:
     """The incidents that are not closed, oldest first."""
-    return [incident_of(row) for row in tx.exec_driver_sql(_OPEN)]
+    return [_incident(row) for row in tx.exec_driver_sql(_OPEN)]
 
 
 def save_incidents(tx: Connection, changes: Iterable[Change], at: datetime) -> list[Incident]:
@@ -47,20 +52,22 @@ def save_incidents(tx: Connection, changes: Iterable[Change], at: datetime) -> l
         incident = _save(tx, change.incident)
         saved.append(incident)
         if change.notice is not None:
-            notice = (to_micros(at), change.notice.kind, change.notice.reason, incident.id)
-            tx.exec_driver_sql(_NOTICE, notice)
+            save_notice(tx, incident, change.notice, at)
     return saved
 
 
-def active_silences(tx: Connection, now: datetime) -> list[Silence]:
-    """The silences that hold now."""
-    rows = tx.exec_driver_sql(_SILENCES, (to_micros(now),))
-    return [Silence(pattern, from_micros(until), id=i) for i, pattern, until in rows]
+def incidents_between(
+    tx: Connection, start: datetime, end: datetime, limit: int = 200
+) -> list[IncidentStory]:
+    """The incidents that were open at some time of a span, newest first."""
+    rows = tx.exec_driver_sql(_BETWEEN, (to_micros(end), to_micros(start), limit))
+    return [_story(tx, _incident(row)) for row in rows.all()]
 
 
-def notices_told(tx: Connection, incident: Incident) -> int:
-    """How many notices of an incident the journal holds: the number of its latest."""
-    return int(tx.exec_driver_sql(_NOTICES, (incident.id,)).scalar_one())
+def incident_by_id(tx: Connection, incident_id: int) -> IncidentStory | None:
+    """One incident with all that belongs to it."""
+    row = tx.exec_driver_sql(_BY_ID, (incident_id,)).first()
+    return None if row is None else _story(tx, _incident(row))
 
 
 def acknowledge(store: Store, incident_id: int, who: str) -> bool:
@@ -69,8 +76,8 @@ def acknowledge(store: Store, incident_id: int, who: str) -> bool:
         return tx.exec_driver_sql(_ACKNOWLEDGE, (who, incident_id)).rowcount == 1
 
 
-def incident_of(row: Sequence[Any]) -> Incident:
-    """The incident behind a row of INCIDENT_COLUMNS."""
+def _incident(row: Sequence[Any]) -> Incident:
+    """The incident behind a row of _COLUMNS."""
     return Incident(
         id=row[0],
         root=row[1],
@@ -87,14 +94,21 @@ def incident_of(row: Sequence[Any]) -> Incident:
     )
 
 
+def _story(tx: Connection, found: Incident) -> IncidentStory:
+    alerts = alerts_by_id(tx, found.members)
+    members = tuple(alerts[member] for member in found.members if member in alerts)
+    notices = tuple(notices_of(tx, found))
+    return IncidentStory(found, members, notices)
+
+
 def _save(tx: Connection, incident: Incident) -> Incident:
     if incident.id is None:
-        return replace(incident, id=tx.exec_driver_sql(_INSERT, _columns(incident)).lastrowid)
-    tx.exec_driver_sql(_UPDATE, (*_columns(incident), incident.id))
+        return replace(incident, id=tx.exec_driver_sql(_INSERT, _row(incident)).lastrowid)
+    tx.exec_driver_sql(_UPDATE, (*_row(incident), incident.id))
     return incident
 
 
-def _columns(incident: Incident) -> tuple[Any, ...]:
+def _row(incident: Incident) -> tuple[Any, ...]:
     told = None if incident.told is None else incident.told.value
     return (
         *(incident.root, incident.status.value, to_micros(incident.opened_at)),

@@ -25,9 +25,6 @@ class Known:
     end: datetime
 
 
-_SUBJECTS = (
-    'SELECT subject FROM alerts WHERE "check" = ? GROUP BY subject ORDER BY max(since) DESC LIMIT ?'
-)
 _KNOWN = (
     'SELECT value, (SELECT min(start) FROM pass_counts WHERE "check" = value),'
     ' (SELECT max(start) FROM pass_counts WHERE "check" = value) FROM json_each(?)'
@@ -37,11 +34,6 @@ _DAYS = (
     f" ON h.series_id = s.id AND h.span = {DAY} AND h.start >= ? AND h.start < ?"
     ' WHERE s."check" = ? AND s.name = ? ORDER BY h.start'
 )
-
-
-def alert_subjects(tx: Connection, check: str, limit: int = 1000) -> list[str]:
-    """What the alerts of a check were about, the latest first."""
-    return [row[0] for row in tx.exec_driver_sql(_SUBJECTS, (check, limit))]
 
 
 def known_stretches(tx: Connection, checks: Iterable[str]) -> dict[str, Known]:

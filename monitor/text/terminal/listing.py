@@ -11,7 +11,8 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
-from monitor.domain.journal import AuditEntry, IncidentStory, SilenceEntry
+from monitor.domain.incident import Silence
+from monitor.domain.journal import AuditEntry, IncidentStory
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.symbols import ARROW, DOTS
@@ -96,7 +97,7 @@ def _span(since: datetime, end: datetime) -> dict[str, Any]:
     return {"since": since, "until": end, "seconds": (end - since).total_seconds(), "_now": end}
 
 
-def silence_lines(silences: Sequence[SilenceEntry], words: Words) -> list[str]:
+def silence_lines(silences: Sequence[Silence], words: Words) -> list[str]:
     """The silences that hold."""
     return [
         words.say(
