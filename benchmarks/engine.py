@@ -29,7 +29,7 @@ from monitor.cli.demo.config import history_toml
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.alert import Rule
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
+from monitor.domain.check import Check, Finding, Memory, Metric, ProbeContext, Status, Verdict
 from monitor.domain.check_pass import Planned
 from monitor.domain.incident import Policy
 from monitor.store.database import open_store
@@ -105,11 +105,11 @@ def _app(folder: Path, kept: Kept) -> App:
 
 
 def _planned(name: str, verdict: Callable[[int], Verdict]) -> Planned:
-    def evaluate(facts: Any, look: Look) -> tuple[Verdict, Memory]:
-        count = look.memory.get("count", 0) + 1
+    def evaluate(facts: Any, context: ProbeContext) -> tuple[Verdict, Memory]:
+        count = context.memory.get("count", 0) + 1
         return verdict(count), {"count": count}
 
-    check = Check(name, Nothing, probe=lambda look: None, evaluate=evaluate)
+    check = Check(name, Nothing, probe=lambda context: None, evaluate=evaluate)
     minute = timedelta(minutes=1)
     return Planned(check, Nothing(), minute, "", minute, Rule(), Policy())
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy import create_engine, insert
 
 from checks.settlement_file.layout import Layout
-from checks.settlement_file.probe import Matched, Request, look
+from checks.settlement_file.probe import Matched, Request, match_file
 from checks.sources.database.servers.tables import METADATA, PAYMENT, SETTLEMENT
 from checks.sources.database.source import Database
 
@@ -103,7 +103,7 @@ def measure(folder: Path, size: int) -> str:
     database = Database({shard: f"sqlite:///{folder}/{shard}.db" for shard in SHARDS})
     database.healths()
     before, began, worked = _megabytes(), time.perf_counter(), time.process_time()
-    found = look(Request(folder / "pg.csv", Layout(), day=DAY), database)
+    found = match_file(Request(folder / "pg.csv", Layout(), day=DAY), database)
     took, worked = time.perf_counter() - began, time.process_time() - worked
     if not isinstance(found, Matched) or found.unavailable:
         raise RuntimeError(f"nothing was matched: {found}")

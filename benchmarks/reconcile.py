@@ -30,7 +30,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from checks.reconciliation import CHECK, Options
 from checks.sources.database.servers.tables import METADATA
 from checks.sources.database.source import Database
-from monitor.domain.check import Look
+from monitor.domain.check import ProbeContext
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 19, 15, 30, tzinfo=UTC)
@@ -92,9 +92,9 @@ class Monitored:
 
     def look(self, options: Options) -> float:
         """One pass; how many seconds it took."""
-        look = Look(self.platform, options, self.memory or {}, self.now)
+        context = ProbeContext(self.platform, options, self.memory or {}, self.now)
         started = time.perf_counter()
-        verdict, self.memory = CHECK.evaluate(CHECK.probe(look), look)
+        verdict, self.memory = CHECK.evaluate(CHECK.probe(context), context)
         took = time.perf_counter() - started
         assert not verdict.findings, verdict.findings
         return took

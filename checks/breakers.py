@@ -9,7 +9,16 @@ from typing import Any
 
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 Breakers = Mapping[str, Fact[tuple[Breaker, ...]]]
 _FORCED = {
@@ -34,19 +43,19 @@ class Options:
     failing_minutes: float = 15.0
 
 
-def probe(look: Look) -> Breakers:
+def probe(context: ProbeContext) -> Breakers:
     """Ask every instance for its breakers."""
-    breakers: Breakers = look.platform.breakers.breakers()
+    breakers: Breakers = context.platform.breakers.breakers()
     return breakers
 
 
-def evaluate(facts: Breakers, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Breakers, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Judge each breaker by its state, and a closed one by the failures it counts."""
     seen = [b for fact in facts.values() if not isinstance(fact, Unavailable) for b in fact]
-    kept = {key: record for key, record in look.memory.items() if _is_unavailable(key, facts)}
-    memory = {**kept, **{_key(b): _remembered(b, look) for b in seen}}
-    findings = [f for b in seen for f in _judge(b, memory[_key(b)], look)]
-    findings += blinds(_unavailable(facts, look.options.names))
+    kept = {key: record for key, record in context.memory.items() if _is_unavailable(key, facts)}
+    memory = {**kept, **{_key(b): _remembered(b, context) for b in seen}}
+    findings = [f for b in seen for f in _judge(b, memory[_key(b)], context)]
+    findings += blinds(_unavailable(facts, context.options.names))
     return Verdict.of(findings, [m for b in seen for m in _metrics(b)]), memory
 
 
@@ -58,10 +67,10 @@ def _is_unavailable(key: str, facts: Breakers) -> bool:
     return isinstance(facts.get(key.partition("/")[0]), Unavailable)
 
 
-def _remembered(breaker: Breaker, look: Look) -> dict[str, Any]:
+def _remembered(breaker: Breaker, context: ProbeContext) -> dict[str, Any]:
     """The state and since when, since when it has not been closed, and when failures last grew."""
-    now = look.now.isoformat()
-    before = look.memory.get(_key(breaker), {})
+    now = context.now.isoformat()
+    before = context.memory.get(_key(breaker), {})
     same_state = before.get("state") == breaker.state
     grew = breaker.failed_calls > before.get("failed", 0)
     tripped = {"OPEN": before.get("tripped_at") or now, "HALF_OPEN": before.get("tripped_at")}
@@ -74,32 +83,32 @@ def _remembered(breaker: Breaker, look: Look) -> dict[str, Any]:
     }
 
 
-def _judge(breaker: Breaker, record: Mapping[str, Any], look: Look) -> Iterator[Finding]:
+def _judge(breaker: Breaker, record: Mapping[str, Any], context: ProbeContext) -> Iterator[Finding]:
     """An open breaker that tries a few calls is still open, until it closes or tries too long."""
     since = record["since"]
     if breaker.state in _FORCED:
         yield _finding("breaker_forced", _FORCED[breaker.state], breaker, since)
-    elif breaker.state == "HALF_OPEN" and _is_half_open_long(record, look):
+    elif breaker.state == "HALF_OPEN" and _is_half_open_long(record, context):
         yield _finding("breaker_half_open_long", Status.WARN, breaker, since)
     elif record["tripped_at"]:
         yield _finding("breaker_open", Status.CRIT, breaker, record["tripped_at"])
-    elif breaker.state == "CLOSED" and _is_failing(breaker, record, look):
+    elif breaker.state == "CLOSED" and _is_failing(breaker, record, context):
         yield _finding("breaker_failing", Status.WARN, breaker, since)
 
 
-def _is_half_open_long(record: Mapping[str, Any], look: Look) -> bool:
-    options: Options = look.options
-    return _minutes(record["since"], look.now) > options.half_open_minutes
+def _is_half_open_long(record: Mapping[str, Any], context: ProbeContext) -> bool:
+    options: Options = context.options
+    return _minutes(record["since"], context.now) > options.half_open_minutes
 
 
-def _is_failing(breaker: Breaker, record: Mapping[str, Any], look: Look) -> bool:
+def _is_failing(breaker: Breaker, record: Mapping[str, Any], context: ProbeContext) -> bool:
     """Successes of a closed breaker may go uncounted: old failures stay, new ones matter."""
-    options: Options = look.options
+    options: Options = context.options
     if breaker.failed_calls < options.failing_calls:
         return False
     if breaker.failure_percent is not None and breaker.failure_percent < options.failing_percent:
         return False
-    return _minutes(record["failed_at"], look.now) <= options.failing_minutes
+    return _minutes(record["failed_at"], context.now) <= options.failing_minutes
 
 
 def _minutes(since: str, now: datetime) -> float:

@@ -8,7 +8,16 @@ from datetime import datetime
 
 from checks.sources.facts.instances import Connections, Pool
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 Pools = Mapping[str, Fact[tuple[Pool, ...]]]
 
@@ -30,20 +39,20 @@ class Facts:
     shards: Mapping[str, Fact[Connections]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask Prometheus for the pools where there is one, else the actuators; and the shards."""
-    source = look.platform.scraped or look.platform.services
-    return Facts(source.pools(), look.platform.database.connections())
+    source = context.platform.scraped or context.platform.services
+    return Facts(source.pools(), context.platform.database.connections())
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Pools and servers nearly full, and threads that wait and wait."""
     pools = [p for fact in facts.pools.values() if not isinstance(fact, Unavailable) for p in fact]
     shards = [found for found in facts.shards.values() if isinstance(found, Connections)]
-    waiting = _waiting(pools, facts.pools, look)
+    waiting = _waiting(pools, facts.pools, context)
     findings = [
-        *(f for pool in pools for f in _of_pool(pool, waiting.get(_key(pool)), look)),
-        *(f for shard in shards for f in _of_shard(shard, look.options)),
+        *(f for pool in pools for f in _of_pool(pool, waiting.get(_key(pool)), context)),
+        *(f for shard in shards for f in _of_shard(shard, context.options)),
         *blinds(_unavailable(facts)),
     ]
     return Verdict.of(findings, _metrics(pools, shards)), {"waiting": waiting}
@@ -53,16 +62,16 @@ def _key(pool: Pool) -> str:
     return f"{pool.instance}/{pool.name}"
 
 
-def _waiting(pools: list[Pool], facts: Pools, look: Look) -> dict[str, str]:
+def _waiting(pools: list[Pool], facts: Pools, context: ProbeContext) -> dict[str, str]:
     """Since when threads wait, by pool; a pool that is out of sight is as it was."""
-    before: Mapping[str, str] = look.memory.get("waiting", {})
+    before: Mapping[str, str] = context.memory.get("waiting", {})
     hidden = {name for name, fact in facts.items() if isinstance(fact, Unavailable)}
     kept = {key: at for key, at in before.items() if key.partition("/")[0] in hidden}
-    now = look.now.isoformat()
+    now = context.now.isoformat()
     return kept | {_key(p): before.get(_key(p), now) for p in pools if p.pending > 0}
 
 
-def _of_pool(pool: Pool, since: str | None, look: Look) -> Iterator[Finding]:
+def _of_pool(pool: Pool, since: str | None, context: ProbeContext) -> Iterator[Finding]:
     """Waiting threads say more than a full pool; a pool that is merely full may be well sized."""
     params: Params = {
         "instance": pool.instance,
@@ -70,10 +79,10 @@ def _of_pool(pool: Pool, since: str | None, look: Look) -> Iterator[Finding]:
         "active": pool.active,
         "max": pool.max,
     }
-    if since and _seconds(since, look.now) >= look.options.pending_seconds:
+    if since and _seconds(since, context.now) >= context.options.pending_seconds:
         waits: Params = {**params, "pending": pool.pending, "since": since}
         yield Finding("pool_exhausted", Status.CRIT, _key(pool), waits)
-    elif status := _fullness(pool.active, pool.max, look.options):
+    elif status := _fullness(pool.active, pool.max, context.options):
         yield Finding("pool_short", status, _key(pool), _used(params, pool.active, pool.max))
 
 

@@ -10,7 +10,16 @@ from typing import Any
 
 from checks.sources.facts.platform import Group, GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 _LOOKS_MAX = 100
 
@@ -48,26 +57,26 @@ class Facts:
     lags: Mapping[str, Fact[GroupLag]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask which groups exist, then for the lag of the wanted ones that have members."""
-    kafka = look.platform.kafka
+    kafka = context.platform.kafka
     groups = kafka.groups()
     if isinstance(groups, Unavailable):
         return Facts(groups, {})
     working = {g.group_id for g in groups if not _is_empty(g)}
-    return Facts(groups, {g: kafka.group_lag(g) for g in look.options.groups if g in working})
+    return Facts(groups, {g: kafka.group_lag(g) for g in context.options.groups if g in working})
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Absent and empty groups, stuck offsets, and lags that only grow."""
     if isinstance(facts.groups, Unavailable):
-        return Verdict.of(blinds([(facts.groups, "")])), look.memory
+        return Verdict.of(blinds([(facts.groups, "")])), context.memory
     lags = {g: lag for g, lag in facts.lags.items() if isinstance(lag, GroupLag)}
     unavailable = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unavailable)]
-    memory = {g: _window(g, lags.get(g), look) for g in look.options.groups}
+    memory = {g: _window(g, lags.get(g), context) for g in context.options.groups}
     findings = [
-        *_without_members(facts.groups, look.options.groups),
-        *(f for group, lag in lags.items() for f in _judge(lag, memory[group], look.options)),
+        *_without_members(facts.groups, context.options.groups),
+        *(f for group, lag in lags.items() for f in _judge(lag, memory[group], context.options)),
         *blinds(unavailable),
     ]
     return Verdict.of(findings, _metrics(lags)), memory
@@ -86,9 +95,9 @@ def _without_members(groups: Sequence[Group], wanted: Sequence[str]) -> Iterator
             yield Finding("group_empty", Status.CRIT, name, {"group": name})
 
 
-def _window(group: str, lag: GroupLag | None, look: Look) -> list[Seen]:
+def _window(group: str, lag: GroupLag | None, context: ProbeContext) -> list[Seen]:
     """The last looks at a group, with this one; a look that saw nothing adds nothing."""
-    before: list[Seen] = list(look.memory.get(group, ()))
+    before: list[Seen] = list(context.memory.get(group, ()))
     if lag is None:
         return before
     behind = {
@@ -96,8 +105,8 @@ def _window(group: str, lag: GroupLag | None, look: Look) -> list[Seen]:
         for p in lag.partitions
         if p.lag_messages
     }
-    now = {"at": look.now.isoformat(), "lags": behind}
-    return _trimmed([*before, now], look.options)
+    now = {"at": context.now.isoformat(), "lags": behind}
+    return _trimmed([*before, now], context.options)
 
 
 def _trimmed(window: list[Seen], options: Options) -> list[Seen]:

@@ -10,7 +10,16 @@ from typing import Any
 
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Fact, Unavailable, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 _KINDS_MAX = 5
 
@@ -34,14 +43,14 @@ class Facts:
     samples: Mapping[str, Fact[tuple[DeadLetter, ...]]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask for the ends of the topics that exist, and for messages where they moved."""
-    kafka, options = look.platform.kafka, look.options
+    kafka, options = context.platform.kafka, context.options
     cluster = kafka.cluster()
     if isinstance(cluster, Unavailable):
         return Facts(dict.fromkeys(options.topics, cluster), {})
     ends = {t: _ends(kafka, t, t in cluster.topics) for t in options.topics}
-    moved = [t for t, end in ends.items() if isinstance(end, TopicEnds) and _moved(end, look)]
+    moved = [t for t, end in ends.items() if isinstance(end, TopicEnds) and _moved(end, context)]
     return Facts(ends, {topic: _sample(kafka, topic, options.sample_max) for topic in moved})
 
 
@@ -53,8 +62,8 @@ def _ends(kafka: Any, topic: str, exists: bool) -> Fact[TopicEnds]:
     return found if isinstance(found, Unavailable) else found[0]
 
 
-def _moved(ends: TopicEnds, look: Look) -> bool:
-    known = look.memory.get(ends.topic)
+def _moved(ends: TopicEnds, context: ProbeContext) -> bool:
+    known = context.memory.get(ends.topic)
     return known is not None and ends.end_offset_total > known["end"]
 
 
@@ -65,34 +74,34 @@ def _sample(kafka: Any, topic: str, limit: int) -> Fact[tuple[DeadLetter, ...]]:
     return tuple(sorted(found, key=lambda dead_letter: dead_letter.at)[-limit:])
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Arrivals are told for a while after the last of them; the first pass only learns."""
     seen = {t: end for t, end in facts.ends.items() if isinstance(end, TopicEnds)}
-    kept = {t: known for t, known in look.memory.items() if t not in seen}
-    memory = {**kept, **{t: _remembered(end, facts, look) for t, end in seen.items()}}
+    kept = {t: known for t, known in context.memory.items() if t not in seen}
+    memory = {**kept, **{t: _remembered(end, facts, context) for t, end in seen.items()}}
     told = [t for t in seen if "last_at" in memory[t]]
     unavailable = [(end, t) for t, end in facts.ends.items() if isinstance(end, Unavailable)]
-    findings = [*(_finding(t, memory[t], look.options) for t in told), *blinds(unavailable)]
+    findings = [*(_finding(t, memory[t], context.options) for t in told), *blinds(unavailable)]
     return Verdict.of(findings, [m for end in seen.values() for m in _metrics(end)]), memory
 
 
-def _remembered(ends: TopicEnds, facts: Facts, look: Look) -> Mapping[str, Any]:
+def _remembered(ends: TopicEnds, facts: Facts, context: ProbeContext) -> Mapping[str, Any]:
     """The end of a topic and what arrived; an end that fell is another topic: learn it anew."""
-    end, known = ends.end_offset_total, look.memory.get(ends.topic)
+    end, known = ends.end_offset_total, context.memory.get(ends.topic)
     if known is None or end < known["end"]:
         return {"end": end}
     if end > known["end"]:
-        return _arrived(ends, known, facts.samples.get(ends.topic, ()), look)
-    return known if _is_held(known, look) else {"end": end}
+        return _arrived(ends, known, facts.samples.get(ends.topic, ()), context)
+    return known if _is_held(known, context) else {"end": end}
 
 
 def _arrived(
     ends: TopicEnds,
     known: Mapping[str, Any],
     sample: Fact[tuple[DeadLetter, ...]],
-    look: Look,
+    context: ProbeContext,
 ) -> Mapping[str, Any]:
-    end, now = ends.end_offset_total, look.now.isoformat()
+    end, now = ends.end_offset_total, context.now.isoformat()
     seen = () if isinstance(sample, Unavailable) else sample
     new = seen[-(end - known["end"]) :]
     return {
@@ -100,7 +109,7 @@ def _arrived(
         "count": known.get("count", 0) + end - known["end"],
         "first_at": known.get("first_at", now),
         "last_at": now,
-        "rows": [_row(dead_letter) for dead_letter in seen[-look.options.evidence_max :]]
+        "rows": [_row(dead_letter) for dead_letter in seen[-context.options.evidence_max :]]
         or known.get("rows", []),
         "kinds": _kinds(known.get("kinds", {}), new),
         "unread": isinstance(sample, Unavailable),
@@ -129,11 +138,11 @@ def _row(dead_letter: DeadLetter) -> Params:
     }
 
 
-def _is_held(known: Mapping[str, Any], look: Look) -> bool:
+def _is_held(known: Mapping[str, Any], context: ProbeContext) -> bool:
     if "last_at" not in known:
         return False
-    held = timedelta(minutes=look.options.hold_minutes)
-    return look.now - datetime.fromisoformat(known["last_at"]) < held
+    held = timedelta(minutes=context.options.hold_minutes)
+    return context.now - datetime.fromisoformat(known["last_at"]) < held
 
 
 def _finding(topic: str, known: Mapping[str, Any], options: Options) -> Finding:

@@ -12,9 +12,9 @@ from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,
     Finding,
-    Look,
     Memory,
     Params,
+    ProbeContext,
     Sighting,
     Status,
     Verdict,
@@ -34,25 +34,25 @@ class Options:
     consequences_max: int = 20
 
 
-def probe(look: Look) -> tuple[Sighting, ...]:
+def probe(context: ProbeContext) -> tuple[Sighting, ...]:
     """Read what the other checks last found."""
-    return look.sightings()
+    return context.sightings()
 
 
-def evaluate(facts: tuple[Sighting, ...], look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: tuple[Sighting, ...], context: ProbeContext) -> tuple[Verdict, Memory]:
     """One finding per root cause, with what follows from it as evidence."""
     others = [s for s in facts if s.check != CHECK.name]
-    stale = [s for s in others if _is_stale(s, look)]
+    stale = [s for s in others if _is_stale(s, context)]
     found = [s for s in others if s.finding is not None and s not in stale]
-    findings = [_diagnosis(root, group, look.options) for root, group in _groups(found)]
-    return Verdict.of([*findings, *blinds(_unavailable(stale, look))]), {}
+    findings = [_diagnosis(root, group, context.options) for root, group in _groups(found)]
+    return Verdict.of([*findings, *blinds(_unavailable(stale, context))]), {}
 
 
-def _is_stale(sighting: Sighting, look: Look) -> bool:
-    options: Options = look.options
+def _is_stale(sighting: Sighting, context: ProbeContext) -> bool:
+    options: Options = context.options
     if sighting.check in options.rare:
         return False
-    return look.now - sighting.measured_at > timedelta(minutes=options.stale_minutes)
+    return context.now - sighting.measured_at > timedelta(minutes=options.stale_minutes)
 
 
 def _groups(found: Iterable[Sighting]) -> Iterator[tuple[str, list[tuple[str, Sighting]]]]:
@@ -94,9 +94,11 @@ def _row(sighting: Sighting) -> Params:
     }
 
 
-def _unavailable(stale: Iterable[Sighting], look: Look) -> Iterator[tuple[Unavailable, str]]:
+def _unavailable(
+    stale: Iterable[Sighting], context: ProbeContext
+) -> Iterator[tuple[Unavailable, str]]:
     for sighting in stale:
-        age = (look.now - sighting.measured_at).total_seconds()
+        age = (context.now - sighting.measured_at).total_seconds()
         params: Params = {"check": sighting.check, "age_seconds": round(age)}
         yield Unavailable(f"checks/{sighting.check}", Why.LIMIT, "stale_check", params), ""
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from checks.sources.facts.instances import Target
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 _SCRAPE_AGE_SECONDS_MAX = 120.0
 _NAMED_MAX = 5
@@ -33,23 +42,27 @@ class Facts:
     targets: Fact[tuple[Target, ...]] | None
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask Prometheus, where there is one."""
-    scraped = look.platform.scraped
-    return Facts(None if scraped is None else scraped.targets(look.options.jobs))
+    scraped = context.platform.scraped
+    return Facts(None if scraped is None else scraped.targets(context.options.jobs))
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """A job without an instance is crit, one with too few warn; one never scraped is unknown."""
     if facts.targets is None:
         return Verdict.of(()), {}
     if isinstance(facts.targets, Unavailable):
-        return Verdict.of(blinds([(facts.targets, "")])), look.memory
-    by_job = {job: [t for t in facts.targets if t.job == job] for job in look.options.jobs}
-    known = {*look.memory.get("jobs", ()), *(job for job, targets in by_job.items() if targets)}
+        return Verdict.of(blinds([(facts.targets, "")])), context.memory
+    by_job = {job: [t for t in facts.targets if t.job == job] for job in context.options.jobs}
+    known = {*context.memory.get("jobs", ()), *(job for job, targets in by_job.items() if targets)}
     seen = {job: targets for job, targets in by_job.items() if job in known}
     findings = [
-        *(f for job, targets in seen.items() for f in _judge(job, targets, look.options.jobs[job])),
+        *(
+            f
+            for job, targets in seen.items()
+            for f in _judge(job, targets, context.options.jobs[job])
+        ),
         *blinds(_unavailable(by_job, known)),
     ]
     metrics = [Metric("instances_up", len(_up(t)), job) for job, t in seen.items()]

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import Cluster, Partition
 from checks.sources.facts.unavailable import Fact, Unavailable, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +40,9 @@ class Facts:
     partitions: Mapping[str, Fact[tuple[Partition, ...]]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask for the cluster, then for the partitions of the topics it has, and of no others."""
-    kafka, options = look.platform.kafka, look.options
+    kafka, options = context.platform.kafka, context.options
     cluster = kafka.cluster()
     if isinstance(cluster, Unavailable):
         return Facts(cluster, {})
@@ -41,7 +50,7 @@ def probe(look: Look) -> Facts:
     return Facts(cluster, {t: kafka.partitions(t) for t in wanted if t in cluster.topics})
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Missing topics, partitions without a leader, and replicas that fell behind."""
     if isinstance(facts.cluster, Unavailable):
         return Verdict.of(blinds([(facts.cluster, "")])), {}
@@ -49,7 +58,7 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
     unavailable = [
         (found, t) for t, found in facts.partitions.items() if isinstance(found, Unavailable)
     ]
-    missing = [t for t in look.options.topics if t not in facts.cluster.topics]
+    missing = [t for t in context.options.topics if t not in facts.cluster.topics]
     findings = [
         *(Finding("topic_missing", Status.WARN, t, {"topic": t}) for t in missing),
         *(f for topic, found in seen.items() for f in _judge(topic, found)),

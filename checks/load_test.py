@@ -10,7 +10,16 @@ from typing import Any
 
 from checks.k6 import runner as k6
 from checks.sources.facts.unavailable import Fact, Unavailable, blind
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.preflight import Refusal, hours_of
 from monitor.domain.load_test.run import LoadTestRun
@@ -96,30 +105,30 @@ def plan_of(options: Options, **changes: Any) -> Plan:
     return replace(plan, is_production=is_production)
 
 
-def probe(look: Look) -> Fact[LoadTestRun]:
+def probe(context: ProbeContext) -> Fact[LoadTestRun]:
     """Run k6 once."""
-    return k6.run(plan_of(look.options), look.now)
+    return k6.run(plan_of(context.options), context.now)
 
 
 def run_by(carry_out: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
     """The check, its runs carried out by someone who may refuse them, or call them off."""
 
-    def probe_watched(look: Look) -> Fact[LoadTestRun]:
-        outcome = carry_out(plan_of(look.options))
+    def probe_watched(context: ProbeContext) -> Fact[LoadTestRun]:
+        outcome = carry_out(plan_of(context.options))
         return k6.unavailable(outcome) if isinstance(outcome, Refusal) else outcome
 
     return replace(CHECK, probe=probe_watched)
 
 
-def evaluate(fact: Fact[LoadTestRun], look: Look) -> tuple[Verdict, Memory]:
+def evaluate(fact: Fact[LoadTestRun], context: ProbeContext) -> tuple[Verdict, Memory]:
     """Crossed thresholds, runs that measured nothing, and runs worse than those before."""
     if isinstance(fact, Unavailable):
-        return Verdict.of([blind(fact)]), look.memory
-    found = [f for f in (_failed(fact, look), _worse(fact)) if f is not None]
-    return replace(Verdict.of(found, _metrics(fact)), records=(fact,)), look.memory
+        return Verdict.of([blind(fact)]), context.memory
+    found = [f for f in (_failed(fact, context), _worse(fact)) if f is not None]
+    return replace(Verdict.of(found, _metrics(fact)), records=(fact,)), context.memory
 
 
-def _failed(run: LoadTestRun, look: Look) -> Finding | None:
+def _failed(run: LoadTestRun, context: ProbeContext) -> Finding | None:
     if run.state == "invalid":
         log = " ".join(run.log.split())[-200:]
         why = run.doubts[0].params if run.doubts else {}
@@ -128,7 +137,9 @@ def _failed(run: LoadTestRun, look: Look) -> Finding | None:
     if run.state == "failed":
         crossed = ", ".join(run.result.crossed if run.result else ())[:200]
         params = {**_told(run), **run.figures, "crossed": crossed}
-        return Finding("load_test_failed", look.options.crossed, run.scenario, params, sightings=1)
+        return Finding(
+            "load_test_failed", context.options.crossed, run.scenario, params, sightings=1
+        )
     return None
 
 

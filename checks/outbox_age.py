@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import BookCounts
 from checks.sources.facts.unavailable import Fact, Unavailable, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 _CAUGHT_UP = timedelta(minutes=7)  # until no late event of a backlog is among the newest
 
@@ -38,34 +47,38 @@ class Facts:
     counts: Fact[BookCounts]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask for what waits and for what was ever written."""
-    database = look.platform.database
-    return Facts(database.outbox(look.now), database.counts())
+    database = context.platform.database
+    return Facts(database.outbox(context.now), database.counts())
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Old events, events given up, and a relay that publishes nothing."""
     states = [s for s in facts.states if isinstance(s, OutboxState)]
     unavailable = [s for s in facts.states if isinstance(s, Unavailable)]
-    late = _late(states, look)
-    memory = {**_progress(facts.counts, look), "late": late}
+    late = _late(states, context)
+    memory = {**_progress(facts.counts, context), "late": late}
     findings = [
-        *(f for state in states for f in _judge(state, look.options, state.shard in late)),
-        *_stalled(states, facts.counts, memory, look),
-        *blinds(_hidden(unavailable, facts.counts, look.options.ignore)),
+        *(f for state in states for f in _judge(state, context.options, state.shard in late)),
+        *_stalled(states, facts.counts, memory, context),
+        *blinds(_hidden(unavailable, facts.counts, context.options.ignore)),
     ]
     return Verdict.of(findings, [m for state in states for m in _metrics(state)]), memory
 
 
-def _late(states: list[OutboxState], look: Look) -> dict[str, str]:
+def _late(states: list[OutboxState], context: ProbeContext) -> dict[str, str]:
     """When each shard last had a backlog, as long as its events may still arrive late."""
-    known: Mapping[str, str] = look.memory.get("late", {})
-    kept = {s: at for s, at in known.items() if look.now - datetime.fromisoformat(at) < _CAUGHT_UP}
+    known: Mapping[str, str] = context.memory.get("late", {})
+    kept = {
+        s: at for s, at in known.items() if context.now - datetime.fromisoformat(at) < _CAUGHT_UP
+    }
     now = [
-        s.shard for s in states if s.waiting and s.oldest_age_seconds >= look.options.warn_seconds
+        s.shard
+        for s in states
+        if s.waiting and s.oldest_age_seconds >= context.options.warn_seconds
     ]
-    return {**kept, **dict.fromkeys(now, look.now.isoformat())}
+    return {**kept, **dict.fromkeys(now, context.now.isoformat())}
 
 
 def _judge(state: OutboxState, options: Options, is_late: bool) -> Iterator[Finding]:
@@ -88,33 +101,33 @@ def _judge(state: OutboxState, options: Options, is_late: bool) -> Iterator[Find
         yield Finding("outbox_exhausted", Status.CRIT, state.shard, given_up)
 
 
-def _progress(counts: Fact[BookCounts], look: Look) -> Memory:
+def _progress(counts: Fact[BookCounts], context: ProbeContext) -> Memory:
     """How many events were ever published and written when publishing was last seen to go on."""
     if isinstance(counts, Unavailable):
-        return look.memory
+        return context.memory
     published = counts.outbox_total - counts.outbox_waiting
-    if look.memory.get("published") == published:
-        return look.memory
+    if context.memory.get("published") == published:
+        return context.memory
     return {
         "published": published,
         "written": counts.outbox_total,
-        "progress_at": look.now.isoformat(),
+        "progress_at": context.now.isoformat(),
     }
 
 
 def _stalled(
-    states: list[OutboxState], counts: Fact[BookCounts], memory: Memory, look: Look
+    states: list[OutboxState], counts: Fact[BookCounts], memory: Memory, context: ProbeContext
 ) -> Iterator[Finding]:
     """Events were written and none published while one waited: the shorter of the two spans."""
     if isinstance(counts, Unavailable) or not states:
         return
-    quiet = (look.now - datetime.fromisoformat(memory["progress_at"])).total_seconds()
+    quiet = (context.now - datetime.fromisoformat(memory["progress_at"])).total_seconds()
     waited = max(state.oldest_age_seconds for state in states)
     stalled_seconds = min(quiet, waited)
     written = counts.outbox_total - memory["written"]
-    if stalled_seconds < look.options.stall_warn_seconds or written <= 0:
+    if stalled_seconds < context.options.stall_warn_seconds or written <= 0:
         return
-    crit = stalled_seconds >= look.options.stall_crit_seconds
+    crit = stalled_seconds >= context.options.stall_crit_seconds
     params = {
         "stalled_seconds": round(stalled_seconds, 1),
         "waiting": counts.outbox_waiting,

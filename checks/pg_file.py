@@ -13,10 +13,19 @@ from typing import Any
 
 from checks.settlement_file.findings import metrics_of, told
 from checks.settlement_file.layout import Layout
-from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, look
+from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, match_file
 from checks.settlement_file.reader import PART, unreadable
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 from monitor.domain.settlement_match import BREAKS
 
 Known = Mapping[str, Any]
@@ -90,20 +99,20 @@ class Seen:
 DayFact = Fact[Seen] | Absent | Unchanged
 
 
-def probe(look_: Look) -> dict[str, DayFact]:
+def probe(context: ProbeContext) -> dict[str, DayFact]:
     """The files of the days that are due or not in order, matched with our rows."""
-    until, found = monotonic() + look_.options.seconds_max, dict[str, DayFact]()
-    for day in _days(look_):
+    until, found = monotonic() + context.options.seconds_max, dict[str, DayFact]()
+    for day in _days(context):
         is_late = bool(found) and monotonic() > until
-        found[day.isoformat()] = _out_of_time(look_.options) if is_late else _day(day, look_)
+        found[day.isoformat()] = _out_of_time(context.options) if is_late else _day(day, context)
     return found
 
 
-def _days(look_: Look) -> list[date]:
+def _days(context: ProbeContext) -> list[date]:
     """The last days and those that are not in order, the newest first."""
-    options: Options = look_.options
-    known: Mapping[str, Known] = look_.memory.get("days", {})
-    yesterday = look_.now.astimezone(options.place).date() - timedelta(days=1)
+    options: Options = context.options
+    known: Mapping[str, Known] = context.memory.get("days", {})
+    yesterday = context.now.astimezone(options.place).date() - timedelta(days=1)
     days = {yesterday - timedelta(days=n) for n in range(max(1, options.days))}
     days |= {date.fromisoformat(day) for day, each in known.items() if not _is_well(each)}
     oldest = yesterday - timedelta(days=DAYS_MAX)
@@ -115,9 +124,9 @@ def _is_well(known: Known) -> bool:
     return counts is not None and not known["bad_lines"] and not any(counts.get(b) for b in BREAKS)
 
 
-def _day(day: date, look_: Look) -> DayFact:
-    options: Options = look_.options
-    paths = [_found(options, day + timedelta(days=n), look_.now) for n in (0, -1, 1)]
+def _day(day: date, context: ProbeContext) -> DayFact:
+    options: Options = context.options
+    paths = [_found(options, day + timedelta(days=n), context.now) for n in (0, -1, 1)]
     path = paths[0]
     if path is None or isinstance(path, Unavailable):
         return path or Absent()
@@ -126,11 +135,11 @@ def _day(day: date, look_: Look) -> DayFact:
         stamp = [options.mark, *_stamp(path), *_stamp(before), *_stamp(after)]
     except OSError as error:
         return unreadable(path, error)
-    known = look_.memory.get("days", {}).get(day.isoformat(), {})
-    if known.get("stamp") == stamp and _is_fresh(known, look_):
+    known = context.memory.get("days", {}).get(day.isoformat(), {})
+    if known.get("stamp") == stamp and _is_fresh(known, context):
         return Unchanged()
     request = Request(path, options, options, day, before, after)
-    matched = look(request, look_.platform.database)
+    matched = match_file(request, context.platform.database)
     return matched if isinstance(matched, Unavailable) else Seen(matched, path.name, stamp)
 
 
@@ -161,29 +170,29 @@ def _stamp(path: Path | None) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def _is_fresh(known: Known, look_: Look) -> bool:
-    age = look_.now - datetime.fromisoformat(known["at"])
-    return not known["partial"] and age < timedelta(hours=look_.options.again_hours)
+def _is_fresh(known: Known, context: ProbeContext) -> bool:
+    age = context.now - datetime.fromisoformat(known["at"])
+    return not known["partial"] and age < timedelta(hours=context.options.again_hours)
 
 
 def _out_of_time(options: Options) -> Unavailable:
     return Unavailable(PART, Why.LIMIT, "pg_file_no_time", {"seconds_max": options.seconds_max})
 
 
-def evaluate(facts: Mapping[str, DayFact], look_: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Mapping[str, DayFact], context: ProbeContext) -> tuple[Verdict, Memory]:
     """The breaks of each day, and the days whose file is late; what is known stays known.
 
     The first pass calls no file late but yesterday's: older ones may never have been kept here.
     """
-    days: dict[str, Known] = dict(look_.memory.get("days", {}))
-    since = look_.memory.get("since", max(facts))
+    days: dict[str, Known] = dict(context.memory.get("days", {}))
+    since = context.memory.get("since", max(facts))
     for day, fact in facts.items():
         if isinstance(fact, Seen):
-            days[day] = _known(fact, look_.now)
-        elif isinstance(fact, Absent) and day >= since and _lateness(day, look_) is not None:
+            days[day] = _known(fact, context.now)
+        elif isinstance(fact, Absent) and day >= since and _lateness(day, context) is not None:
             days.setdefault(day, {})
     days = {day: known for day, known in days.items() if day in facts}
-    findings = [f for day in facts for f in _judge(day, days, look_)]
+    findings = [f for day in facts for f in _judge(day, days, context)]
     findings += blinds(_unavailable(facts))
     return Verdict.of(findings, _metrics(days)), {"since": since, "days": days}
 
@@ -198,14 +207,14 @@ def _known(seen: Seen, now: datetime) -> Known:
     }
 
 
-def _judge(day: str, days: Mapping[str, Known], look_: Look) -> Iterator[Finding]:
+def _judge(day: str, days: Mapping[str, Known], context: ProbeContext) -> Iterator[Finding]:
     """What is known of a day: how its file came out, or ({}) that it is late."""
     known = days.get(day)
     if known:
-        yield from told(day, known, look_.options)
-    elif known is not None and (late := _lateness(day, look_)) is not None:
+        yield from told(day, known, context.options)
+    elif known is not None and (late := _lateness(day, context)) is not None:
         is_crit = late >= timedelta(days=1)
-        due_at = look_.options.due_at(date.fromisoformat(day))
+        due_at = context.options.due_at(date.fromisoformat(day))
         params: Params = {
             "day": day,
             "due_at": due_at.isoformat(),
@@ -215,8 +224,8 @@ def _judge(day: str, days: Mapping[str, Known], look_: Look) -> Iterator[Finding
         yield Finding("pg_file_absent", status, day, params, sightings=1)
 
 
-def _lateness(day: str, look_: Look) -> timedelta | None:
-    late = look_.now - look_.options.due_at(date.fromisoformat(day))
+def _lateness(day: str, context: ProbeContext) -> timedelta | None:
+    late = context.now - context.options.due_at(date.fromisoformat(day))
     return late if late >= timedelta(0) else None
 
 

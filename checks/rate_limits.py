@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +37,17 @@ class Options:
         }
 
 
-def probe(look: Look) -> Fact[tuple[RateUse, ...]]:
+def probe(context: ProbeContext) -> Fact[tuple[RateUse, ...]]:
     """Ask for every counter."""
-    uses: Fact[tuple[RateUse, ...]] = look.platform.redis.rate_uses()
+    uses: Fact[tuple[RateUse, ...]] = context.platform.redis.rate_uses()
     return uses
 
 
-def evaluate(facts: Fact[tuple[RateUse, ...]], look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Fact[tuple[RateUse, ...]], context: ProbeContext) -> tuple[Verdict, Memory]:
     """A merchant is blocked above its capacity, not at it."""
     if isinstance(facts, Unavailable):
         return Verdict.of(blinds([(facts, "")])), {}
-    options: Options = look.options
+    options: Options = context.options
     uses = sorted(facts, key=lambda use: -use.count)
     found = [finding for use in uses if (finding := _judge(use, options)) is not None]
     unclear = [use for use in uses if use.action is None and _is_unclear(use, options)]

@@ -11,26 +11,26 @@ from checks.books.memory import Known, is_sweep_due, open_ids
 from checks.books.streams import look_at_streams
 from checks.sources.facts.books import Books
 from checks.sources.facts.unavailable import Fact
-from monitor.domain.check import Check, Look
+from monitor.domain.check import Check, ProbeContext
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """The books of every shard: the window, what is open, and step by step all of it."""
-    options: Options = look.options
-    shards: Mapping[str, Known] = look.memory.get("shards", {})
-    window = window_of(options, look.memory)
+    options: Options = context.options
+    shards: Mapping[str, Known] = context.memory.get("shards", {})
+    window = window_of(options, context.memory)
     ids = {shard: open_ids(known) for shard, known in shards.items()}
-    books: tuple[Fact[Books], ...] = look.platform.database.books(look.now, window, ids)
+    books: tuple[Fact[Books], ...] = context.platform.database.books(context.now, window, ids)
     steps = {
         each.shard: shards.get(each.shard, {}).get("step", 0)
         for each in books
         if isinstance(each, Books)
         and each.shard != across_name()
-        and is_sweep_due(shards.get(each.shard, {}), options, look.now)
+        and is_sweep_due(shards.get(each.shard, {}), options, context.now)
     }
-    swept = look.platform.database.sweep(look.now, window, steps) if steps else ()
+    swept = context.platform.database.sweep(context.now, window, steps) if steps else ()
     names = {entry.id for entry in selected(options.only, options.ignore)}
-    kafka = getattr(look.platform, "kafka", None)
+    kafka = getattr(context.platform, "kafka", None)
     return Facts(books, tuple(zip(steps, swept, strict=True)), look_at_streams(kafka, names))
 
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import KeyLife, RedisMemory, RedisStats
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +37,16 @@ class Facts:
     memory: Fact[RedisMemory] | None = None
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask for the lives of the keys, for their number and for the memory."""
-    redis = look.platform.redis
+    redis = context.platform.redis
     lives = redis.key_lives()
     if isinstance(lives, Unavailable):
         return Facts(lives, lives)
     return Facts(lives, redis.stats(), redis.memory())
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """A rate-limit key that never expires blocks its merchant for ever; full, Redis drops keys."""
     lives = () if isinstance(facts.lives, Unavailable) else facts.lives
     memory = facts.memory if isinstance(facts.memory, RedisMemory) else None
@@ -45,13 +54,13 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
         *(
             _finding(life)
             for life in lives
-            if life.never_expiring > look.options.never_expiring_max
+            if life.never_expiring > context.options.never_expiring_max
         ),
-        *(_of_memory(memory, look) if memory else ()),
+        *(_of_memory(memory, context) if memory else ()),
         *blinds(_unavailable(facts)),
     ]
-    metrics = [*_metrics(facts.stats), *(_memory_metrics(memory, look.memory) if memory else ())]
-    return Verdict.of(findings, metrics), _remembered(memory) if memory else look.memory
+    metrics = [*_metrics(facts.stats), *(_memory_metrics(memory, context.memory) if memory else ())]
+    return Verdict.of(findings, metrics), _remembered(memory) if memory else context.memory
 
 
 def _unavailable(facts: Facts) -> Iterator[tuple[Unavailable, str]]:
@@ -67,8 +76,8 @@ def _unavailable(facts: Facts) -> Iterator[tuple[Unavailable, str]]:
         yield facts.memory, "redis"
 
 
-def _of_memory(memory: RedisMemory, look: Look) -> Iterator[Finding]:
-    options, dropped = look.options, _grown(memory.evicted_keys, look.memory.get("evicted"))
+def _of_memory(memory: RedisMemory, context: ProbeContext) -> Iterator[Finding]:
+    options, dropped = context.options, _grown(memory.evicted_keys, context.memory.get("evicted"))
     used_percent = _used_percent(memory)
     if used_percent is not None and used_percent >= options.memory_warn_percent:
         full = used_percent >= options.memory_crit_percent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import Health
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds, cut
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Status, Verdict
+from monitor.domain.check import Check, Finding, Memory, Metric, ProbeContext, Status, Verdict
 
 Healths = Mapping[str, Fact[Health]]
 
@@ -25,15 +25,15 @@ class Options:
     ignore: tuple[str, ...] = ()
 
 
-def probe(look: Look) -> Healths:
+def probe(context: ProbeContext) -> Healths:
     """Ask every part for its health."""
-    healths: Healths = look.platform.services.healths()
+    healths: Healths = context.platform.services.healths()
     return healths
 
 
-def evaluate(facts: Healths, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Healths, context: ProbeContext) -> tuple[Verdict, Memory]:
     """A refusal over a way that works is an outage; anything else unavailable is unknown."""
-    options: Options = look.options
+    options: Options = context.options
     wanted = {part: fact for part, fact in facts.items() if part not in options.ignore}
     seen = {part: f for part, f in wanted.items() if isinstance(f, Health)}
     unavailable = {part: f for part, f in wanted.items() if isinstance(f, Unavailable)}

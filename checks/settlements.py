@@ -8,7 +8,16 @@ from datetime import datetime
 
 from checks.sources.facts.platform import WorkStats
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 KINDS = ("settlement", "refund")
 Sample = Sequence[object]  # [time, succeeded, failed]
@@ -55,49 +64,49 @@ class Rate:
 Facts = Mapping[str, Fact[WorkStats]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask what both workers did."""
-    database = look.platform.database
-    return {kind: database.work(kind, look.now) for kind in KINDS}
+    database = context.platform.database
+    return {kind: database.work(kind, context.now) for kind in KINDS}
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """The rate of success over a window, late requests, and requests that were given up."""
     seen = {kind: work for kind, work in facts.items() if isinstance(work, WorkStats)}
-    hidden = _hidden_late(seen, look)
-    memory = {**look.memory, **{k: _samples(work, look) for k, work in seen.items()}}
+    hidden = _hidden_late(seen, context)
+    memory = {**context.memory, **{k: _samples(work, context) for k, work in seen.items()}}
     memory["late_hidden"] = hidden
-    rates = {kind: _rate(work, memory[kind], look) for kind, work in seen.items()}
+    rates = {kind: _rate(work, memory[kind], context) for kind, work in seen.items()}
     findings = [
-        *(f for kind, work in seen.items() for f in _judge(work, rates[kind], look.options)),
+        *(f for kind, work in seen.items() for f in _judge(work, rates[kind], context.options)),
         *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unavailable)),
         *blinds((shard, shard.part) for work in seen.values() for shard in work.unavailable),
-        *blinds(_late_unavailable(kind) for kind in hidden if look.options.late),
+        *blinds(_late_unavailable(kind) for kind in hidden if context.options.late),
     ]
     metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
     return Verdict.of(findings, metrics), memory
 
 
-def _samples(work: WorkStats, look: Look) -> list[Sample]:
+def _samples(work: WorkStats, context: ProbeContext) -> list[Sample]:
     """The totals of the last hour, a minute apart; totals that fell begin a new history."""
-    before: list[Sample] = list(look.memory.get(work.work, ()))
+    before: list[Sample] = list(context.memory.get(work.work, ()))
     if before and work.succeeded < _number(before[-1], 1):
         before = []
-    if before and _minutes_ago(before[-1], look.now) < 1:
+    if before and _minutes_ago(before[-1], context.now) < 1:
         return before
-    limit = look.options.window_max_minutes + 20
-    kept = [sample for sample in before if _minutes_ago(sample, look.now) <= limit]
-    return [*kept[1 - _SAMPLES_MAX :], [look.now.isoformat(), work.succeeded, work.failed]]
+    limit = context.options.window_max_minutes + 20
+    kept = [sample for sample in before if _minutes_ago(sample, context.now) <= limit]
+    return [*kept[1 - _SAMPLES_MAX :], [context.now.isoformat(), work.succeeded, work.failed]]
 
 
-def _rate(work: WorkStats, samples: Sequence[Sample], look: Look) -> Rate | None:
+def _rate(work: WorkStats, samples: Sequence[Sample], context: ProbeContext) -> Rate | None:
     """The shortest window back from now that is long enough and has enough in it."""
-    options: Options = look.options
+    options: Options = context.options
     for sample in reversed(samples):
         rate = Rate(
             work.succeeded - _number(sample, 1),
             max(0, work.failed - _number(sample, 2)),
-            _minutes_ago(sample, look.now),
+            _minutes_ago(sample, context.now),
         )
         if rate.minutes > options.window_max_minutes:
             return None
@@ -125,12 +134,12 @@ def _judge(work: WorkStats, rate: Rate | None, options: Options) -> Iterator[Fin
         yield Finding("work_dead_lettered", Status.CRIT, work.work, dead)
 
 
-def _hidden_late(seen: Mapping[str, WorkStats], look: Look) -> list[str]:
+def _hidden_late(seen: Mapping[str, WorkStats], context: ProbeContext) -> list[str]:
     """The work of which the source never shows what is late, however that source is at the moment.
 
     Such a source does not say that nothing is late.
     """
-    before: Sequence[str] = look.memory.get("late_hidden", ())
+    before: Sequence[str] = context.memory.get("late_hidden", ())
     hidden = {kind: work.delayed is None for kind, work in seen.items()}
     return [kind for kind in KINDS if hidden.get(kind, kind in before)]
 

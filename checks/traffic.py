@@ -11,7 +11,16 @@ from checks.sources.facts.platform import BookCounts, RequestCount
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
 from checks.traffic_parts.latency import Latency, latency
 from checks.traffic_parts.rates import Arrivals, Refusals, arrivals, refusals
-from monitor.domain.check import Check, Finding, Look, Memory, Metric, Params, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Metric,
+    Params,
+    ProbeContext,
+    Status,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +54,36 @@ class Facts:
     requests: Mapping[str, Fact[tuple[RequestCount, ...]]]
 
 
-def probe(look: Look) -> Facts:
+def probe(context: ProbeContext) -> Facts:
     """Ask for the numbers of payments and of answered requests."""
-    database = look.platform.database
+    database = context.platform.database
     counts = database.counts()
-    hour = counts if isinstance(counts, Unavailable) else database.statistics("last_hour", look.now)
-    requests = look.platform.services.requests() if look.options.refusals else {}
+    hour = (
+        counts if isinstance(counts, Unavailable) else database.statistics("last_hour", context.now)
+    )
+    requests = context.platform.services.requests() if context.options.refusals else {}
     return Facts(counts, hour, requests)
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Silence where traffic is expected, and refused or slow authorizations."""
     payments = None if isinstance(facts.counts, Unavailable) else facts.counts.payments
-    came = arrivals(payments, look.memory.get("arrivals", {}), look)
-    told = refusals(_counted(facts), look.memory.get("refusals", {}), look)
-    took = _latency(facts, look)
+    came = arrivals(payments, context.memory.get("arrivals", {}), context)
+    told = refusals(_counted(facts), context.memory.get("refusals", {}), context)
+    took = _latency(facts, context)
     memory = {"arrivals": came.memory, "refusals": told.memory, "latency": took.memory}
     findings = [
         *_gone(came),
-        *_refused(told, look),
-        *_slow(took, look),
-        *blinds(_unavailable(facts, came, look.options)),
+        *_refused(told, context),
+        *_slow(took, context),
+        *blinds(_unavailable(facts, came, context.options)),
     ]
     metrics = [
         *([Metric("payments_created", payments)] if payments is not None else ()),
         *([Metric("payments_per_minute", came.per_minute)] if came.per_minute is not None else ()),
         *_amount(facts.last_hour),
         *([Metric("refused_percent", told.percent)] if told.requests else ()),
-        *([Metric("request_ms", took.mean_ms, "authorize")] if _is_enough(took, look) else ()),
+        *([Metric("request_ms", took.mean_ms, "authorize")] if _is_enough(took, context) else ()),
     ]
     return Verdict.of(findings, metrics), memory
 
@@ -87,9 +98,9 @@ def _gone(came: Arrivals) -> Iterator[Finding]:
         yield Finding("traffic_gone", Status.CRIT, "", params)
 
 
-def _refused(told: Refusals, look: Look) -> Iterator[Finding]:
+def _refused(told: Refusals, context: ProbeContext) -> Iterator[Finding]:
     """Too many in the window, and still going on."""
-    options: Options = look.options
+    options: Options = context.options
     if told.latest_minutes > options.refused_recent_minutes:
         return
     if told.refused < options.refused_min or told.percent <= options.refused_warn_percent:
@@ -104,26 +115,26 @@ def _refused(told: Refusals, look: Look) -> Iterator[Finding]:
     yield Finding("payments_refused", Status.CRIT if crit else Status.WARN, "authorize", params)
 
 
-def _latency(facts: Facts, look: Look) -> Latency:
-    options: Options = look.options
-    known, window = look.memory.get("latency", {}), timedelta(minutes=options.window_minutes)
-    return latency(_counted(facts), known, look.now, options.slow_requests_min, window)
+def _latency(facts: Facts, context: ProbeContext) -> Latency:
+    options: Options = context.options
+    known, window = context.memory.get("latency", {}), timedelta(minutes=options.window_minutes)
+    return latency(_counted(facts), known, context.now, options.slow_requests_min, window)
 
 
-def _is_enough(took: Latency, look: Look) -> bool:
-    enough: bool = took.requests >= look.options.slow_requests_min
+def _is_enough(took: Latency, context: ProbeContext) -> bool:
+    enough: bool = took.requests >= context.options.slow_requests_min
     return enough
 
 
-def _slow(took: Latency, look: Look) -> Iterator[Finding]:
-    options: Options = look.options
-    if not _is_enough(took, look) or took.mean_ms <= options.slow_ms:
+def _slow(took: Latency, context: ProbeContext) -> Iterator[Finding]:
+    options: Options = context.options
+    if not _is_enough(took, context) or took.mean_ms <= options.slow_ms:
         return
     params: Params = {
         "request_ms": round(took.mean_ms, 1),
         "slow_ms": options.slow_ms,
         "requests": round(took.requests),
-        "window_minutes": round((look.now - took.since).total_seconds() / 60, 1),
+        "window_minutes": round((context.now - took.since).total_seconds() / 60, 1),
     }
     yield Finding("requests_slow", Status.WARN, "authorize", params)
 

@@ -10,7 +10,16 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from monitor.domain.check import Check, Finding, Look, Memory, Params, Sighting, Status, Verdict
+from monitor.domain.check import (
+    Check,
+    Finding,
+    Memory,
+    Params,
+    ProbeContext,
+    Sighting,
+    Status,
+    Verdict,
+)
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.detection.regressions import Baselines
 from monitor.record import Recorder
@@ -58,10 +67,10 @@ class Runner:
         sightings: Callable[[], tuple[Sighting, ...]],
     ) -> Observed:
         """Look and judge, and record nothing: what a person or a model asks for live."""
-        look = Look(self.platform, planned.options, memory, now, sightings)
+        context = ProbeContext(self.platform, planned.options, memory, now, sightings)
         lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
         started = perf_counter()
-        result = lane.run(lambda: _look(planned.check, look), planned.timeout, self.abandoned)
+        result = lane.run(lambda: _probed(planned.check, context), planned.timeout, self.abandoned)
         took_ms = (perf_counter() - started) * 1000
         verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
         name = planned.check.name
@@ -72,8 +81,8 @@ class Runner:
         return self.baselines.regressions(name, verdict, now) if self.baselines else []
 
 
-def _look(check: Check, look: Look) -> tuple[Verdict, Memory]:
-    return check.evaluate(check.probe(look), look)
+def _probed(check: Check, context: ProbeContext) -> tuple[Verdict, Memory]:
+    return check.evaluate(check.probe(context), context)
 
 
 def _failed(planned: Planned, result: Overran | Raised) -> Verdict:

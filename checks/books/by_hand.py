@@ -18,7 +18,7 @@ from checks.sources.database.books.examine import Window, window_start
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unavailable, Why, blind
-from monitor.domain.check import Finding, Look, Memory, Params, Status, worst
+from monitor.domain.check import Finding, Memory, Params, ProbeContext, Status, worst
 from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 
 BREAKS_MAX = 100_000  # of one invariant in one look: more are told as "at least"
@@ -61,7 +61,7 @@ def reconcile(
     streams = Streams() if wish.shard else look_at_streams(platform.kafka, names)
     facts = Facts(books, swept, streams)
     options = replace(wish.options, known_max=BREAKS_MAX)
-    verdict, after = evaluate(facts, Look(platform, options, wish.memory, now))
+    verdict, after = evaluate(facts, ProbeContext(platform, options, wish.memory, now))
     findings = [f for f in verdict.findings if _is_asked(f, wish)]
     findings += _unexamined(wish, facts, names)
     return Reconciled(

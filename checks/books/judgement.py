@@ -24,7 +24,7 @@ from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, blind
-from monitor.domain.check import Finding, Look, Memory, Metric, Verdict
+from monitor.domain.check import Finding, Memory, Metric, ProbeContext, Verdict
 from monitor.domain.discrepancies import OpenBreaks
 
 
@@ -118,14 +118,14 @@ def _examinations(
     )
 
 
-def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
+def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """One finding per shard and invariant that does not hold; what was not seen is unknown."""
-    options: Options = look.options
+    options: Options = context.options
     entries = selected(options.only, options.ignore)
     names = frozenset(entry.id for entry in entries)
-    before: Mapping[str, Known] = look.memory.get("shards", {})
-    books = _with_streams(facts, look, names)
-    after = _remembered(books, facts, look, names)
+    before: Mapping[str, Known] = context.memory.get("shards", {})
+    books = _with_streams(facts, context, names)
+    after = _remembered(books, facts, context, names)
     findings = list(_unavailable(books, facts, entries))
     metrics: list[Metric] = []
     seen = {each.shard for each in books if isinstance(each, Books)} | {across_name()}
@@ -134,15 +134,17 @@ def evaluate(facts: Facts, look: Look) -> tuple[Verdict, Memory]:
             continue  # hidden by what could not be seen of it
         found = _found(shard, books, facts)
         findings += told(shard, known, before.get(shard, {}), found, entries, options)
-        findings += old(shard, open_breaks(shard, known), look.now, options)
-        metrics += metrics_of(shard, known, found, look.now)
+        findings += old(shard, open_breaks(shard, known), context.now, options)
+        metrics += metrics_of(shard, known, found, context.now)
     breaks = tuple(b for shard, known in after.items() for b in open_breaks(shard, known))
-    streams = facts.streams.remembered(look.memory.get("streams", {}), look.now)
+    streams = facts.streams.remembered(context.memory.get("streams", {}), context.now)
     memory = {"shards": after, "streams": streams}
     return replace(Verdict.of(findings, metrics), records=(OpenBreaks(breaks),)), memory
 
 
-def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact[Books], ...]:
+def _with_streams(
+    facts: Facts, context: ProbeContext, names: frozenset[str]
+) -> tuple[Fact[Books], ...]:
     """The books, with what the streams add to those of all shards together."""
     if any(isinstance(each, Unavailable) for each in facts.books):
         return facts.books
@@ -150,23 +152,25 @@ def _with_streams(facts: Facts, look: Look, names: frozenset[str]) -> tuple[Fact
     mine = [b for b in books if b.shard != across_name()]
     together = next((b for b in books if b.shard == across_name()), None)
     together = together or Books(across_name(), (), (), 0, 0)
-    known = look.memory.get("streams", {})
+    known = context.memory.get("streams", {})
     grown = growths(facts.streams, mine, known)
-    for one in (lost(grown), repeated(grown), unexplained(facts.streams, mine, look.now)):
+    for one in (lost(grown), repeated(grown), unexplained(facts.streams, mine, context.now)):
         together = one.added_to(together, names)
     return (*mine, together)
 
 
 def _remembered(
-    books: tuple[Fact[Books], ...], facts: Facts, look: Look, names: frozenset[str]
+    books: tuple[Fact[Books], ...], facts: Facts, context: ProbeContext, names: frozenset[str]
 ) -> dict[str, Known]:
-    shards: dict[str, Known] = dict(look.memory.get("shards", {}))
-    most: int = look.options.known_max
+    shards: dict[str, Known] = dict(context.memory.get("shards", {}))
+    most: int = context.options.known_max
     for each in books:
         if isinstance(each, Books):
-            shards[each.shard] = after_look(shards.get(each.shard, {}), each, look.now, names, most)
+            shards[each.shard] = after_look(
+                shards.get(each.shard, {}), each, context.now, names, most
+            )
     for shard, swept in facts.swept:
-        shards[shard] = after_sweep(shards.get(shard, {}), swept, look.now, names, most)
+        shards[shard] = after_sweep(shards.get(shard, {}), swept, context.now, names, most)
     return shards
 
 

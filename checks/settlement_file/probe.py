@@ -73,7 +73,7 @@ class Told:
 NOBODY = Told()
 
 
-def look(request: Request, database: Any, told: Told = NOBODY) -> Fact[Matched]:
+def match_file(request: Request, database: Any, told: Told = NOBODY) -> Fact[Matched]:
     """Match a file with the rows of all shards that are seen, or say why that cannot be."""
     with _bench() as bench:
         tally, days = Tally(), _Days(request.layout)

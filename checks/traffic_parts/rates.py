@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts.platform import RequestCount
-from monitor.domain.check import Look, Memory
+from monitor.domain.check import Memory, ProbeContext
 from monitor.domain.metrics import increase
 
 _LEARNING_MINUTES = 180.0  # of one hour of the day: three days of it weigh two thirds
@@ -33,7 +33,7 @@ class Arrivals:
     is_coming: bool = False
 
 
-def arrivals(payments: int | None, known: Memory, look: Look) -> Arrivals:
+def arrivals(payments: int | None, known: Memory, context: ProbeContext) -> Arrivals:
     """Count what came, a minute at the least, and learn the rate of this hour of the day.
 
     Hours are of the UTC day. Quiet minutes are learned like others, but not a silence that is
@@ -42,22 +42,22 @@ def arrivals(payments: int | None, known: Memory, look: Look) -> Arrivals:
     if payments is None:
         return Arrivals(known)
     if not known or payments < known["payments"]:
-        return Arrivals(_begun(payments, known, look.now))
+        return Arrivals(_begun(payments, known, context.now))
     grew = payments > known["seen"]
-    new_at = look.now.isoformat() if grew else known["new_at"]
-    return _counted({**known, "seen": payments, "new_at": new_at}, payments, look)
+    new_at = context.now.isoformat() if grew else known["new_at"]
+    return _counted({**known, "seen": payments, "new_at": new_at}, payments, context)
 
 
-def _counted(known: Mapping[str, Any], payments: int, look: Look) -> Arrivals:
-    silent, expected = _expected(known, look.now)
-    options = look.options
+def _counted(known: Mapping[str, Any], payments: int, context: ProbeContext) -> Arrivals:
+    silent, expected = _expected(known, context.now)
+    options = context.options
     gone = silent >= options.silent_minutes and expected >= options.expected_min
-    minutes = _minutes(known["at"], look.now)
+    minutes = _minutes(known["at"], context.now)
     if minutes < 1:
         return Arrivals(known, None, silent, expected, gone, silent == 0)
     per_minute = (payments - known["payments"]) / minutes
-    rates = known["rates"] if gone else _learned(known["rates"], per_minute, minutes, look.now)
-    moved = {**known, "payments": payments, "at": look.now.isoformat(), "rates": rates}
+    rates = known["rates"] if gone else _learned(known["rates"], per_minute, minutes, context.now)
+    moved = {**known, "payments": payments, "at": context.now.isoformat(), "rates": rates}
     told = per_minute if minutes <= _GAP_MINUTES_MAX else None
     return Arrivals(moved, told, silent, expected, gone, silent == 0)
 
@@ -117,7 +117,7 @@ class Refusals:
 
 
 def refusals(
-    counted: Mapping[str, tuple[RequestCount, ...]], known: Memory, look: Look
+    counted: Mapping[str, tuple[RequestCount, ...]], known: Memory, context: ProbeContext
 ) -> Refusals:
     """The growth of the counts of every instance over the window; restarts do not matter."""
     raw = dict(known.get("raw", {}))
@@ -130,15 +130,15 @@ def refusals(
             requests += increase(before[1], after[1]) or 0.0
         raw[instance] = after
     grew = bool(samples) and refused > samples[-1][1]
-    latest = look.now.isoformat() if grew else known.get("latest")
-    samples.append([look.now.isoformat(), refused, requests])
-    first, kept = _window(samples, look)
+    latest = context.now.isoformat() if grew else known.get("latest")
+    samples.append([context.now.isoformat(), refused, requests])
+    first, kept = _window(samples, context)
     return Refusals(
         {"raw": raw, "samples": kept, "latest": latest},
         refused - first[1],
         requests - first[2],
-        _minutes(first[0], look.now),
-        _minutes(latest, look.now) if latest else math.inf,
+        _minutes(first[0], context.now),
+        _minutes(latest, context.now) if latest else math.inf,
     )
 
 
@@ -148,13 +148,13 @@ def _totals(found: Sequence[RequestCount]) -> list[float]:
     return [sum(r.count for r in asked if r.status == 409), sum(r.count for r in asked)]
 
 
-def _window(samples: list[Any], look: Look) -> tuple[Any, list[Any]]:
+def _window(samples: list[Any], context: ProbeContext) -> tuple[Any, list[Any]]:
     """The sample at which the window begins, and the samples to keep, thinned to 30 seconds."""
-    span: float = look.options.window_minutes
-    older = [s for s in samples[:-1] if _minutes(s[0], look.now) >= span]
+    span: float = context.options.window_minutes
+    older = [s for s in samples[:-1] if _minutes(s[0], context.now) >= span]
     first = older[-1] if older else samples[0]
     kept = [first, *(s for s in samples if s[0] > first[0])]
-    if len(kept) > 2 and _minutes(kept[-3][0], look.now) < 0.5:
+    if len(kept) > 2 and _minutes(kept[-3][0], context.now) < 0.5:
         del kept[-2]
     return first, kept
 

@@ -110,8 +110,8 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """All that a check may look at: the platform's sources, its options, its memory, the time.
+class ProbeContext:
+    """All that a check works with: the platform's sources, its options, its memory, the time.
 
     `sightings` gives the latest findings of the other checks, for one that explains them.
     """
@@ -136,8 +136,8 @@ class Check:
 
     name: str
     options: type
-    probe: Callable[[Look], Any]
-    evaluate: Callable[[Any, Look], tuple[Verdict, Memory]]
+    probe: Callable[[ProbeContext], Any]
+    evaluate: Callable[[Any, ProbeContext], tuple[Verdict, Memory]]
     every: timedelta = timedelta(minutes=1)
     cron: str = ""
     timeout: timedelta = timedelta(seconds=20)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.diagnose_issues import CHECK
-from monitor.domain.check import Finding, Look, Sighting, Status, Verdict
+from monitor.domain.check import Finding, ProbeContext, Sighting, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 5, 30, tzinfo=UTC)
 SINCE = NOW - timedelta(minutes=28)
@@ -21,8 +21,8 @@ def sighting(check: str, key: str = "", minutes_ago: float = 1, status: str = "c
 
 
 def diagnose(*sightings: Sighting) -> Verdict:
-    look = Look(None, CHECK.options(), {}, NOW, lambda: sightings)
-    return CHECK.evaluate(CHECK.probe(look), look)[0]
+    context = ProbeContext(None, CHECK.options(), {}, NOW, lambda: sightings)
+    return CHECK.evaluate(CHECK.probe(context), context)[0]
 
 
 def test_a_broker_outage_is_one_cause_with_its_consequences():

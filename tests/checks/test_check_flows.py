@@ -24,7 +24,7 @@ from checks.sources.facts.platform import (
 )
 from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
-from monitor.domain.check import Check, Look, Memory, Status, Verdict
+from monitor.domain.check import Check, Memory, ProbeContext, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 0, 0, tzinfo=UTC)
 KAFKA_AWAY = Unavailable("kafka", Why.REFUSED, "part_reports_error")
@@ -42,8 +42,8 @@ class Passes:
 
     def __call__(self, minutes: float, facts: Any) -> Verdict:
         now = NOW + timedelta(minutes=minutes)
-        look = Look(None, self.check.options(**self.options), self.memory, now)
-        verdict, self.memory = self.check.evaluate(facts, look)
+        context = ProbeContext(None, self.check.options(**self.options), self.memory, now)
+        verdict, self.memory = self.check.evaluate(facts, context)
         return verdict
 
     def keys(self, minutes: float, facts: Any) -> dict[str, str]:
@@ -280,7 +280,7 @@ class Kafka:
 )
 def test_messages_are_fetched_only_where_some_arrived(known, letters):
     kafka = Kafka()
-    facts = dead_letters.probe(Look(kafka, dead_letters.Options(), known, NOW))
+    facts = dead_letters.probe(ProbeContext(kafka, dead_letters.Options(), known, NOW))
     assert len(facts.samples.get(DLQ, ())) == letters
     assert kafka.asked[0] == f"ends {DLQ}"
     assert len(kafka.asked) == (2 if letters else 1)

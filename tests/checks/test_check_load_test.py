@@ -14,7 +14,7 @@ from checks import load_test
 from checks.k6 import runner as k6
 from checks.load_test import CHECK, Options
 from checks.sources.facts.unavailable import Unavailable, Why
-from monitor.domain.check import Finding, Look, Memory, Status, Verdict
+from monitor.domain.check import Finding, Memory, ProbeContext, Status, Verdict
 from monitor.domain.load_test import validity as load_validity
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.preflight import Refusal
@@ -48,12 +48,12 @@ FAILED = replace(
 INVALID = replace(PASSED, state="invalid", reason="no_requests", figures={}, log="Error:\n  x")
 
 
-def look(memory: Memory = MappingProxyType({}), **options: Any) -> Look:
-    return Look(platform=None, options=Options(**options), memory=memory, now=NOW)
+def context(memory: Memory = MappingProxyType({}), **options: Any) -> ProbeContext:
+    return ProbeContext(platform=None, options=Options(**options), memory=memory, now=NOW)
 
 
 def judged(fact: Any, memory: Memory = MappingProxyType({}), **options: Any) -> Verdict:
-    return load_test.evaluate(fact, look(memory, **options))[0]
+    return load_test.evaluate(fact, context(memory, **options))[0]
 
 
 def test_it_is_off_until_it_is_configured_and_then_runs_on_sunday_morning():
@@ -97,7 +97,9 @@ def test_a_run_that_measured_nothing_warns_and_gives_no_figure():
 
 
 def test_without_k6_nothing_was_seen():
-    verdict, memory = load_test.evaluate(Unavailable("k6", Why.BLIND, "k6_missing"), look({"a": 1}))
+    verdict, memory = load_test.evaluate(
+        Unavailable("k6", Why.BLIND, "k6_missing"), context({"a": 1})
+    )
     assert verdict.status is Status.UNKNOWN
     assert [f.key for f in verdict.findings] == ["blind:k6"]
     assert (verdict.records, memory) == ((), {"a": 1})
@@ -114,7 +116,7 @@ def test_without_k6_nothing_was_seen():
 def test_a_run_is_carried_out_by_whom_the_check_was_given(outcome, fact):
     plans = []
     check = load_test.run_by(lambda plan: plans.append(plan) or outcome)
-    given = look(target="http://pay:8080", targets_allowed=("http://pay:8080",), rate=7)
+    given = context(target="http://pay:8080", targets_allowed=("http://pay:8080",), rate=7)
     assert check.probe(given) == fact
     assert plans == [load_test.plan_of(given.options)]
     assert replace(check, probe=CHECK.probe) == CHECK
@@ -152,7 +154,7 @@ def test_a_run_that_got_worse_warns_at_once(run, codes):
 
 
 def test_it_needs_no_memory_of_its_own():
-    assert load_test.evaluate(PASSED, look({"a": 1}))[1] == {"a": 1}
+    assert load_test.evaluate(PASSED, context({"a": 1}))[1] == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ def test_the_probe_hands_its_settings_to_k6(monkeypatch):
     target = {"target": "http://pay/api", "targets_allowed": ("http://pay",)}
     rest = {"scenario": "full-flow", "seconds": 7, "rate": 8, "limit_seconds": 9.0}
     own = {"k6_binary": "/k6", "variables": {"A": "b"}}
-    assert load_test.probe(look(**target, **rest, **own)) is PASSED
+    assert load_test.probe(context(**target, **rest, **own)) is PASSED
     assert handed == [(Plan(**target, **rest, **own), NOW)]
 
 

@@ -20,7 +20,7 @@ from checks.sources.facts.platform import (
     RedisStats,
 )
 from checks.sources.facts.unavailable import Unavailable, Why
-from monitor.domain.check import Check, Look, Memory, Status, Verdict
+from monitor.domain.check import Check, Memory, ProbeContext, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)
 SAID = {"path": "/x", "got": "5 s", "expected": "a JSON object"}
@@ -34,7 +34,7 @@ def judge(
     check: Check, facts: Any, memory: Memory | None = None, minutes: float = 0, **options: Any
 ) -> tuple[Verdict, Memory]:
     now = NOW + timedelta(minutes=minutes)
-    return check.evaluate(facts, Look(None, check.options(**options), memory or {}, now))
+    return check.evaluate(facts, ProbeContext(None, check.options(**options), memory or {}, now))
 
 
 def keys(verdict: Verdict) -> dict[str, str]:
@@ -212,7 +212,7 @@ def test_partitions_of_topics_that_do_not_exist_are_not_asked_for():
             asked.append(topic)
             return ()
 
-    kafka_cluster.probe(Look(Kafka(), kafka_cluster.Options(), {}, NOW))
+    kafka_cluster.probe(ProbeContext(Kafka(), kafka_cluster.Options(), {}, NOW))
     assert asked == ["payment.captured"]
 
 
@@ -262,8 +262,8 @@ def full(percent: int, evicted: int, unscanned: int = 0, limit: int | None = 100
 )
 def test_memory_and_what_was_dropped_for_lack_of_it(looks, expected):
     memory: Memory = {}
-    for look in looks:
-        verdict, memory = judge(redis_health.CHECK, look, memory)
+    for context in looks:
+        verdict, memory = judge(redis_health.CHECK, context, memory)
     assert keys(verdict) == expected
 
 

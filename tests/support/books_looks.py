@@ -1,4 +1,4 @@
-"""Looks at the books for tests: with all examinations, or those of an option."""
+"""Passes over the books for tests: with all examinations, or those of an option."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _day(text: str) -> date | None:
 
 def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
     """The look itself, with a progress bar; and how many rows were written."""
-    from checks.settlement_file.probe import Request, Told, look
+    from checks.settlement_file.probe import Request, Told, match_file
     from checks.sources.facts.unavailable import Unavailable
     from monitor.app import platform_of
     from monitor.cli.progress import progress_bar
@@ -127,7 +127,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
         bar = None if is_quiet else progress_bar(task.words.say("match.reading"), 1)
         pace = stack.enter_context(bar) if bar else _ignore
         outcomes = _Outcomes(rows)
-        found = look(request, platform.database, Told(outcomes.match, outcomes.bad, pace))
+        found = match_file(request, platform.database, Told(outcomes.match, outcomes.bad, pace))
         if rows is not None and isinstance(found, Unavailable):
             rows.is_kept = False
     return found, rows.count if rows and rows.is_kept else 0

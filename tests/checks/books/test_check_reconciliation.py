@@ -21,7 +21,7 @@ from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
-from monitor.domain.check import Look, Status, Verdict
+from monitor.domain.check import ProbeContext, Status, Verdict
 from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing
 from monitor.text.catalog import Words
 
@@ -48,9 +48,9 @@ class Passes:
         self.facts = Facts(())
 
     def __call__(self, now=books.NOW):
-        look = Look(self.platform, self.options, self.memory, now)
-        self.facts = CHECK.probe(look)
-        verdict, memory = CHECK.evaluate(self.facts, look)
+        context = ProbeContext(self.platform, self.options, self.memory, now)
+        self.facts = CHECK.probe(context)
+        verdict, memory = CHECK.evaluate(self.facts, context)
         self.memory = json.loads(json.dumps(memory))
         return verdict
 
@@ -81,8 +81,8 @@ def statuses(verdict) -> dict[str, Status]:
 
 
 def evaluate(*facts, memory=None, swept=(), now=books.NOW, **options):
-    look = Look(None, Options(**options), memory or {}, now)
-    return CHECK.evaluate(Facts(facts, tuple(swept)), look)
+    context = ProbeContext(None, Options(**options), memory or {}, now)
+    return CHECK.evaluate(Facts(facts, tuple(swept)), context)
 
 
 def found(*breaks: Break, **kw) -> Books:

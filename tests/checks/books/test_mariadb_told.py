@@ -17,7 +17,7 @@ from services import services
 
 from checks.reconciliation import CHECK, Options
 from checks.sources.database.source import Database
-from monitor.domain.check import Finding, Look, Status
+from monitor.domain.check import Finding, ProbeContext, Status
 from monitor.text.catalog import Words
 
 pytestmark = pytest.mark.slow
@@ -48,8 +48,8 @@ def source(servers) -> Database:
 def passed(source: Database, memory: dict[str, Any]) -> tuple[dict[str, Finding], dict[str, Any]]:
     """One pass, which sweeps all rows if it remembers no sweep."""
     platform = SimpleNamespace(database=source, kafka=None)
-    look = Look(platform, Options(ignore=("S4", "X2")), memory, books.NOW)
-    verdict, after = CHECK.evaluate(CHECK.probe(look), look)
+    context = ProbeContext(platform, Options(ignore=("S4", "X2")), memory, books.NOW)
+    verdict, after = CHECK.evaluate(CHECK.probe(context), context)
     return {finding.key: finding for finding in verdict.findings}, json.loads(json.dumps(after))
 
 

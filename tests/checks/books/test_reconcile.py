@@ -119,7 +119,7 @@ def test_one_shard_alone_is_looked_at_and_what_is_together_is_told(pair):
         shard.run(f"UPDATE payment SET currency = 'USD' WHERE payment_id = {YOUNG}")
     result = looked(pair, shard="shard2", **SINCE)
     assert found(result) == {("shard2", "P5", YOUNG)}
-    assert [look.shard for look in result.looks] == ["shard2"]
+    assert [context.shard for context in result.looks] == ["shard2"]
     assert {"S1", "S3", "L13"} <= set(result.together_only)
 
 
@@ -158,7 +158,7 @@ def test_progress_is_in_rows_and_ends_at_their_number(pair):
     assert told[-1] == (2 * rows, 2 * rows)
     assert len(told) > 6
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert [look.rows for look in result.looks] == [rows, rows]
+    assert [context.rows for context in result.looks] == [rows, rows]
 
 
 def test_rows_that_were_not_gone_through_are_not_counted_as_looked_at(pair, monkeypatch):

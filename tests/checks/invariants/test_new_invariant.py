@@ -19,7 +19,7 @@ from checks.reconciliation import CHECK, Options
 from checks.sources.database.servers.tables import REFUND
 from checks.sources.database.source import Database
 from monitor import resources
-from monitor.domain.check import Finding, Look, Status
+from monitor.domain.check import Finding, ProbeContext, Status
 from monitor.text.catalog import Words, load
 
 AMOUNT = REFUND.c.refund_amount
@@ -58,8 +58,8 @@ def broken(folder: Path) -> dict[str, Finding]:
     shard = books.shard(folder, "shard1")
     shard.run("UPDATE refund_request SET refund_amount = -5 WHERE payment_id = 159")
     platform = SimpleNamespace(database=Database({"shard1": shard.url}), kafka=None)
-    look = Look(platform, Options(), {}, books.NOW)
-    verdict, _ = CHECK.evaluate(CHECK.probe(look), look)
+    context = ProbeContext(platform, Options(), {}, books.NOW)
+    verdict, _ = CHECK.evaluate(CHECK.probe(context), context)
     return {finding.key: finding for finding in verdict.findings}
 
 

@@ -96,5 +96,5 @@ def test_all_rows_are_swept_with_their_number(pair):
     steps: list[tuple[int, int]] = []
     result = looked(pair, progress=lambda *rows: steps.append(rows), **FULL)
     assert {("shard1", "P5", 5), ("shard1", "P5", 198)} <= found(result)
-    assert steps[-1][0] == steps[-1][1] == sum(look.rows or 0 for look in result.looks)
+    assert steps[-1][0] == steps[-1][1] == sum(context.rows or 0 for context in result.looks)
     assert found(looked(pair, **SINCE)) == {("shard1", "P5", 198)}

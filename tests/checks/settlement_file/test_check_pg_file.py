@@ -20,7 +20,7 @@ from checks.settlement_file.run import Tally
 from checks.sources.database.source import Database
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
-from monitor.domain.check import Look, Memory, Status, Verdict
+from monitor.domain.check import Memory, ProbeContext, Status, Verdict
 from monitor.text.catalog import Words
 
 DAY = date(2026, 3, 9)
@@ -44,8 +44,8 @@ class Passes:
     def over(self, platform: Any, hours: float) -> Verdict:
         """A pass over another platform."""
         options = pg_file.Options(path=f"{self.folder}/pg-{{date}}.csv", **self.options)
-        look = Look(platform, options, self.memory, MORNING + timedelta(hours=hours))
-        verdict, memory = pg_file.CHECK.evaluate(pg_file.CHECK.probe(look), look)
+        context = ProbeContext(platform, options, self.memory, MORNING + timedelta(hours=hours))
+        verdict, memory = pg_file.CHECK.evaluate(pg_file.CHECK.probe(context), context)
         self.memory = json.loads(json.dumps(memory))
         return verdict
 
@@ -231,8 +231,8 @@ def test_two_files_of_one_day_are_unknown(passes, lines):
     passes.write(lines, DAY).rename(passes.folder / "pg-2026-03-09.csv.1")
     passes.write(lines)
     options = {"path": f"{passes.folder}/pg-{{date}}*"}
-    look = Look(None, pg_file.Options(**options), {}, MORNING + timedelta(hours=1))
-    verdict, _ = pg_file.CHECK.evaluate(pg_file.CHECK.probe(look), look)
+    context = ProbeContext(None, pg_file.Options(**options), {}, MORNING + timedelta(hours=1))
+    verdict, _ = pg_file.CHECK.evaluate(pg_file.CHECK.probe(context), context)
     assert [f.params["reason"] for f in verdict.findings] == ["pg_file_several"]
 
 

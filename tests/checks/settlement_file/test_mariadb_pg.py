@@ -14,7 +14,7 @@ from services import services
 from sqlalchemy import make_url
 
 from checks.settlement_file.layout import Layout
-from checks.settlement_file.probe import Matched, Request, look
+from checks.settlement_file.probe import Matched, Request, match_file
 from checks.sources.database.source import Database
 from checks.sources.facts.psp import Record
 from checks.sources.facts.unavailable import Unavailable, Why
@@ -49,7 +49,7 @@ def source(shards: list[books.Shard], **changes: str) -> Database:
 
 def matched(database: Database, tmp_path: Path, lines, **request) -> Matched:
     path = pg_files.write(tmp_path / "settlement.csv", lines)
-    found = look(Request(path, Layout(), day=DAY, **request), database)
+    found = match_file(Request(path, Layout(), day=DAY, **request), database)
     assert isinstance(found, Matched), found
     return found
 
@@ -115,7 +115,7 @@ def test_one_shard_alone_can_be_asked_for(shards, tmp_path):
 
 def test_a_shard_of_another_name_is_said(shards, tmp_path):
     path = pg_files.write(tmp_path / "settlement.csv", [])
-    found = look(Request(path, Layout(), day=DAY, shards=("shard9",)), source(shards))
+    found = match_file(Request(path, Layout(), day=DAY, shards=("shard9",)), source(shards))
     assert isinstance(found, Unavailable)
     assert (found.reason, found.params) == ("no_such_shard", {"shards": "shard9"})
 

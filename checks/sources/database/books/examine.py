@@ -120,7 +120,7 @@ def examine(
     ids = tuple(sorted(older)[-window.ids_max :])
     unfinished = snapshot.rows(UNFINISHED, {**params, "rows": window.ids_max})
     size = snapshot.rows(SIZE, params)[0]
-    books = look(snapshot, now, window, Aim({**params, **constants}, ids))
+    books = examine_rows(snapshot, now, window, Aim({**params, **constants}, ids))
     return replace(
         books,
         payments_seen=size.payments + len(ids),
@@ -132,7 +132,7 @@ def examine(
     )
 
 
-def look(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> Books:
+def examine_rows(snapshot: Snapshot, now: datetime, window: Window, aim: Aim) -> Books:
     """What all examinations find in the ranges and payments of the aim."""
     params = {**aim.params, "rows": window.breaks_max + 1, "soon": naive_utc(now + SOON)}
     answers = _answers(snapshot, now, window, replace(aim, params=params))

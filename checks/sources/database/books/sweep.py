@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, bindparam, func, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from checks.sources.database.books.examine import CONTROL, KEY_MAX, Aim, Window, look
+from checks.sources.database.books.examine import CONTROL, KEY_MAX, Aim, Window, examine_rows
 from checks.sources.database.books.size import LASTS, rows_between
 from checks.sources.database.books.window import low_key, low_statement
 from checks.sources.database.servers.functions import entries_sum
@@ -52,7 +52,7 @@ def sweep(
     low, high = step * window.sweep_rows, (step + 1) * window.sweep_rows
     is_last = high > max(last or 0 for last in snapshot.rows(LASTS, {})[0])
     aim = Aim({**_range(snapshot, low if step else -KEY_MAX, KEY_MAX if is_last else high)})
-    books = look(snapshot, now, window, replace(aim, params={**aim.params, **constants}))
+    books = examine_rows(snapshot, now, window, replace(aim, params={**aim.params, **constants}))
     books = _of_step(books, step)
     if is_last:
         books = _whole(snapshot, window, books)

@@ -17,7 +17,7 @@ from checks.sources.facts.unavailable import Why
 from checks.sources.kafka.lag import assignment
 from checks.sources.kafka.source import Kafka
 from checks.sources.kafka.wire import KafkaWire, OfflineError, addresses
-from monitor.domain.check import Look
+from monitor.domain.check import ProbeContext
 
 NOW = datetime(2025, 12, 5, 7, 0, tzinfo=UTC)
 
@@ -151,6 +151,6 @@ def test_a_broker_that_is_gone_is_an_outage_of_kafka_while_the_gateway_says_noth
     away = httpx.MockTransport(lambda request: httpx.Response(500, json={}))
     platform = connect(address, away)
     facts = platform.services.healths()
-    verdict, _ = services.CHECK.evaluate(facts, Look(platform, services.Options(), {}, NOW))
+    verdict, _ = services.CHECK.evaluate(facts, ProbeContext(platform, services.Options(), {}, NOW))
     assert "service_down:kafka" in {finding.key for finding in verdict.findings}
     platform.kafka.close()
