@@ -73,7 +73,8 @@ def check(
 ) -> None:
     """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown."""
     from monitor.domain.check import worst
-    from monitor.text.terminal.listing import observed_json, observed_lines
+    from monitor.text.plain.passes import observed_json
+    from monitor.text.terminal.listing import observed_lines
 
     settings = load(config)
     app = build(settings, senders={})

@@ -20,8 +20,8 @@ def payment(
 
     Exit code: 0 all well, 1 warn (or no such payment), 2 crit, 3 unknown.
     """
-    from monitor.text.terminal.payment import story_json
-    from monitor.text.terminal.payment_tables import show
+    from monitor.text.plain.payment import story_json
+    from monitor.text.terminal.payment import show
 
     app = build(load(config), senders={})
     try:

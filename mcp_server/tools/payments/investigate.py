@@ -11,7 +11,7 @@ from mcp_server.answers.answer import CHARS_MAX, Answer, data, result, stamp
 from mcp_server.context import ToolContext
 from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.filters import clean
-from monitor.text.terminal.payment import (
+from monitor.text.plain.payment import (
     around_text,
     happening_text,
     reason_words,

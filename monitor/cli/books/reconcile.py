@@ -43,8 +43,8 @@ def reconcile(
 
     Exit code: 0 they hold, 1 warn, 2 crit, 3 something could not be examined.
     """
-    from monitor.text.terminal.discrepancies import reconciled_json
-    from monitor.text.terminal.discrepancy_tables import show
+    from monitor.text.plain.discrepancies import reconciled_json
+    from monitor.text.terminal.discrepancies import show
 
     settings = load(config)
     start = _start(since, settings) if since else None
@@ -80,7 +80,7 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
     """What would fail after a long look is refused before it."""
     from monitor.text.catalog import Words
     from monitor.text.csv_file import CsvError, check_target
-    from monitor.text.terminal.discrepancies import COLUMNS
+    from monitor.text.plain.discrepancies import COLUMNS
 
     database = settings.platform.database
     if database.via != "direct":
@@ -126,7 +126,7 @@ def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
 
 def _write(out: Path, result: Reconciled, words: Words) -> None:
     from monitor.text.csv_file import CsvError, write
-    from monitor.text.terminal.discrepancies import COLUMNS, break_row
+    from monitor.text.plain.discrepancies import COLUMNS, break_row
 
     try:
         count = write(out, COLUMNS, (break_row(one, result, words) for one in result.breaks))

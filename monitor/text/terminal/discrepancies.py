@@ -1,116 +1,127 @@
-"""What a reconciliation by hand came to, in words and as plain data."""
+"""The breaks of the books on a terminal: a table for each broken invariant, and their ages."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from itertools import groupby
-from typing import Any
 
-from monitor.domain.check import Finding, Status
-from monitor.domain.discrepancies import AgeBucket, ageing
-from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from monitor.domain.check import Status
+from monitor.domain.discrepancies import money_in
+from monitor.domain.reconciliation import FoundBreak, Reconciled
 from monitor.text.catalog import Words
-from monitor.text.filters import clean
-
-COLUMNS = (
-    *("shard", "invariant", "severity", "row", "payment_id", "amount_krw"),
-    *("first_seen_at", "last_seen_at", "age_seconds", "must_hold", "details"),
+from monitor.text.filters import clean, clock, duration, krw, number
+from monitor.text.plain.discrepancies import (
+    ages,
+    details_text,
+    groups,
+    look_text,
+    unavailable_text,
 )
+from monitor.text.symbols import DOTS
+from monitor.text.terminal.output import indented, is_wide, printed, table
+
+ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
 
 
-def reconciled_json(result: Reconciled, words: Words) -> dict[str, Any]:
-    """All of it as plain data, with the sentences beside the codes."""
-    return {
-        "status": result.status.value,
-        "at": result.at.isoformat(),
-        "is_full": result.is_full,
-        "looked_at": [_look_json(one) for one in result.looks],
-        "examined": {shard: list(names) for shard, names in result.examined.items()},
-        "breaks": [break_row(one, result, words) for one in result.breaks],
-        "not_all_listed": sorted(f"{shard}/{name}" for shard, name in result.truncated),
-        "ageing": [
-            {"age": b.name, "count": b.count, "amount_krw": b.amount_krw} for b in ages(result)
-        ],
-        "not_examined": [
-            {"subject": f.subject, "text": unavailable_text(f, words), "params": dict(f.params)}
-            for f in result.unavailable
-        ],
-        "only_with_full": list(result.full_only),
-        "only_with_all_shards": list(result.together_only),
-    }
+def show(result: Reconciled, words: Words) -> None:
+    """Print what was looked at, the breaks, their ages, and what could not be examined."""
+    printed(_parts(result, words))
 
 
-def _look_json(one: LookedAt) -> dict[str, Any]:
-    since = one.since.isoformat() if one.since else None
-    rows = {"rows": one.rows, "rows_total": one.rows_total}
-    return {"shard": one.shard, "since": since, "payments": one.payments, **rows}
+def _parts(result: Reconciled, words: Words) -> Iterator[RenderableType]:
+    for look in result.looks:
+        yield Text(look_text(look, result, words))
+    for shard, invariant, severity, ones in groups(result):
+        at_least = (shard, invariant) in result.truncated
+        yield Text("")
+        yield Text(_heading(shard, invariant, severity, ones, at_least, words), style="bold")
+        yield indented(words.say(f"invariant.{invariant}.text"), 3)
+        yield indented(_table(ones[:ROWS_SHOWN], result, words), 3)
+        if len(ones) > ROWS_SHOWN:
+            more = words.say("reconcile.more", count=len(ones) - ROWS_SHOWN)
+            yield indented(more, 3)
+    yield Text("")
+    if result.breaks:
+        yield Text(words.say("reconcile.ages"), style="bold")
+        yield indented(_ages(result, words), 3)
+        yield Text("")
+    yield from _unavailable(result, words)
+    yield Text(_verdict(result, words), style="bold")
 
 
-def break_row(found: FoundBreak, result: Reconciled, words: Words) -> dict[str, Any]:
-    """A break as a row of a file; `age_seconds` is empty where nothing is stored of it."""
-    one = found.one
-    age = None if found.is_new else round((result.at - one.first_seen_at).total_seconds())
-    return {
-        "shard": one.shard,
-        "invariant": one.invariant,
-        "severity": found.severity.value,
-        "row": clean(one.key),
-        "payment_id": one.payment_id,
-        "amount_krw": one.amount_krw,
-        "first_seen_at": one.first_seen_at.isoformat(),
-        "last_seen_at": one.last_seen_at.isoformat(),
-        "age_seconds": age,
-        "must_hold": words.say(f"invariant.{one.invariant}.text"),
-        "details": json.dumps(
-            {name: clean(value) for name, value in found.details.items()}, ensure_ascii=False
-        ),
-    }
+def _heading(
+    shard: str,
+    invariant: str,
+    severity: Status,
+    ones: list[FoundBreak],
+    at_least: bool,
+    words: Words,
+) -> str:
+    amount = sum(found.one.amount_krw for found in ones)
+    said = words.say(
+        "reconcile.broken",
+        shard=words.name("reconcile.shard", shard),
+        invariant=invariant,
+        count=len(ones),
+        at_least=at_least,
+        amount_krw=amount,
+    )
+    return f"{DOTS[severity]} {said}"
 
 
-def details_text(found: FoundBreak, words: Words) -> str:
-    """What a break tells besides: whose it is, in which state, what was expected."""
-    details = {name: clean(value, 60) for name, value in found.details.items()}
-    said = [str(details.pop(name)) for name in ("merchant_id", "status") if details.get(name)]
-    amounts = [details.pop(name, None) for name in ("expected_krw", "actual_krw")]
-    if all(amount is not None for amount in amounts):
-        expected, actual = amounts
-        said.append(words.say("reconcile.amounts", expected_krw=expected, actual_krw=actual))
-    said += [f"{name} {value}" for name, value in details.items() if _is_told(name, value)]
-    return ", ".join(said)
+def _table(ones: list[FoundBreak], result: Reconciled, words: Words) -> Table:
+    names = ("row", "payment", "amount", "first_seen", "age", "details")[: 6 if is_wide() else 5]
+    rows = [
+        (*_cells(found, result, words), details_text(found, words)) for found in ones[:ROWS_SHOWN]
+    ]
+    heads = [words.say(f"reconcile.{name}") for name in names]
+    return table((row[: len(heads)] for row in rows), "lrrllf"[: len(heads)], heads)
 
 
-def _is_told(name: str, value: Any) -> bool:
-    """Times are in the file; the key of the row stands before."""
-    return value is not None and not name.endswith("_at") and not name.endswith("_id")
+def _cells(found: FoundBreak, result: Reconciled, words: Words) -> tuple[str, ...]:
+    one, language = found.one, words.language
+    amount = krw(one.amount_krw, language) if one.amount_krw else ""
+    first = clock(one.first_seen_at, words.zone, language, result.at)
+    seconds = (result.at - one.first_seen_at).total_seconds()
+    return (
+        str(clean(one.key, 40)),
+        "" if one.payment_id is None else str(one.payment_id),
+        amount,
+        words.say("reconcile.now") if found.is_new else first,
+        "" if found.is_new else duration(seconds, language),
+    )
 
 
-def ages(result: Reconciled) -> tuple[AgeBucket, ...]:
-    """How many breaks are of which age, and the money in them."""
-    return ageing((found.one for found in result.breaks), result.at)
+def _ages(result: Reconciled, words: Words) -> Table:
+    rows = (
+        (
+            words.say(f"reconcile.{bucket.name}"),
+            number(bucket.count),
+            krw(bucket.amount_krw, words.language),
+        )
+        for bucket in ages(result)
+    )
+    return table(rows, "lrr")
 
 
-def groups(result: Reconciled) -> Iterator[tuple[str, str, Status, list[FoundBreak]]]:
-    """The breaks by shard and invariant."""
-    for (shard, invariant), ones in groupby(
-        result.breaks, key=lambda found: (found.one.shard, found.one.invariant)
-    ):
-        listed = list(ones)
-        yield shard, invariant, listed[0].severity, listed
+def _unavailable(result: Reconciled, words: Words) -> Iterator[RenderableType]:
+    if result.unavailable:
+        yield Text(words.say("reconcile.not_examined"), style="bold")
+        for finding in result.unavailable:
+            text = f"{DOTS[Status.UNKNOWN]} {unavailable_text(finding, words)}"
+            yield indented(text, 3)
+        yield Text("")
+    if result.full_only:
+        yield Text(words.say("reconcile.full_only", names=", ".join(result.full_only)))
+    if result.together_only:
+        yield Text(words.say("reconcile.together_only", names=", ".join(result.together_only)))
 
 
-def look_text(one: LookedAt, result: Reconciled, words: Words) -> str:
-    """What was looked at on a shard."""
-    params = {"shard": one.shard, "payments": one.payments, "_now": result.at}
-    if one.rows is not None:
-        total = one.rows if one.rows_total is None else one.rows_total
-        return words.say("reconcile.looked_at_all", **params, rows=one.rows, total=total)
-    return words.say("reconcile.looked_at", **params, since=one.since)
-
-
-def unavailable_text(finding: Finding, words: Words) -> str:
-    """What could not be examined, and why."""
-    params = {name: clean(value) for name, value in finding.params.items()}
-    reason = words.say(f"reason.{finding.params.get('reason')}.text", **params)
-    named = params.get("invariants")
-    return f"{clean(finding.subject)}{f' ({named})' if named else ''}: {reason}"
+def _verdict(result: Reconciled, words: Words) -> str:
+    key = "well" if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
+    amount = money_in(found.one for found in result.breaks)
+    said = words.say(f"reconcile.{key}", count=len(result.breaks), amount_krw=amount)
+    return f"{DOTS[result.status]} {said}"

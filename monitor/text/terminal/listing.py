@@ -37,32 +37,6 @@ def finding_lines(finding: Finding, words: Words, now: datetime | None) -> list[
     return [*lines, f"      {ARROW} {sentence.action}"] if sentence.action else lines
 
 
-def observed_json(seen: Mapping[str, Observed], words: Words) -> dict[str, Any]:
-    """Every pass as plain data, with the sentences beside it."""
-    return {name: _observed(each, words) for name, each in seen.items()}
-
-
-def _observed(each: Observed, words: Words) -> dict[str, Any]:
-    verdict = each.verdict
-    return {
-        "status": verdict.status.value,
-        "measured_at": each.at.isoformat(),
-        "took_ms": round(each.took_ms, 1),
-        "findings": [
-            {
-                "code": f.code,
-                "subject": f.subject,
-                "status": f.status.value,
-                "title": words.finding(f, each.at).title,
-                "params": dict(f.params),
-                "evidence": [dict(row) for row in f.evidence],
-            }
-            for f in verdict.findings
-        ],
-        "metrics": {m.series: m.value for m in verdict.metrics},
-    }
-
-
 def incident_lines(stories: Sequence[IncidentStory], words: Words, now: datetime) -> list[str]:
     """The incidents, newest first, each with its cause and its consequences."""
     if not stories:

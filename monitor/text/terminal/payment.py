@@ -1,119 +1,88 @@
-"""The story of a payment in words: for a terminal, and as plain data for others."""
+"""The story of a payment on a terminal: its course as a table, and why it is where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from itertools import groupby
 
-from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.domain.check import Status
+from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words
-from monitor.text.filters import clean
+from monitor.text.filters import day_text
+from monitor.text.plain.payment import (
+    around_text,
+    happening_text,
+    heading,
+    read_until_texts,
+    reason_words,
+    unavailable_texts,
+)
+from monitor.text.symbols import ARROW, DOTS
+from monitor.text.terminal.output import indented, printed
 
 
-def story_json(story: Story, words: Words) -> dict[str, Any]:
-    """The whole story as plain data, with the sentences beside the codes."""
-    return {
-        "payment_id": story.payment_id,
-        "at": story.at.isoformat(),
-        "status": story.status.value,
-        "conclusion": reason_json(story.conclusion, words, story),
-        "shards": [chapter_json(chapter, words, story) for chapter in story.chapters],
-    }
+def show(story: Story, words: Words) -> None:
+    """Print the story: per shard its course and why it is where it is; then all in short."""
+    chapters = (part for chapter in story.chapters for part in _chapter(chapter, words, story))
+    printed([*chapters, *_in_short(story, words)])
 
 
-def reason_json(reason: Reason, words: Words, story: Story) -> dict[str, Any]:
-    """A reason: its code and parameters, what it means, what to do next."""
-    return {
-        "code": reason.code,
-        "stage": reason.stage,
-        "status": reason.status.value,
-        **reason_words(reason, words, story),
-        "params": dict(reason.params),
-    }
+def _in_short(story: Story, words: Words) -> Iterator[Text | Padding]:
+    """Each shard in a line, and what none of them says alone."""
+    if len(story.chapters) > 1:
+        yield Text(words.say("story.show.in_short"), style="bold")
+        for chapter in story.chapters:
+            title = reason_words(chapter.reasons[0], words, story)["title"]
+            line = f"{DOTS[chapter.status]} {chapter.shard}: {title}"
+            yield indented(line, 2)
+    if not any(story.conclusion in chapter.reasons for chapter in story.chapters):
+        yield from _reason(story.conclusion, words, story)
 
 
-def reason_words(reason: Reason, words: Words, story: Story) -> dict[str, str]:
-    """Title, text and action of a reason."""
-    stage = f"story.stage.{reason.stage}"
-    params = {
-        **_cleaned(reason.params),
-        "stage": reason.stage,
-        "stage_text": words.say(stage) if words.has(stage) else "",
-        "invariant_text": _invariant(reason.params, words),
-        "_now": story.at,
-    }
-    parts = ("title", "text", "action")
-    return {part: words.say(f"story.reason.{reason.code}.{part}", **params) for part in parts}
+def _chapter(chapter: Chapter, words: Words, story: Story) -> Iterator[Text | Table | Padding]:
+    yield Text(heading(chapter, words, story), style="bold")
+    if chapter.happenings:
+        yield Padding(_timeline(chapter, words, story), (1, 0, 0, 2))
+    yield Text("")
+    for reason in chapter.reasons:
+        yield from _reason(reason, words, story)
+    for text in (
+        *unavailable_texts(chapter, words, story),
+        *read_until_texts(chapter, words, story),
+    ):
+        yield indented(f"{DOTS[Status.UNKNOWN]} {text}", 2)
+    yield Text("")
 
 
-def chapter_json(chapter: Chapter, words: Words, story: Story) -> dict[str, Any]:
-    """A payment on one shard: its row, why it is where it is, its course, what was not seen."""
-    return {
-        "shard": chapter.shard,
-        "status": chapter.status.value,
-        "payment": None if chapter.payment is None else dict(chapter.payment),
-        "reasons": [reason_json(reason, words, story) for reason in chapter.reasons],
-        "timeline": [happening_json(one, words, story) for one in chapter.happenings],
-        "unavailable": list(unavailable_texts(chapter, words, story)),
-        "read_until": {table: at.isoformat() for table, at in chapter.read_until.items()},
-    }
+def _timeline(chapter: Chapter, words: Words, story: Story) -> Table:
+    """A row for each happening; the day stands once, before its first."""
+    table = Table(box=None, show_header=True, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column(words.say("story.show.when"), no_wrap=True)
+    table.add_column(words.say("story.show.what"), ratio=3, overflow="fold")
+    table.add_column(words.say("story.show.then"), ratio=1, overflow="fold")
+    local = [(one.at.astimezone(words.zone), one) for one in chapter.happenings]
+    for day, ones in groupby(local, key=lambda pair: pair[0].date()):
+        table.add_row(Text(day_text(day, words.language), style="bold"), "", "")
+        for at, one in ones:
+            text = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
+            table.add_row(text, _what(one, words, story), around_text(one.around, words))
+    return table
 
 
-def happening_json(one: Happening, words: Words, story: Story) -> dict[str, Any]:
-    """One thing that happened, and how broker and breaker were then."""
-    row: dict[str, Any] = {
-        "at": one.at.isoformat(),
-        "code": one.code,
-        "status": one.status.value,
-        "text": happening_text(one, words, story),
-    }
-    if one.around:
-        row["then"] = dict(one.around)
-    return row
+def _what(one: Happening, words: Words, story: Story) -> Text:
+    mark = "" if one.status is Status.OK else f"{DOTS[one.status]} "
+    return Text(mark + happening_text(one, words, story))
 
 
-def happening_text(one: Happening, words: Words, story: Story) -> str:
-    """What happened, in a sentence."""
-    params = {**_cleaned(one.params), "invariant_text": _invariant(one.params, words)}
-    if one.alert is not None:
-        params["title"] = words.finding(one.alert, story.at).title
-    return words.say(f"story.happening.{one.code}", **params, _now=story.at)
-
-
-def around_text(around: Mapping[str, str], words: Words) -> str:
-    """How broker and breaker were at a moment; nothing known of either is said once."""
-    known = [part for part in (BROKER, BREAKER) if part in around]
-    said = [words.name(f"story.{part}", around[part]) for part in known]
-    return ", ".join(dict.fromkeys(said))
-
-
-def heading(chapter: Chapter, words: Words, story: Story) -> str:
-    """Which payment it is, and its row if it is there."""
-    where = {"payment_id": story.payment_id, "shard": chapter.shard}
-    text = words.say("story.show.heading", **where)
-    if chapter.payment is None:
-        return text
-    return f"{text}: {words.say('story.show.row', **_cleaned(chapter.payment), _now=story.at)}"
-
-
-def read_until_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
-    """Which tables were read up to a time only."""
-    for table, until in chapter.read_until.items():
-        yield words.say("story.show.read_until", table=table, until=until, _now=story.at)
-
-
-def unavailable_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
-    """What could not be looked at, and why."""
-    for finding in chapter.unavailable:
-        reason = finding.params.get("reason")
-        params = {**_cleaned(finding.params), "_now": story.at}
-        yield f"{clean(finding.subject)}: {words.say(f'reason.{reason}.text', **params)}"
-
-
-def _invariant(params: Mapping[str, Any], words: Words) -> str:
-    invariant = params.get("invariant")
-    return words.say(f"invariant.{invariant}.text") if invariant else ""
-
-
-def _cleaned(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: clean(value) for name, value in params.items()}
+def _reason(reason: Reason, words: Words, story: Story) -> Iterator[Padding]:
+    said = reason_words(reason, words, story)
+    title = Text(f"{DOTS[reason.status]} {said['title']}", style="bold")
+    yield indented(title, 2)
+    if said["text"]:
+        yield indented(said["text"], 5)
+    if said["action"]:
+        yield indented(f"{ARROW} {said['action']}", 5)

@@ -14,7 +14,7 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words, load
-from monitor.text.terminal.payment import (
+from monitor.text.plain.payment import (
     around_text,
     happening_text,
     heading,

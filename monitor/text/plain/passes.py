@@ -1,0 +1,35 @@
+"""What the checks found, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.domain.check_pass import Observed
+from monitor.text.catalog import Words
+
+
+def observed_json(seen: Mapping[str, Observed], words: Words) -> dict[str, Any]:
+    """Every pass as plain data, with the sentences beside it."""
+    return {name: _observed(each, words) for name, each in seen.items()}
+
+
+def _observed(each: Observed, words: Words) -> dict[str, Any]:
+    verdict = each.verdict
+    return {
+        "status": verdict.status.value,
+        "measured_at": each.at.isoformat(),
+        "took_ms": round(each.took_ms, 1),
+        "findings": [
+            {
+                "code": f.code,
+                "subject": f.subject,
+                "status": f.status.value,
+                "title": words.finding(f, each.at).title,
+                "params": dict(f.params),
+                "evidence": [dict(row) for row in f.evidence],
+            }
+            for f in verdict.findings
+        ],
+        "metrics": {m.series: m.value for m in verdict.metrics},
+    }
