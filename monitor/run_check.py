@@ -102,11 +102,12 @@ def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
 def bound(check: str, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings within limits whatever a platform's data says: the worst of them, cut to length.
 
+    What could not be seen stays before anything else, for it hides what the others say nothing of.
     Where some are left out, the pass says nothing about what it does not show.
     """
     unique = list({finding.key: finding for finding in findings}.values())
-    order = {Status.UNKNOWN: 0, Status.CRIT: 1, Status.WARN: 2, Status.OK: 3}
-    kept = sorted(unique, key=lambda f: order[f.status])[:FINDINGS_MAX]
+    hiding_first = sorted(unique, key=lambda f: (f.status is not Status.UNKNOWN, f.status.rank))
+    kept = hiding_first[:FINDINGS_MAX]
     if len(kept) < len(unique):
         kept.append(_too_many(check, len(unique)))
     return tuple(_cut(finding) for finding in kept)

@@ -16,7 +16,6 @@ from checks.sources.facts.unavailable import Unavailable, blind, blinds
 from monitor.domain.check import Finding, Params, Status
 from monitor.domain.payment_story import Chapter, History, Reason, Story
 
-_ORDER = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
 _STAGES = ("ledger", "refund", "capture", "payment")  # of equal reasons, the latest stage first
 
 
@@ -46,7 +45,7 @@ def _conclusion(facts: Facts, chapters: tuple[Chapter, ...]) -> Reason:
 
 def worst_first(reasons: list[Reason]) -> list[Reason]:
     """Reasons by how bad they are."""
-    return sorted(reasons, key=lambda r: (_ORDER.index(r.status), _STAGES.index(r.stage)))
+    return sorted(reasons, key=lambda r: (r.status.rank, _STAGES.index(r.stage)))
 
 
 def _chapter(shard: str, facts: Facts, history: History, now: datetime) -> Chapter:

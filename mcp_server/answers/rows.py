@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_server.answers.answer import age, data, short, stamp
 from mcp_server.context import ToolContext
-from monitor.domain.check import Finding, Metric, Status
+from monitor.domain.check import WORST_FIRST, Finding, Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
 from monitor.text.catalog import FindingLike
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
     from monitor.domain.journal import IncidentStory
 
-_WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
 _ROWS_MAX = 3
 _CONSEQUENCES_MAX = 8
 
 
 def check_rows(context: ToolContext, seen: Mapping[str, Observed]) -> list[dict[str, Any]]:
     """The live checks, worst first; beside one that could not look, what it last saw."""
-    ordered = sorted(seen.values(), key=lambda each: _rank(each.verdict.status))
+    ordered = sorted(seen.values(), key=lambda each: each.verdict.status.rank)
     return [_check_row(context, each) for each in ordered]
 
 
@@ -68,18 +67,14 @@ def findings_of(seen: Mapping[str, Observed]) -> list[tuple[str, Finding]]:
     """What some passes found, each thing once with the check that saw it worst, worst first."""
     found = [(each.name, finding) for each in seen.values() for finding in each.verdict.findings]
     once: dict[str, tuple[str, Finding]] = {}
-    for check, finding in sorted(found, key=lambda pair: _rank(pair[1].status)):
+    for check, finding in sorted(found, key=lambda pair: pair[1].status.rank):
         once.setdefault(finding.key, (check, finding))
     return list(once.values())
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Findings, worst first."""
-    return sorted(findings, key=lambda finding: _rank(finding.status))
-
-
-def _rank(status: Status) -> int:
-    return _WORST_FIRST.index(status)
+    return sorted(findings, key=lambda finding: finding.status.rank)
 
 
 def finding_row(
@@ -164,4 +159,4 @@ def run_row(run: LoadTestRun, now: datetime) -> dict[str, Any]:
 def count_by_status(findings: Sequence[tuple[str, Finding]]) -> dict[str, int]:
     """How many findings have each status."""
     statuses = [finding.status for _, finding in findings]
-    return {status.value: statuses.count(status) for status in _WORST_FIRST[:3]}
+    return {status.value: statuses.count(status) for status in WORST_FIRST[:3]}

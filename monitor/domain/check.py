@@ -25,14 +25,19 @@ class Status(StrEnum):
         """The exit code of monitoring plug-ins: 0 ok, 1 warn, 2 crit, 3 unknown."""
         return _EXIT_CODES[self]
 
+    @property
+    def rank(self) -> int:
+        """Sorts the worst first: crit, unknown, warn, ok."""
+        return WORST_FIRST.index(self)
+
 
 _EXIT_CODES = {Status.OK: 0, Status.WARN: 1, Status.CRIT: 2, Status.UNKNOWN: 3}
-_WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
+WORST_FIRST = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
 
 
 def worst(statuses: Iterable[Status]) -> Status:
     """The worst of some statuses (crit, unknown, warn, ok); ok if there are none."""
-    return min(statuses, key=_WORST_FIRST.index, default=Status.OK)
+    return min(statuses, key=lambda status: status.rank, default=Status.OK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,11 +135,8 @@ def _unseen_since(tx: Connection, heard: Mapping[str, Rhythm], as_of: datetime) 
     return last_at
 
 
-_SEVERITY = (Status.CRIT, Status.UNKNOWN, Status.WARN, Status.OK)
-
-
 def _worst_first(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
-    return tuple(sorted(troubles, key=lambda t: (_SEVERITY.index(t.status), t.since)))
+    return tuple(sorted(troubles, key=lambda t: (t.status.rank, t.since)))
 
 
 def _longest_first(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
