@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from mcp_server.sentence.times import Calendar, Fact, Point, Stretch, stretches
 from mcp_server.sentence.tokens import LENGTH_MAX, Token, plain, tokens
 from mcp_server.sentence.values import values
 from mcp_server.sentence.words import MEANINGS, Part
+from monitor.domain.statement import Statement
 from monitor.reports.periods import days_before
 
 LIMIT_MAX = 100
@@ -41,14 +42,6 @@ _SILENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a sentence is not understood: a code, and the words that it is about."""
-
-    code: str
-    params: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """Which payments are meant. Amounts are included at both ends, `end` is not."""
 
@@ -66,22 +59,22 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a sentence means; with problems, nothing may be made of it."""
+    """What a sentence means; with problems (words of [mcp.filter]), nothing may be made of it."""
 
     wanted: Wanted
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Statement, ...] = ()
 
 
 def read(sentence: str, calendar: Calendar) -> Reading:
     """The filter behind a sentence, and all that stands in the way of understanding it."""
     text = plain(sentence[: LENGTH_MAX + 1])
     if max(len(sentence), len(text)) > LENGTH_MAX:
-        return Reading(Wanted(), (Problem("too_long", {"most": str(LENGTH_MAX)}),))
+        return Reading(Wanted(), (Statement("too_long", {"most": str(LENGTH_MAX)}),))
     try:
         words = values(tokens(text), calendar)
         return _Reader(text, calendar).read(words)
     except (ValueError, OverflowError):
-        return Reading(Wanted(), (Problem("time"),))
+        return Reading(Wanted(), (Statement("time"),))
 
 
 def contradiction(wanted: Wanted, now: datetime) -> str:
@@ -118,7 +111,7 @@ class _Reader:
     def __init__(self, text: str, calendar: Calendar) -> None:
         self.text = text
         self.calendar = calendar
-        self.problems: list[Problem] = []
+        self.problems: list[Statement] = []
         self.members: list[Member] = []
         self.times: list[Fact] = []
         self.found: dict[str, list[Any]] = defaultdict(list)
@@ -184,7 +177,7 @@ class _Reader:
 
     def _add(self, code: str, **params: str) -> None:
         if code != "negation" or all(p.code != code for p in self.problems):
-            self.problems.append(Problem(code, params))
+            self.problems.append(Statement(code, params))
 
     def _one(self, name: str, what: str = "") -> Any:
         """The one value, if all are the same; several are a contradiction."""

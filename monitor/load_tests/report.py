@@ -16,10 +16,9 @@ from monitor.domain.load_test.report import (
     LoadFigure,
     LoadReport,
     PlatformFigure,
-    Told,
     TrendPoint,
 )
-from monitor.domain.load_test.run import RUNNING, Doubt, LoadTestRun
+from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.load_tests.advice import advice_on
 from monitor.load_tests.platform import platform_during
 from monitor.load_tests.verdicts import judged_run, judged_runs
@@ -119,23 +118,19 @@ def _report(
         made_at=now,
         word=judged.word,
         grade=graded.letter if graded else "",
-        reasons=tuple(Told(r.code, dict(r.params)) for r in graded.reasons) if graded else (),
-        doubts=_told(run.doubts),
-        unlike=_told(judged.last_differs),
+        reasons=graded.reasons if graded else (),
+        doubts=run.doubts,
+        unlike=judged.last_differs,
         recent_runs=_recent_runs(judged),
         figures=tuple(_figures(judged)),
         endpoints=tuple(_endpoints(judged)),
         platform=tuple(
             PlatformFigure(m.series, m.unit, m.before, m.worst) for m in platform[:_PLATFORM_MAX]
         ),
-        advice=tuple(Told(each.code, dict(each.params)) for each in advice),
+        advice=advice,
         trend=tuple(_point(each) for each in reversed(trend) if each.run.target == run.target),
         simulated=simulated,
     )
-
-
-def _told(doubts: Sequence[Doubt]) -> tuple[Told, ...]:
-    return tuple(Told(doubt.code, dict(doubt.params)) for doubt in doubts)
 
 
 def _recent_runs(judged: Judged) -> int:

@@ -20,7 +20,8 @@ from monitor.domain.load_test.history import compared_of
 from monitor.domain.load_test.plan import Control, Plan, Prepared
 from monitor.domain.load_test.preflight import Asked, Refusal, Rules, outside_hours, over_bounds
 from monitor.domain.load_test.progress import Progress
-from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
+from monitor.domain.load_test.run import INVALID, LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.load_tests.port import K6
 from monitor.load_tests.verdicts import judged_against
 from monitor.load_tests.watch import Eyes, watch
@@ -216,7 +217,7 @@ class LoadRunner:
             load_tests.save_run(tx, run)
 
     def _not_started(self, run: LoadTestRun, why: Refusal) -> LoadTestRun:
-        doubt = Doubt("not_started", {"error": str(why.params.get("error", ""))[:200]})
+        doubt = Statement("not_started", {"error": str(why.params.get("error", ""))[:200]})
         ended = replace(run, state=INVALID, reason=doubt.code, doubts=(doubt,))
         return _without_address(replace(ended, ended_at=self.clock()))
 

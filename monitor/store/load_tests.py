@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.load_test import plain as load_plain
-from monitor.domain.load_test.run import INVALID, Doubt, LoadTestRun
+from monitor.domain.load_test.run import INVALID, LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.store.codec import from_micros, to_json, to_micros
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def abandon(store: Store, now: datetime) -> list[int]:
     with store.write() as tx:
         lost = running(tx)
         for run in lost:
-            doubt = Doubt("monitor_killed")
+            doubt = Statement("monitor_killed")
             ended = replace(run, state=INVALID, reason=doubt.code, doubts=(doubt,))
             save_run(tx, replace(ended, ended_at=_end_at_most(run, now)))
     return [run.id for run in lost if run.id is not None]
@@ -169,9 +170,9 @@ _PLAIN = (
 )
 
 
-def _doubts_of(told: Mapping[str, Any]) -> tuple[Doubt, ...]:
+def _doubts_of(told: Mapping[str, Any]) -> tuple[Statement, ...]:
     """Rows from before revision 0004 know one reason only."""
     found = load_plain.doubts_from_plain(json.loads(told["doubts"]))
     if not found and told["state"] == INVALID and told["reason"]:
-        return (Doubt(told["reason"]),)
+        return (Statement(told["reason"]),)
     return found

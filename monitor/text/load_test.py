@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.domain.check import Status
-from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigure, Told
+from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigure
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, clean, cut, metric_value
 from monitor.text.report_figures import change_text
@@ -135,16 +136,16 @@ def _section(key: str, lines: Sequence[str], words: Words, **params: Any) -> Sec
     return Section(heading, tuple(cut(line, 400) for line in lines))
 
 
-def _doubts(doubts: Sequence[Told], words: Words) -> list[str]:
+def _doubts(doubts: Sequence[Statement], words: Words) -> list[str]:
     said = [capital(words.doubt(doubt.code, doubt.params)) for doubt in doubts[:_DOUBTS_MAX]]
     return [*said, words.say("load_report.nothing_compared")] if said else []
 
 
-def _reasons(reasons: Sequence[Told], words: Words) -> list[str]:
+def _reasons(reasons: Sequence[Statement], words: Words) -> list[str]:
     return [_reason(reason, words) for reason in reasons[:_REASONS_MAX]]
 
 
-def _reason(reason: Told, words: Words) -> str:
+def _reason(reason: Statement, words: Words) -> str:
     params = {key: clean(value, 120) for key, value in reason.params.items()}
     if "metric" in params:
         params["metric"] = _endpoint_name(params["metric"], words)
@@ -191,7 +192,7 @@ def _platform(figure: PlatformFigure, words: Words) -> str:
     )
 
 
-def _advice(told: Told, words: Words) -> str:
+def _advice(told: Statement, words: Words) -> str:
     params = {key: clean(value, 120) for key, value in told.params.items()}
     return words.say(f"load_advice.{told.code}", **params)
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
-from monitor.domain.load_test.advice import Advice
 from monitor.domain.load_test.files import Backtested, NoResultError
 from monitor.domain.load_test.progress import Progress
-from monitor.domain.load_test.run import Doubt
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, number, percent
 
@@ -38,12 +37,12 @@ def verdict_text(ruling: Ruling | None, words: Words) -> str:
     return words.say(f"loadtest.verdict.{'apart' if is_apart else ruling.word}")
 
 
-def doubt_text(doubts: Iterable[Doubt], words: Words) -> str:
+def doubt_text(doubts: Iterable[Statement], words: Words) -> str:
     """Reasons why a run is invalid, in one line."""
     return "; ".join(words.doubt(each.code, each.params) for each in doubts)
 
 
-def difference_text(found: Iterable[Doubt], words: Words) -> str:
+def difference_text(found: Iterable[Statement], words: Words) -> str:
     """Why two runs are not alike, in one line."""
     return "; ".join(words.say(f"load_difference.{d.code}", **_cleaned(d)) for d in found)
 
@@ -63,7 +62,7 @@ def backtested_reason(each: Backtested, words: Words) -> str:
     return doubt_text(each.judged.run.doubts, words)
 
 
-def _cleaned(doubt: Doubt) -> dict[str, Any]:
+def _cleaned(doubt: Statement) -> dict[str, Any]:
     return {key: clean(value) for key, value in doubt.params.items()}
 
 
@@ -83,6 +82,6 @@ def progress_line(far: Progress, words: Words) -> str:
     )
 
 
-def advice_text(advice: Advice, words: Words) -> str:
+def advice_text(advice: Statement, words: Words) -> str:
     """A piece of advice as a sentence."""
     return words.say(f"load_advice.{advice.code}", **advice.params)

@@ -112,8 +112,8 @@ def test_the_table_names_only_what_is_there():
     ("module", "line"),
     [
         ("monitor.domain.alert", "import httpx"),
-        ("monitor.domain.alert", "from monitor.domain.load_test.run import Doubt"),
-        ("monitor.domain.detection.rule", "from monitor.domain.load_test.run import Doubt"),
+        ("monitor.domain.alert", "from monitor.domain.load_test.run import LoadTestRun"),
+        ("monitor.domain.detection.rule", "from monitor.domain.load_test.run import LoadTestRun"),
         ("monitor.scheduling.schedule", "from monitor.app import App"),
         ("monitor.outbox", "from monitor.text.render import render"),
         ("monitor.text.render", "from monitor.store import alerts"),

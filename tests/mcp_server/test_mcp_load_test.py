@@ -19,7 +19,8 @@ from checks.k6.read import read_bytes
 from mcp_server.server import build_server
 from monitor.app import App
 from monitor.domain.load_test.result import figures
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.store.load_tests import load_test, save_run
 
 needs_k6 = pytest.mark.skipif(k6.find_binary() is None, reason="no k6 (Linux x86-64 only)")
@@ -69,7 +70,7 @@ def api() -> Iterator[Api]:
 
 
 def test_the_latest_run_stands_beside_the_comparable_one_before(app):
-    doubt = Doubt("nothing_answered")
+    doubt = Statement("nothing_answered")
     store_runs(app, run_of(3, 120), run_of(2, 0, "invalid", doubts=(doubt,)), run_of(1, 85))
     plain = answer(app, "get_latest_result")
     assert (plain["verdict"], plain["origin"]) == ("ok", "stored")
@@ -122,7 +123,7 @@ def test_a_regression_that_kept_its_limits_warns_and_names_the_endpoints(app):
 
 
 def test_an_invalid_run_says_why_and_compares_nothing(app):
-    doubts = (Doubt("iterations_dropped", {"percent": 80.5, "dropped": 33}),)
+    doubts = (Statement("iterations_dropped", {"percent": 80.5, "dropped": 33}),)
     store_runs(app, run_of(7, 120), run_of(0, 0, "invalid", doubts=doubts))
     for tool in ("get_latest_result", "analyze_performance"):
         plain = answer(app, tool)

@@ -97,7 +97,7 @@ OURS: dict[str, list[str]] = {
         *("mcp_server.access", "monitor.text.filters"),
         *("monitor.config.mcp", "monitor.config.models"),
     ],
-    "mcp_server.sentence": ["mcp_server.sentence", "monitor.reports.periods"],
+    "mcp_server.sentence": ["mcp_server.sentence", "monitor.reports.periods", *DOMAIN],
     "mcp_server.answers": [
         *("mcp_server.answers", "mcp_server.context", "monitor.text", *LIVE, *STORED)
     ],

@@ -21,7 +21,7 @@ from monitor.domain.load_test.history import (
     worse_of,
 )
 from monitor.domain.load_test.result import Measure
-from monitor.domain.load_test.run import Doubt
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed
@@ -64,7 +64,7 @@ def history_row(each: Judged) -> dict[str, Any]:
     }
 
 
-def doubt_rows(doubts: Iterable[Doubt], words: Words) -> list[dict[str, Any]]:
+def doubt_rows(doubts: Iterable[Statement], words: Words) -> list[dict[str, Any]]:
     """Why a run measured nothing."""
     return [{"code": d.code, "text": words.doubt(d.code, d.params)} for d in doubts]
 

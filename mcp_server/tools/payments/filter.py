@@ -9,8 +9,9 @@ from typing import Any
 from mcp.server.mcpserver.exceptions import ToolError
 
 from mcp_server.context import ToolContext
-from mcp_server.sentence.read import Problem, Reading, Wanted, contradiction, read
+from mcp_server.sentence.read import Reading, Wanted, contradiction, read
 from mcp_server.sentence.times import Calendar
+from monitor.domain.statement import Statement
 
 _PROBLEMS_MAX = 4
 _WORD_MAX = 40
@@ -56,8 +57,8 @@ def _accept(context: ToolContext, reading: Reading) -> None:
     )
 
 
-def _told(context: ToolContext, problem: Problem) -> str:
-    params = {"near": ""} | {k: v[:_WORD_MAX] for k, v in problem.params.items()}
+def _told(context: ToolContext, problem: Statement) -> str:
+    params = {"near": ""} | {k: str(v)[:_WORD_MAX] for k, v in problem.params.items()}
     return context.say(f"filter.{problem.code}", **params)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.load_test.history import MAIN, Judged
 from monitor.domain.load_test.result import LoadResult, dropped_share
+from monitor.domain.statement import Statement
 
 _DROPPED_MIN = 0.001
 _SHARE_MIN = 0.01
@@ -17,14 +18,6 @@ _BUSY_PER_CPU = 1.5
 _GREW_TIMES = 2.0
 _LAG_MIN = 100.0
 _AGE_SECONDS_MIN = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A piece of advice: a word of templates (table `load_advice`) with its evidence."""
-
-    code: str
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +35,8 @@ class Level:
 Platform = Mapping[str, Level]  # by series: `lag_messages{payment-consumer/…}`
 
 
-def advise(judged: Judged, platform: Platform | None = None) -> tuple[Advice, ...]:
-    """Advice on a run, the most telling first; empty if nothing needs any."""
+def advise(judged: Judged, platform: Platform | None = None) -> tuple[Statement, ...]:
+    """Advice on a run (words of [load_advice]), the most telling first; empty if none is needed."""
     result = judged.run.result
     refused = [*_refusals(result)] if result is not None else []
     found = refused or [*_invalid(judged)]  # what the platform refused explains what failed
@@ -69,13 +62,13 @@ _INVALID = {
 }
 
 
-def _invalid(judged: Judged) -> Iterator[Advice]:
+def _invalid(judged: Judged) -> Iterator[Statement]:
     for doubt in judged.run.doubts:
         if doubt.code in _INVALID:
-            yield Advice(_INVALID[doubt.code])
+            yield Statement(_INVALID[doubt.code])
 
 
-def _generator(judged: Judged, result: LoadResult) -> Iterator[Advice]:
+def _generator(judged: Judged, result: LoadResult) -> Iterator[Statement]:
     """Load that was not made: k6 ran out of users, or its machine out of breath."""
     share = dropped_share(result)
     if share <= _DROPPED_MIN:
@@ -87,43 +80,43 @@ def _generator(judged: Judged, result: LoadResult) -> Iterator[Advice]:
         "dropped": int(result.value("dropped_iterations", "count") or 0),
     }
     if cpus and load > _BUSY_PER_CPU * cpus:
-        yield Advice("generator_busy", {**params, "load": load, "cpus": int(cpus)})
+        yield Statement("generator_busy", {**params, "load": load, "cpus": int(cpus)})
         return
     vus = judged.run.options.get("vus") or result.value("vus_max", "max") or 0
-    yield Advice("generator_short_of_vus", {**params, "vus": int(vus)})
+    yield Statement("generator_short_of_vus", {**params, "vus": int(vus)})
 
 
-def _refusals(result: LoadResult) -> Iterator[Advice]:
+def _refusals(result: LoadResult) -> Iterator[Statement]:
     """409 means two things: without a payment's id the payment gateway refused."""
     refused = result.value("pg_refused", "rate") or 0.0
     if refused > _SHARE_MIN:
-        yield Advice("pg_refuses", {"percent": 100 * refused})
+        yield Statement("pg_refuses", {"percent": 100 * refused})
     duplicates = result.value("duplicate_requests", "rate") or 0.0
     if duplicates > _SHARE_MIN:
-        yield Advice("keys_used_before", {"percent": 100 * duplicates})
+        yield Statement("keys_used_before", {"percent": 100 * duplicates})
 
 
-def _platform(judged: Judged, platform: Platform) -> Iterator[Advice]:
+def _platform(judged: Judged, platform: Platform) -> Iterator[Statement]:
     """What the platform did meanwhile, where it explains what the run measured."""
     slower = _is_slower(judged)
     waiting = _worst(platform, "pool_pending_threads", 1)
     if waiting and slower:
-        yield Advice("pool_waits", {"pool": waiting[0], "pending": waiting[1].worst})
+        yield Statement("pool_waits", {"pool": waiting[0], "pending": waiting[1].worst})
     full = _worst(platform, "connections_used_percent", 80, times=0)
     if full:
-        yield Advice("connections_short", {"shard": full[0], "percent": full[1].worst})
+        yield Statement("connections_short", {"shard": full[0], "percent": full[1].worst})
     refused = _worst(platform, "breaker_not_permitted_calls", 1)
     if refused:
-        yield Advice("breaker_rejects", {"breaker": refused[0], "calls": refused[1].worst})
+        yield Statement("breaker_rejects", {"breaker": refused[0], "calls": refused[1].worst})
     lag = _worst(platform, "lag_messages", _LAG_MIN)
     if lag:
-        yield Advice("consumers_behind", {"group": lag[0], "messages": lag[1].worst})
+        yield Statement("consumers_behind", {"group": lag[0], "messages": lag[1].worst})
     age = _worst(platform, "outbox_oldest_age_seconds", _AGE_SECONDS_MIN)
     if age:
-        yield Advice("relay_behind", {"shard": age[0], "seconds": age[1].worst})
+        yield Statement("relay_behind", {"shard": age[0], "seconds": age[1].worst})
     blocked = _worst(platform, "blocked_merchants", 1)
     if blocked:
-        yield Advice("merchants_blocked", {"merchants": blocked[1].worst})
+        yield Statement("merchants_blocked", {"merchants": blocked[1].worst})
 
 
 def _worst(
@@ -146,7 +139,7 @@ def _is_slower(judged: Judged) -> bool:
     return is_over or any(ruling.word is Comparison.REGRESSION for ruling in rulings)
 
 
-def _times(judged: Judged, result: LoadResult) -> Iterator[Advice]:
+def _times(judged: Judged, result: LoadResult) -> Iterator[Statement]:
     slow = sorted(
         name
         for name, measure in result.endpoints.items()
@@ -156,12 +149,12 @@ def _times(judged: Judged, result: LoadResult) -> Iterator[Advice]:
         )
     )
     if slow and len(slow) < len(result.endpoints):
-        yield Advice("some_endpoints_slower", {"endpoints": ", ".join(slow)[:200]})
+        yield Statement("some_endpoints_slower", {"endpoints": ", ".join(slow)[:200]})
     elif _is_slower(judged) and judged.rulings:
-        yield Advice("all_slower" if slow else "over_limit")
+        yield Statement("all_slower" if slow else "over_limit")
     p95, p99 = (result.value("http_req_duration", s) for s in ("p(95)", "p(99)"))
     if p95 and p99 and p99 > max(_TAIL_TIMES * p95, _TAIL_MS_MIN):
-        yield Advice("long_tail", {"p95_ms": p95, "p99_ms": p99})
+        yield Statement("long_tail", {"p95_ms": p95, "p99_ms": p99})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from monitor.domain.ddsketch import Comparison
 from monitor.domain.load_test.history import MAIN, Judged
 from monitor.domain.load_test.result import dropped_share
+from monitor.domain.statement import Statement
 
 BEST, GOOD, SLOWER, CROSSED, FAILING = "A", "B", "C", "D", "F"
 _DROPPED_MAX = 0.001
@@ -16,23 +16,18 @@ _FAILURES = ("http_req_failed", "checks", "payment_errors")
 
 
 @dataclass(frozen=True, slots=True)
-class GradeReason:
-    """Why a grade is not better than `at_best`: a code of [load_grade] with its figures."""
-
-    code: str
-    at_best: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Grade:
     """A (all kept, nothing worse), B, C (slower than before), D, F; reasons worst first.
 
     D: a limit on times was crossed, or more requests fail. F: a limit on failures was crossed.
+    A reason is a code of [load_grade].
     """
 
     letter: str
-    reasons: tuple[GradeReason, ...]
+    reasons: tuple[Statement, ...]
+
+
+Reason = tuple[str, Statement]  # the best grade that it leaves possible
 
 
 def grade(judged: Judged) -> Grade | None:
@@ -40,35 +35,36 @@ def grade(judged: Judged) -> Grade | None:
     result = judged.run.result
     if not judged.run.is_valid or result is None:
         return None
-    reasons = sorted(_reasons(judged), key=lambda reason: reason.at_best, reverse=True)
-    if all(reason.at_best == BEST for reason in reasons):
+    reasons = sorted(_reasons(judged), key=lambda reason: reason[0], reverse=True)
+    if all(at_best == BEST for at_best, _ in reasons):
         kept = sum(1 for _ in result.thresholds)
-        reasons.append(GradeReason("all_kept" if kept else "nothing_worse", BEST, {"count": kept}))
-    return Grade(max(reason.at_best for reason in reasons), tuple(reasons))
+        code = "all_kept" if kept else "nothing_worse"
+        reasons.append((BEST, Statement(code, {"count": kept})))
+    return Grade(reasons[0][0], tuple(reason for _, reason in reasons))
 
 
-def _reasons(judged: Judged) -> Iterator[GradeReason]:
+def _reasons(judged: Judged) -> Iterator[Reason]:
     yield from _thresholds(judged)
     yield from _compared(judged)
     assert judged.run.result is not None  # noqa: S101  (asked before)
     dropped = dropped_share(judged.run.result)
     if dropped > _DROPPED_MAX:
-        yield GradeReason("dropped", GOOD, {"percent": round(100 * dropped, 2)})
+        yield GOOD, Statement("dropped", {"percent": round(100 * dropped, 2)})
 
 
-def _thresholds(judged: Judged) -> Iterator[GradeReason]:
+def _thresholds(judged: Judged) -> Iterator[Reason]:
     assert judged.run.result is not None  # noqa: S101  (asked before)
     for measure, threshold in judged.run.result.thresholds:
         if not threshold.kept:
             fails = measure.base.endswith(_FAILURES)
             params = {"rule": f"{measure.name} {threshold.rule}", "value": threshold.value}
-            yield GradeReason("crossed", FAILING if fails else CROSSED, params)
+            yield FAILING if fails else CROSSED, Statement("crossed", params)
 
 
-def _compared(judged: Judged) -> Iterator[GradeReason]:
+def _compared(judged: Judged) -> Iterator[Reason]:
     main = judged.rulings.get(MAIN[0], {}).get(MAIN[1])
     if main is None or main.word is Comparison.NOT_ENOUGH_HISTORY:
-        yield GradeReason("unjudged", GOOD, {"needed": main.needs_more if main else 0})
+        yield GOOD, Statement("unjudged", {"needed": main.needs_more if main else 0})
         return
     for metric, statistics in sorted(judged.rulings.items()):
         ruling = statistics.get("rate" if metric == "http_req_failed" else MAIN[1])
@@ -78,10 +74,9 @@ def _compared(judged: Judged) -> Iterator[GradeReason]:
         params = {"metric": metric, "change_percent": change, "shape": ruling.shape}
         if ruling.word is Comparison.REGRESSION:
             fails = metric == "http_req_failed"
-            yield GradeReason(
-                "fails_more" if fails else "slower", CROSSED if fails else SLOWER, params
-            )
+            code = "fails_more" if fails else "slower"
+            yield CROSSED if fails else SLOWER, Statement(code, params)
         elif ruling.word is Comparison.SAME and ruling.needs_more:
-            yield GradeReason("suspected", GOOD, params)
+            yield GOOD, Statement("suspected", params)
     if main.word is Comparison.IMPROVEMENT and main.change is not None:
-        yield GradeReason("faster", BEST, {"change_percent": round(100 * main.change, 1)})
+        yield BEST, Statement("faster", {"change_percent": round(100 * main.change, 1)})

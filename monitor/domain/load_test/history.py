@@ -10,9 +10,10 @@ from monitor.domain.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling, relative
 from monitor.domain.detection.runs import Rulings, judge_run
 from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
+from monitor.domain.statement import Statement
 
 RECENT = 5
 MAIN = ("http_req_duration", "p(95)")
@@ -61,7 +62,7 @@ class Judged:
 
     run: LoadTestRun
     earlier: tuple[LoadTestRun, ...] = ()
-    last_differs: tuple[Doubt, ...] = ()
+    last_differs: tuple[Statement, ...] = ()
     rulings: Rulings = field(default_factory=dict)
     against: tuple[Against, ...] = ()
 

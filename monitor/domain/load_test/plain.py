@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.load_test.result import CheckTally, LoadResult, Measure, Threshold
-from monitor.domain.load_test.run import Doubt
+from monitor.domain.statement import Statement
 
 _BUCKETS_MAX = 20_000
 
@@ -83,14 +83,14 @@ def _measure_of(name: str, data: Mapping[str, Any]) -> Measure:
     )
 
 
-def doubts_to_plain(doubts: tuple[Doubt, ...]) -> list[list[Any]]:
+def doubts_to_plain(doubts: tuple[Statement, ...]) -> list[list[Any]]:
     """Reasons in types that JSON has."""
     return [[doubt.code, dict(doubt.params)] for doubt in doubts]
 
 
-def doubts_from_plain(data: list[Any]) -> tuple[Doubt, ...]:
+def doubts_from_plain(data: list[Any]) -> tuple[Statement, ...]:
     """The reasons behind plain data."""
-    return tuple(Doubt(code, params) for code, params in data)
+    return tuple(Statement(code, params) for code, params in data)
 
 
 def from_figures(figures: Mapping[str, float]) -> LoadResult | None:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Protocol
 
 from monitor.domain.check import Status
 from monitor.domain.incident import Incident
+from monitor.domain.statement import Statement
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a run may not begin. `code` is a word of templates (table `reason`)."""
-
-    code: str
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
+Refusal = Statement  # why a run may not begin: a word of templates (table `reason`)
 
 
 @dataclass(frozen=True, slots=True)

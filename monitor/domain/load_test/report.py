@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.domain.statement import Statement
+
 TREND_RUNS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something said by a code with its parameters: a reason, a doubt, an advice."""
-
-    code: str
-    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +71,14 @@ class LoadReport:
     made_at: datetime
     word: str
     grade: str = ""
-    reasons: tuple[Told, ...] = ()
-    doubts: tuple[Told, ...] = ()
-    unlike: tuple[Told, ...] = ()
+    reasons: tuple[Statement, ...] = ()
+    doubts: tuple[Statement, ...] = ()
+    unlike: tuple[Statement, ...] = ()
     recent_runs: int = 0
     figures: tuple[LoadFigure, ...] = ()
     endpoints: tuple[LoadFigure, ...] = ()
     platform: tuple[PlatformFigure, ...] = ()
-    advice: tuple[Told, ...] = ()
+    advice: tuple[Statement, ...] = ()
     trend: tuple[TrendPoint, ...] = ()
     simulated: bool = False
 
@@ -103,13 +97,13 @@ class LoadReport:
 
 
 _LISTS: Mapping[str, type] = {
-    "reasons": Told,
-    "doubts": Told,
-    "unlike": Told,
+    "reasons": Statement,
+    "doubts": Statement,
+    "unlike": Statement,
     "figures": LoadFigure,
     "endpoints": LoadFigure,
     "platform": PlatformFigure,
-    "advice": Told,
+    "advice": Statement,
     "trend": TrendPoint,
 }
 

@@ -8,16 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.load_test.result import LoadResult
+from monitor.domain.statement import Statement
 
 RUNNING, PASSED, FAILED, INVALID = "running", "passed", "failed", "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A reason why a run measured nothing, or is not like another one: a code and its figures."""
-
-    code: str
-    params: Mapping[str, str | int | float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ class LoadTestRun:
     figures: Mapping[str, float] = field(default_factory=dict)
     log: str = ""
     id: int | None = None
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[Statement, ...] = ()
     result: LoadResult | None = None
     script_hash: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)

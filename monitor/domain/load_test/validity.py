@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.domain.load_test.result import LoadResult, checks_failed_share, dropped_share
-from monitor.domain.load_test.run import FAILED, INVALID, PASSED, Doubt, LoadTestRun
+from monitor.domain.load_test.run import FAILED, INVALID, PASSED, LoadTestRun
+from monitor.domain.statement import Statement
 
 DROPPED_MAX = 0.01
 THROWN_MAX = 0.01
@@ -55,12 +56,12 @@ class Ending:
 _UNKNOWN_ENDING = Ending()
 
 
-def doubts(result: LoadResult | None, ending: Ending = _UNKNOWN_ENDING) -> tuple[Doubt, ...]:
+def doubts(result: LoadResult | None, ending: Ending = _UNKNOWN_ENDING) -> tuple[Statement, ...]:
     """Why these numbers measure nothing, the gravest reason first; empty if they do."""
     return tuple(_doubts(result, ending))
 
 
-def state_of(found: tuple[Doubt, ...], result: LoadResult | None, exit_code: int | None) -> str:
+def state_of(found: tuple[Statement, ...], result: LoadResult | None, exit_code: int | None) -> str:
     """passed, failed (it measured well that something is not) or invalid."""
     if found or result is None:
         return INVALID
@@ -75,20 +76,20 @@ def failure_of(state: str, result: LoadResult | None, exit_code: int | None) -> 
     return "thresholds_crossed" if crossed else "failed_by_script"
 
 
-def _doubts(result: LoadResult | None, ending: Ending) -> Iterator[Doubt]:
+def _doubts(result: LoadResult | None, ending: Ending) -> Iterator[Statement]:
     if ending.stopped:
-        yield Doubt(ending.stopped)
+        yield Statement(ending.stopped)
     elif ending.exit_code is not None and ending.exit_code not in _MEASURED:
         code = _EXIT_CODES.get(ending.exit_code, "unknown_exit_code")
-        yield Doubt(code, {"exit_code": ending.exit_code})
+        yield Statement(code, {"exit_code": ending.exit_code})
     if result is None:
-        yield Doubt("no_summary")
+        yield Statement("no_summary")
         return
     if result.torn:
-        yield Doubt("torn")
+        yield Statement("torn")
     yield from _dropped(result)
     if not result.has_samples:
-        yield Doubt("no_requests")
+        yield Statement("no_requests")
     yield from _refused(result)
     yield from _failed(result)
     yield from _thrown(result, ending)
@@ -97,23 +98,23 @@ def _doubts(result: LoadResult | None, ending: Ending) -> Iterator[Doubt]:
         yield from _short(result, ending.seconds_planned)
 
 
-def _dropped(result: LoadResult) -> Iterator[Doubt]:
+def _dropped(result: LoadResult) -> Iterator[Statement]:
     share = dropped_share(result)
     if share > DROPPED_MAX:
         dropped = result.value("dropped_iterations", "count") or 0.0
-        yield Doubt("iterations_dropped", {"percent": 100 * share, "dropped": int(dropped)})
+        yield Statement("iterations_dropped", {"percent": 100 * share, "dropped": int(dropped)})
 
 
-def _refused(result: LoadResult) -> Iterator[Doubt]:
+def _refused(result: LoadResult) -> Iterator[Statement]:
     """A request that was refused took 0 ms: k6 counts it, and all seems faster than ever."""
     failed = result.value("http_req_failed", "rate")
     fastest = result.value("http_req_duration", "min")
     if not failed or not result.has_samples:
         return
     if failed == 1 and not result.value("data_received", "count") and _never_took(result):
-        yield Doubt("nothing_answered")
+        yield Statement("nothing_answered")
     elif failed > REFUSED_MAX and fastest == 0:
-        yield Doubt("connections_refused", {"failed_percent": 100 * failed})
+        yield Statement("connections_refused", {"failed_percent": 100 * failed})
 
 
 def _never_took(result: LoadResult) -> bool:
@@ -122,26 +123,26 @@ def _never_took(result: LoadResult) -> bool:
     return slowest in (None, 0.0)
 
 
-def _failed(result: LoadResult) -> Iterator[Doubt]:
+def _failed(result: LoadResult) -> Iterator[Statement]:
     failed = result.value("http_req_failed", "rate") or 0.0
     if failed >= FAILED_MAX and result.has_samples and not _never_took(result):
-        yield Doubt("requests_failed", {"failed_percent": 100 * failed})
+        yield Statement("requests_failed", {"failed_percent": 100 * failed})
     checks = checks_failed_share(result)
     if checks is not None and checks >= FAILED_MAX:
-        yield Doubt("checks_failed", {"failed_percent": 100 * checks})
+        yield Statement("checks_failed", {"failed_percent": 100 * checks})
 
 
-def _thrown(result: LoadResult, ending: Ending) -> Iterator[Doubt]:
+def _thrown(result: LoadResult, ending: Ending) -> Iterator[Statement]:
     made = result.value("iterations", "count") or 0.0
     if ending.thrown > THROWN_MAX * max(1.0, made):
-        yield Doubt("iterations_raised", {"thrown": ending.thrown, "iterations": int(made)})
+        yield Statement("iterations_raised", {"thrown": ending.thrown, "iterations": int(made)})
 
 
-def _unmeasured(result: LoadResult) -> Iterator[Doubt]:
+def _unmeasured(result: LoadResult) -> Iterator[Statement]:
     """k6 calls a threshold on something that never happened kept."""
     empty = dict.fromkeys(m.name for m, _ in result.thresholds if not m.has_data)
     if empty and not _is_count_of_nothing(result, list(empty)):
-        yield Doubt("threshold_without_data", {"metrics": ", ".join(empty)[:200]})
+        yield Statement("threshold_without_data", {"metrics": ", ".join(empty)[:200]})
 
 
 def _is_count_of_nothing(result: LoadResult, empty: list[str]) -> bool:
@@ -149,12 +150,12 @@ def _is_count_of_nothing(result: LoadResult, empty: list[str]) -> bool:
     return all(result.measures[name].kind == "counter" for name in empty)
 
 
-def _short(result: LoadResult, planned: float) -> Iterator[Doubt]:
+def _short(result: LoadResult, planned: float) -> Iterator[Statement]:
     if result.seconds is not None and result.seconds < SHORT_MIN * planned:
-        yield Doubt("short", {"seconds": result.seconds, "planned_seconds": planned})
+        yield Statement("short", {"seconds": result.seconds, "planned_seconds": planned})
 
 
-def differences(run: LoadTestRun, other: LoadTestRun) -> tuple[Doubt, ...]:
+def differences(run: LoadTestRun, other: LoadTestRun) -> tuple[Statement, ...]:
     """Why two runs must not be compared: what was changed between them; empty if nothing was.
 
     Only what both tell can differ: an imported file knows neither its script nor its rate.
@@ -162,7 +163,7 @@ def differences(run: LoadTestRun, other: LoadTestRun) -> tuple[Doubt, ...]:
     return tuple(_differences(run, other))
 
 
-def _differences(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:
+def _differences(run: LoadTestRun, other: LoadTestRun) -> Iterator[Statement]:
     told: dict[str, tuple[Any, Any]] = {
         "scenario": (run.scenario, other.scenario),
         "target": (run.target, other.target),
@@ -173,9 +174,9 @@ def _differences(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:
         told[key] = (run.options.get(key), other.options.get(key))
     for key, (now, before) in told.items():
         if now and before and now != before:
-            yield Doubt(f"other_{key}", {"now": now, "before": before})
+            yield Statement(f"other_{key}", {"now": now, "before": before})
     if run.options and other.options and _variables(run) != _variables(other):
-        yield Doubt("other_variables")
+        yield Statement("other_variables")
     if not (run.options.get("seconds") and other.options.get("seconds")):
         yield from _shorter(run, other)
 
@@ -184,7 +185,7 @@ def _variables(run: LoadTestRun) -> dict[str, Any]:
     return dict(run.options.get("variables") or {})
 
 
-def _shorter(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:
+def _shorter(run: LoadTestRun, other: LoadTestRun) -> Iterator[Statement]:
     """Where nobody told how long a run should take: half the time and half the load is another.
 
     Time alone tells nothing: a fixed number of iterations takes longer on a slower platform.
@@ -194,7 +195,7 @@ def _shorter(run: LoadTestRun, other: LoadTestRun) -> Iterator[Doubt]:
     seconds = (run.result.seconds, other.result.seconds)
     made = (run.result.value("iterations", "count"), other.result.value("iterations", "count"))
     if _is_half(*seconds) and _is_half(*made):
-        yield Doubt("other_seconds", {"now": seconds[0], "before": seconds[1]})
+        yield Statement("other_seconds", {"now": seconds[0], "before": seconds[1]})
 
 
 def _is_half(now: float | None, before: float | None) -> bool:

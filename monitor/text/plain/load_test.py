@@ -14,9 +14,10 @@ from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.files import Backtested, Imported
 from monitor.domain.load_test.history import Judged, unit_of, values_of, word_of, worse_of
 from monitor.domain.load_test.result import LoadResult, Measure
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.load_test_values import backtested_reason, file_error_text
 
@@ -77,7 +78,7 @@ def run_json(run: LoadTestRun) -> dict[str, Any]:
     }
 
 
-def doubt_json(doubt: Doubt) -> dict[str, Any]:
+def doubt_json(doubt: Statement) -> dict[str, Any]:
     """A reason."""
     return {"code": doubt.code, **doubt.params}
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from monitor.domain.load_test.advice import Advice, Meanwhile
+from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.files import Imported
 from monitor.domain.load_test.history import Judged, unit_of
 from monitor.domain.load_test.result import COUNTER, Measure, Threshold
 from monitor.domain.load_test.rules import statistic_of
 from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, metric_value, percent
 from monitor.text.load_test_values import (
@@ -198,7 +199,7 @@ def platform_parts(found: Sequence[Meanwhile], words: Words) -> Iterator[Rendera
     yield from _titled("platform", rows, "frr", words, heads)
 
 
-def advice_parts(found: Sequence[Advice], words: Words) -> Iterator[RenderableType]:
+def advice_parts(found: Sequence[Statement], words: Words) -> Iterator[RenderableType]:
     """What to look at after a run."""
     if found:
         yield from ("", words.say("loadtest.advice_title"))

@@ -13,7 +13,8 @@ from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test.advice import Level, advise
 from monitor.domain.load_test.history import Judged
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.load_test_values import advice_text
 
@@ -61,7 +62,7 @@ CASES = [
         judged(
             shared("pg_refused", 1.0),
             state="invalid",
-            doubts=(Doubt("requests_failed"), Doubt("checks_failed")),
+            doubts=(Statement("requests_failed"), Statement("checks_failed")),
         ),
         {},
         ["pg_refuses"],
@@ -92,21 +93,21 @@ CASES = [
     ),
     (
         "invalid: what the platform did explains nothing",
-        judged(state="invalid", doubts=(Doubt("nothing_answered"),)),
+        judged(state="invalid", doubts=(Statement("nothing_answered"),)),
         {"lag_messages{g}": Level(10.0, 900.0)},
         ["check_target"],
     ),
     (
         "two reasons, one advice",
-        judged(state="invalid", doubts=(Doubt("no_requests"), Doubt("checks_failed"))),
+        judged(state="invalid", doubts=(Statement("no_requests"), Statement("checks_failed"))),
         {},
         ["fix_script"],
     ),
-    ("limits", judged(state="invalid", doubts=(Doubt("threshold_without_data"),)), {},
+    ("limits", judged(state="invalid", doubts=(Statement("threshold_without_data"),)), {},
      ["fix_thresholds"]),
-    ("errors", judged(state="invalid", doubts=(Doubt("requests_failed"),)), {},
+    ("errors", judged(state="invalid", doubts=(Statement("requests_failed"),)), {},
      ["look_at_errors"]),
-    ("critical", judged(state="invalid", doubts=(Doubt("platform_critical"),)), {},
+    ("critical", judged(state="invalid", doubts=(Statement("platform_critical"),)), {},
      ["heal_first"]),
 ]  # fmt: skip
 

@@ -25,7 +25,8 @@ from monitor.domain.load_test.grade import grade
 from monitor.domain.load_test.history import judge
 from monitor.domain.load_test.report import LoadReport
 from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure, Threshold
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.load_tests.report import SETTLED, build, owe_load_reports
 from monitor.notifiers import slack
 from monitor.outbox import deliver
@@ -95,11 +96,11 @@ def test_a_grade_says_what_holds_it_down(newest, before, letter, codes):
     graded = grade(judge(newest, before))
     assert graded is not None
     assert graded.letter == letter
-    assert [r.code for r in graded.reasons if r.at_best == letter][: len(codes)] == codes
+    assert [reason.code for reason in graded.reasons][: len(codes)] == codes
 
 
 def test_a_run_that_measured_nothing_has_no_grade():
-    invalid = replace(run(8), state="invalid", result=None, doubts=(Doubt("nothing_answered"),))
+    invalid = replace(run(8), state="invalid", result=None, doubts=(Statement("nothing_answered"),))
     assert grade(judge(invalid, history())) is None
 
 
@@ -150,7 +151,7 @@ def test_the_report_tells_the_change_against_what_is_usual(store, language, want
 
 
 def test_an_invalid_run_says_why_and_compares_nothing(store):
-    doubts = (Doubt("nothing_answered"),)
+    doubts = (Statement("nothing_answered"),)
     invalid = replace(
         run(10), state="invalid", reason="nothing_answered", doubts=doubts, figures={}
     )

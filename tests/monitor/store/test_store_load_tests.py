@@ -19,7 +19,8 @@ from store_case import MINUTE, T0, fresh_store, rows
 
 from checks.k6.read import read_file
 from monitor.domain.load_test.result import figures
-from monitor.domain.load_test.run import Doubt, LoadTestRun
+from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import Statement
 from monitor.resources import folder
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store
@@ -76,7 +77,7 @@ def test_a_running_run_ends_in_the_same_row(store):
     run_id = save(store, RUNNING)
     with store.read() as tx:
         assert [run.id for run in load_tests.running(tx)] == [run_id]
-    doubt = Doubt("short", {"seconds": 1.5, "planned_seconds": 60.0})
+    doubt = Statement("short", {"seconds": 1.5, "planned_seconds": 60.0})
     ended = replace(RUN, id=run_id, state="invalid", figures={}, doubts=(doubt,), log="the end")
     save(store, replace(ended, raw=RAW))
     assert load(store, run_id) == ended
