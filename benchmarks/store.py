@@ -21,10 +21,11 @@ from monitor.domain.check import Metric, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.store.codec import to_micros
 from monitor.store.database import Store, migrate, open_store
+from monitor.store.passes.counts import pass_counts
 from monitor.store.passes.record import record_pass
-from monitor.store.passes.snapshots import latest_sightings, pass_counts
+from monitor.store.passes.snapshots import latest_sightings
 from monitor.store.rollup import DAY, HOUR, bucket, pack
-from monitor.store.series.history import hour_medians, metric_history, recent_values
+from monitor.store.series.history import metric_history
 from monitor.store.series.summaries import summaries
 from monitor.store.upkeep.prune import prune
 from monitor.store.upkeep.stats import stats
@@ -128,18 +129,11 @@ def _fill_readings(store: Store) -> None:
 
 def _reads(store: Store, years: int) -> None:
     name = "response_ms{s1}"
-    hours = [NOW.replace(minute=0, second=0) - timedelta(days=d) for d in range(1, 29)]
 
     def week_against_week() -> None:
         with store.read() as tx:
             summaries(tx, NOW - WEEK, NOW)
             summaries(tx, NOW - 2 * WEEK, NOW - WEEK)
-
-    def samples() -> None:
-        with store.read() as tx:
-            names = [f"response_ms{{s{i}}}" for i in range(10)]
-            recent_values(tx, "services", names, NOW - timedelta(minutes=15))
-            hour_medians(tx, "services", names, hours)
 
     def others() -> None:
         with store.read() as tx:
@@ -149,7 +143,6 @@ def _reads(store: Store, years: int) -> None:
 
     title = f"{years} year(s), {SERIES} series: "
     _say(title + "week against week", f"{_best_ms(week_against_week):.1f} ms")
-    _say(title + "baseline samples of a pass", f"{_best_ms(samples):.2f} ms")
     _say(title + "a series over a week, coverage, sightings", f"{_best_ms(others):.2f} ms")
 
 

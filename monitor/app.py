@@ -39,8 +39,8 @@ from monitor.run_check import Runner
 from monitor.scheduling.schedule import Calendar, Clock, Job, utc_now
 from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
-from monitor.store.passes import snapshots as reads_history
 from monitor.store.passes.memory import memory_of
+from monitor.store.passes.snapshots import latest_sightings
 from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
@@ -289,7 +289,7 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
 
 def _latest(store: Store) -> tuple[Sighting, ...]:
     with store.read() as tx:
-        return reads_history.latest_sightings(tx)
+        return latest_sightings(tx)
 
 
 def _since(stored: tuple[Sighting, ...]) -> dict[tuple[str, str], datetime | None]:

@@ -29,7 +29,6 @@ from monitor.store.job_runs import JobRun, record_run
 from monitor.store.notifications import add_notifications
 from monitor.store.passes.memory import memory_of
 from monitor.store.passes.record import record_pass
-from monitor.store.passes.records import save_records
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed, Planned
@@ -59,7 +58,6 @@ class Recorder:
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
             snapshot_id = record_pass(tx, seen, slot_at, missed)
-            save_records(tx, seen.name, seen.verdict.records, seen.at)
             if not planned.check.explains:
                 self._alert(tx, planned, seen, snapshot_id)
             self._tell(tx, planned, seen.at)

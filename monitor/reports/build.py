@@ -19,13 +19,7 @@ from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notifications import notifications
-from monitor.store.passes.snapshots import (
-    PassCounts,
-    Rhythm,
-    is_kept_whole,
-    pass_counts,
-    rhythms,
-)
+from monitor.store.passes.counts import PassCounts, Rhythm, is_kept_whole, pass_counts, rhythms
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

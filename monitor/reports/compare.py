@@ -20,11 +20,10 @@ from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes
-from monitor.store.passes.snapshots import PassCounts, pass_counts
+from monitor.store.passes.counts import Known, PassCounts, known_stretches, pass_counts
 from monitor.store.series.history import series_names
 from monitor.store.series.parts import Parts, parts
 from monitor.store.series.past import standing_regressions
-from monitor.store.series.stepped import Known, known_stretches
 from monitor.store.series.summaries import summaries
 
 if TYPE_CHECKING:

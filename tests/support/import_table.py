@@ -19,11 +19,20 @@ ANSWERING = [
     *("mcp_server.context", "mcp_server.answers", "mcp_server.writing", "mcp_server.toolsets"),
     *("mcp_server.sentence", "monitor.text", *LIVE, *STORED),
 ]
+ROWS = [*DOMAIN, "monitor.store.codec", "monitor.store.database", "monitor.store.rollup"]
 OURS: dict[str, list[str]] = {
     "monitor.domain.load_test": ["monitor.domain"],
     "monitor.domain.detection": ["monitor.domain", "-monitor.domain.load_test"],
     "monitor.domain": ["monitor.domain", "-monitor.domain.load_test", "-monitor.domain.detection"],
-    "monitor.store": [*DOMAIN, "monitor.store", "monitor.resources"],
+    "monitor.store.alerting": ["monitor.store.alerting", *ROWS],
+    "monitor.store.series": ["monitor.store.series", "monitor.store.load_tests", *ROWS],
+    # A pass is rows of all of them.
+    "monitor.store.passes": [
+        *("monitor.store.passes", "monitor.store.alerting", "monitor.store.series.readings"),
+        *("monitor.store.discrepancies", "monitor.store.load_tests", *ROWS),
+    ],
+    "monitor.store.upkeep": ["monitor.store.upkeep", *ROWS],
+    "monitor.store": [*ROWS, "monitor.resources"],
     "monitor.notifiers": [*DOMAIN, "monitor.notifiers"],
     "monitor.text.terminal": [*DOMAIN, "monitor.text"],
     "monitor.text": [*DOMAIN, "monitor.text", "-monitor.text.terminal", "monitor.resources"],

@@ -18,8 +18,8 @@ from monitor.domain.journal import IncidentStory
 from monitor.reports.compare import Events, events
 from monitor.reports.periods import Span
 from monitor.store.alerting.alerts import alerts_between
+from monitor.store.series.history import metric_history as stored_history
 from monitor.store.series.history import series_names
-from monitor.store.series.stepped import stepped_history
 
 CHECK = "breakers"
 OPEN_CODES = ("breaker_open", "breaker_forced")
@@ -129,7 +129,7 @@ def _counts(tx: Any, span: Span) -> list[Counted]:
 
 
 def _counted(tx: Any, name: str, span: Span) -> Counted:
-    points = stepped_history(tx, CHECK, name, span.start, span.end, 500).points
+    points = stored_history(tx, CHECK, name, span.start, span.end, 500).points
     top = max(points, key=lambda p: p.p95, default=None)
     each = max(1, -(-len(points) // _POINTS))
     groups = [points[i : i + each] for i in range(0, len(points), each)]

@@ -20,8 +20,8 @@ from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.metrics import METRICS, Kind
 from monitor.reports.compare import Compared, Events, PeriodComparison, compare
 from monitor.reports.periods import Span, period, shifted
+from monitor.store.series.history import metric_history as stored_history
 from monitor.store.series.history import series_names
-from monitor.store.series.stepped import stepped_history
 from monitor.store.series.summaries import summaries
 
 LIMIT = 8
@@ -215,7 +215,7 @@ def metric_history(
 def _series_row(
     tx: Any, series: tuple[str, str], asked: Span, points: int, whole: Summary | None
 ) -> dict[str, Any]:
-    history = stepped_history(tx, *series, asked.start, asked.end, points)
+    history = stored_history(tx, *series, asked.start, asked.end, points)
     figures = whole or Summary(0, 0.0, None, None)
     return {
         "subject_text": series[1].partition("{")[2].removesuffix("}"),

@@ -17,7 +17,8 @@ from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import notes
-from monitor.store.passes.snapshots import Snapshot, counts_between, snapshots, status_changes
+from monitor.store.passes.counts import counts_between
+from monitor.store.passes.snapshots import Snapshot, snapshots, status_changes
 from monitor.text.filters import clean
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from monitor.scheduling.shutdown import EndAsked, interruptible
 from monitor.scheduling.timetable import Timetable
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
-from monitor.store.passes.snapshots import latest_snapshots, pass_counts
+from monitor.store.passes.counts import pass_counts
+from monitor.store.passes.snapshots import latest_snapshots
 from monitor.text.catalog import Words
 
 PASS_SECONDS = 5

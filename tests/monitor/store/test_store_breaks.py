@@ -17,7 +17,7 @@ from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.store.discrepancies import break_ages, breaks_of_payment, open_breaks, save_breaks
-from monitor.store.passes.records import save_records
+from monitor.store.passes.record import record_pass
 from monitor.store.upkeep.prune import prune
 
 ONE = OpenBreak("shard1", "L4", "entry 7", 7, 100, T0, T0)
@@ -131,7 +131,7 @@ def test_a_pass_leaves_its_breaks_with_its_snapshot_or_neither(store, monkeypatc
     record, planned = recorder(store)
     record.record(planned, observed((ONE,), T0), T0, 0)
     assert listed(store) == [ONE]
-    monkeypatch.setattr("monitor.store.passes.records.save_breaks", lambda *_: 1 / 0)
+    monkeypatch.setattr("monitor.store.passes.record.save_breaks", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         record.record(planned, observed((), T0 + MINUTE), T0 + MINUTE, 0)
     assert listed(store) == [ONE]
@@ -153,5 +153,6 @@ def test_only_breaks_that_ended_long_ago_are_forgotten(store):
 
 
 def test_a_record_that_nothing_saves_is_refused(store):
+    seen = Observed("reconciliation", T0, 1.0, Verdict(Status.OK, records=("a break",)), {})
     with store.write() as tx, pytest.raises(TypeError, match="reconciliation hands over a str"):
-        save_records(tx, "reconciliation", ("a break",), T0)
+        record_pass(tx, seen, T0)

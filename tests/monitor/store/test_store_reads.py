@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from statistics import median
 
 import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
@@ -15,17 +14,10 @@ from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR
 from monitor.store.codec import to_micros
 from monitor.store.database import Store
-from monitor.store.passes.snapshots import (
-    PassCounts,
-    latest_snapshots,
-    pass_counts,
-    snapshots,
-    status_changes,
-)
+from monitor.store.passes.counts import PassCounts, pass_counts
+from monitor.store.passes.snapshots import latest_snapshots, snapshots, status_changes
 from monitor.store.series.history import (
-    hour_medians,
     metric_history,
-    recent_values,
     series_names,
 )
 from monitor.store.series.summaries import summaries
@@ -122,8 +114,10 @@ def test_a_series_over_a_short_span_is_its_readings(lived: Store) -> None:
     assert all(T0 + HOUR <= p.at < T0 + HOUR * 2 for p in history.points)
 
 
-@pytest.mark.parametrize(("points_max", "step", "points"), [(80, 3600, 72), (10, 86_400, 3)])
-def test_a_series_over_a_long_span_is_medians_of_hours_or_days(
+@pytest.mark.parametrize(
+    ("points_max", "step", "points"), [(80, 3600, 72), (10, 86_400, 3), (2, 172_800, 2)]
+)
+def test_a_series_over_a_long_span_is_medians_of_hours_days_or_several_days(
     lived: Store, points_max: int, step: int, points: int
 ) -> None:
     with lived.read() as tx:
@@ -150,28 +144,6 @@ def test_an_unknown_series_has_no_history(lived: Store) -> None:
     with lived.read() as tx:
         assert metric_history(tx, "services", "nothing", T0, T0 + DAY).points == ()
         assert series_names(tx) == [("services", _SERIES)]
-
-
-def test_recent_values_come_by_series_oldest_first(store: Store) -> None:
-    for minute in range(5):
-        metrics = (Metric("breaks", minute, "a"), Metric("breaks", -minute, "b"))
-        record(store, T0 + MINUTE * minute, *metrics)
-    with store.read() as tx:
-        names = ["breaks{a}", "breaks{b}", "breaks{c}"]
-        found = recent_values(tx, "outbox_age", names, T0 + MINUTE * 3)
-    assert found == {"breaks{a}": [3, 4], "breaks{b}": [-3, -4]}
-
-
-def test_hour_medians_skip_hours_without_readings_and_are_read_once(lived: Store) -> None:
-    hours = [T0 - DAY, T0 + HOUR * 5, T0 + HOUR * 30]
-    for _ in range(2):
-        with lived.read() as tx:
-            found = hour_medians(tx, "services", [_SERIES, "other"], hours)
-        assert found["other"] == []
-        exact = [sorted(_exact(lived, h, h + HOUR)) for h in hours[1:]]
-        lower = [values[(len(values) - 1) // 2] for values in exact]
-        assert found[_SERIES] == pytest.approx(lower, rel=0.01)
-        assert all(values[0] <= median(values) for values in exact)
 
 
 def test_snapshots_come_newest_first_by_check_and_status(store: Store) -> None:
