@@ -461,7 +461,7 @@ class Kafka:
 
     def __init__(self, *dead_letters: DeadLetter):
         self.ends = dict.fromkeys(TOPICS.values(), 100)
-        self.dead_letters = dead_letters
+        self._dead_letters = dead_letters
         self.is_down = False
 
     def topic_ends(self, topic):
@@ -470,7 +470,7 @@ class Kafka:
         return (TopicEnds(topic, {0: self.ends[topic]}, 0),)
 
     def dead_letters(self, topic, limit):
-        return self.dead_letters
+        return self._dead_letters
 
 
 def publish(shard: books.Shard, at) -> None:
