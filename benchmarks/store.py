@@ -23,7 +23,7 @@ from monitor.store.codec import to_micros
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes.counts import pass_counts
 from monitor.store.passes.record import record_pass
-from monitor.store.passes.snapshots import latest_sightings
+from monitor.store.passes.snapshots import latest_findings
 from monitor.store.rollup import DAY, HOUR, bucket, pack
 from monitor.store.series.history import metric_history
 from monitor.store.series.summaries import summaries
@@ -139,7 +139,7 @@ def _reads(store: Store, years: int) -> None:
         with store.read() as tx:
             metric_history(tx, "services", name, NOW - WEEK, NOW)
             pass_counts(tx, NOW - WEEK, NOW)
-            latest_sightings(tx)
+            latest_findings(tx)
 
     title = f"{years} year(s), {SERIES} series: "
     _say(title + "week against week", f"{_best_ms(week_against_week):.1f} ms")

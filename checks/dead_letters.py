@@ -157,7 +157,7 @@ def _finding(topic: str, known: Mapping[str, Any], options: Options) -> Finding:
         "unread": known.get("unread", False),
     }
     rows = tuple(known["rows"])
-    return Finding("dead_letters_arrived", status, topic, params, rows, sightings=1)
+    return Finding("dead_letters_arrived", status, topic, params, rows, passes_required=1)
 
 
 def _metrics(ends: TopicEnds) -> tuple[Metric, ...]:

@@ -13,9 +13,9 @@ from monitor.domain.check import (
     Check,
     Finding,
     Memory,
+    OtherFinding,
     Params,
     ProbeContext,
-    Sighting,
     Status,
     Verdict,
     worst,
@@ -24,7 +24,7 @@ from monitor.domain.check import (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """After `stale_minutes` a sighting says nothing about now.
+    """After `stale_minutes` a finding says nothing about now.
 
     `rare`: checks that run so seldom that the age of their last pass says nothing.
     """
@@ -34,12 +34,12 @@ class Options:
     consequences_max: int = 20
 
 
-def probe(context: ProbeContext) -> tuple[Sighting, ...]:
+def probe(context: ProbeContext) -> tuple[OtherFinding, ...]:
     """Read what the other checks last found."""
-    return context.sightings()
+    return context.other_findings()
 
 
-def evaluate(facts: tuple[Sighting, ...], context: ProbeContext) -> tuple[Verdict, Memory]:
+def evaluate(facts: tuple[OtherFinding, ...], context: ProbeContext) -> tuple[Verdict, Memory]:
     """One finding per root cause, with what follows from it as evidence."""
     others = [s for s in facts if s.check != CHECK.name]
     stale = [s for s in others if _is_stale(s, context)]
@@ -48,14 +48,14 @@ def evaluate(facts: tuple[Sighting, ...], context: ProbeContext) -> tuple[Verdic
     return Verdict.of([*findings, *blinds(_unavailable(stale, context))]), {}
 
 
-def _is_stale(sighting: Sighting, context: ProbeContext) -> bool:
+def _is_stale(other_finding: OtherFinding, context: ProbeContext) -> bool:
     options: Options = context.options
-    if sighting.check in options.rare:
+    if other_finding.check in options.rare:
         return False
-    return context.now - sighting.measured_at > timedelta(minutes=options.stale_minutes)
+    return context.now - other_finding.measured_at > timedelta(minutes=options.stale_minutes)
 
 
-def _groups(found: Iterable[Sighting]) -> Iterator[tuple[str, list[tuple[str, Sighting]]]]:
+def _groups(found: Iterable[OtherFinding]) -> Iterator[tuple[str, list[tuple[str, OtherFinding]]]]:
     """The findings by the key of their root cause, the cause itself first."""
     known = {(s.check, s.finding.key): s for s in found if s.finding is not None}
     keys = sorted({key for _, key in known})
@@ -65,8 +65,8 @@ def _groups(found: Iterable[Sighting]) -> Iterator[tuple[str, list[tuple[str, Si
         yield root, sorted(members, key=lambda member: (member[0] != root, member[0]))
 
 
-def _diagnosis(root: str, group: Sequence[tuple[str, Sighting]], options: Options) -> Finding:
-    rows = tuple(_row(sighting) for _, sighting in group[: options.consequences_max + 1])
+def _diagnosis(root: str, group: Sequence[tuple[str, OtherFinding]], options: Options) -> Finding:
+    rows = tuple(_row(other_finding) for _, other_finding in group[: options.consequences_max + 1])
     cause = rows[0]
     params: Params = {
         "cause_code": cause["code"],
@@ -79,14 +79,14 @@ def _diagnosis(root: str, group: Sequence[tuple[str, Sighting]], options: Option
     return Finding("diagnosis", status, root, params, rows)
 
 
-def _row(sighting: Sighting) -> Params:
+def _row(other_finding: OtherFinding) -> Params:
     """A finding as a row: its own parameters beside what and whose it is."""
-    finding = sighting.finding
-    assert finding is not None  # noqa: S101  (only sightings with findings are grouped)
-    since = sighting.since or sighting.measured_at
+    finding = other_finding.finding
+    assert finding is not None  # noqa: S101  (only those with findings are grouped)
+    since = other_finding.since or other_finding.measured_at
     return {
         **finding.params,
-        "check": sighting.check,
+        "check": other_finding.check,
         "code": finding.code,
         "subject": finding.subject,
         "status": finding.status.value,
@@ -95,12 +95,12 @@ def _row(sighting: Sighting) -> Params:
 
 
 def _unavailable(
-    stale: Iterable[Sighting], context: ProbeContext
+    stale: Iterable[OtherFinding], context: ProbeContext
 ) -> Iterator[tuple[Unavailable, str]]:
-    for sighting in stale:
-        age = (context.now - sighting.measured_at).total_seconds()
-        params: Params = {"check": sighting.check, "age_seconds": round(age)}
-        yield Unavailable(f"checks/{sighting.check}", Why.LIMIT, "stale_check", params), ""
+    for other_finding in stale:
+        age = (context.now - other_finding.measured_at).total_seconds()
+        params: Params = {"check": other_finding.check, "age_seconds": round(age)}
+        yield Unavailable(f"checks/{other_finding.check}", Why.LIMIT, "stale_check", params), ""
 
 
 CHECK = Check(

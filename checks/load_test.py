@@ -133,12 +133,12 @@ def _failed(run: LoadTestRun, context: ProbeContext) -> Finding | None:
         log = " ".join(run.log.split())[-200:]
         why = run.doubts[0].params if run.doubts else {}
         params = {**_told(run), "log": log, **why}
-        return Finding("load_test_invalid", Status.WARN, run.scenario, params, sightings=1)
+        return Finding("load_test_invalid", Status.WARN, run.scenario, params, passes_required=1)
     if run.state == "failed":
         crossed = ", ".join(run.result.crossed if run.result else ())[:200]
         params = {**_told(run), **run.figures, "crossed": crossed}
         return Finding(
-            "load_test_failed", context.options.crossed, run.scenario, params, sightings=1
+            "load_test_failed", context.options.crossed, run.scenario, params, passes_required=1
         )
     return None
 
@@ -148,7 +148,7 @@ def _worse(run: LoadTestRun) -> Finding | None:
     if not run.is_valid or run.compared.get("word") != "regression":
         return None
     params = {**_told(run), **run.compared}
-    return Finding("load_test_worse", Status.WARN, run.scenario, params, sightings=1)
+    return Finding("load_test_worse", Status.WARN, run.scenario, params, passes_required=1)
 
 
 def _told(run: LoadTestRun) -> Params:

@@ -221,7 +221,7 @@ def _judge(day: str, days: Mapping[str, Known], context: ProbeContext) -> Iterat
             "late_seconds": round(late.total_seconds()),
         }
         status = Status.CRIT if is_crit else Status.WARN
-        yield Finding("pg_file_absent", status, day, params, sightings=1)
+        yield Finding("pg_file_absent", status, day, params, passes_required=1)
 
 
 def _lateness(day: str, context: ProbeContext) -> timedelta | None:

@@ -23,7 +23,7 @@ from monitor import outbox
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
-from monitor.domain.check import Sighting
+from monitor.domain.check import OtherFinding
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.delivery import Sender
 from monitor.domain.detection.regressions import Baselines
@@ -40,7 +40,7 @@ from monitor.scheduling.schedule import Calendar, Clock, Job, utc_now
 from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes.memory import memory_of
-from monitor.store.passes.snapshots import latest_sightings
+from monitor.store.passes.snapshots import latest_findings
 from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
@@ -82,8 +82,12 @@ class App:
         with ThreadPoolExecutor(LIVE_MAX, "live") as pool:
             found = pool.map(lambda name: self._observe(name, now, ()), looking)
             seen = dict(zip(looking, found, strict=True))
-        sightings = tuple(s for each in seen.values() for s in _sightings(each, _since(stored)))
-        return seen | {n: self._observe(n, now, sightings) for n in wanted if self._explains(n)}
+        other_findings = tuple(
+            s for each in seen.values() for s in _other_findings(each, _since(stored))
+        )
+        return seen | {
+            n: self._observe(n, now, other_findings) for n in wanted if self._explains(n)
+        }
 
     def options_of(self, check: str) -> Any:
         """How a check is configured, whether it is switched on or not."""
@@ -128,10 +132,12 @@ class App:
     def _explains(self, name: str) -> bool:
         return self.checks[name].check.explains
 
-    def _observe(self, name: str, now: datetime, sightings: tuple[Sighting, ...]) -> Observed:
+    def _observe(
+        self, name: str, now: datetime, other_findings: tuple[OtherFinding, ...]
+    ) -> Observed:
         with self.store.read() as tx:  # the scheduler may be another process: read it fresh
             memory = memory_of(tx, name)
-        return self.runner.observe(self.checks[name], memory, now, lambda: sightings)
+        return self.runner.observe(self.checks[name], memory, now, lambda: other_findings)
 
     def _check_jobs(self) -> list[Job]:
         return [self._check_job(name, planned) for name, planned in self.checks.items()]
@@ -225,7 +231,7 @@ def build(
         platform=platform_of(config, transport),
         recorder=recorder,
         baselines=_baselines(config, store),
-        sightings=lambda: _latest(store),
+        other_findings=lambda: _latest(store),
     )
     words = Words(config.language, config.zone)
     loads = _loads(config, store, clock, checks, runner, words)
@@ -251,7 +257,7 @@ def _loads(
     """The load tests, with the options of their check, be it enabled or not."""
     section = config.check("load_test").options
     rules = options_of(load_test.Options, section, "checks.load_test.")
-    own = Runner(runner.platform, runner.recorder, None, runner.sightings)
+    own = Runner(runner.platform, runner.recorder, None, runner.other_findings)
     eyes = Eyes(store, checks, own, words, clock)
     return LoadRunner(store, clock, config.zone, rules, k6, eyes)
 
@@ -287,18 +293,22 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
     return Baselines(config.baseline.live_limits(), StoredPast(store), config.zone)
 
 
-def _latest(store: Store) -> tuple[Sighting, ...]:
+def _latest(store: Store) -> tuple[OtherFinding, ...]:
     with store.read() as tx:
-        return latest_sightings(tx)
+        return latest_findings(tx)
 
 
-def _since(stored: tuple[Sighting, ...]) -> dict[tuple[str, str], datetime | None]:
+def _since(stored: tuple[OtherFinding, ...]) -> dict[tuple[str, str], datetime | None]:
     return {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
 
 
-def _sightings(seen: Observed, since: Mapping[tuple[str, str], datetime | None]) -> list[Sighting]:
+def _other_findings(
+    seen: Observed, since: Mapping[tuple[str, str], datetime | None]
+) -> list[OtherFinding]:
     """A live pass as the check that explains others sees it; what goes on began when it began."""
     name, status, found = seen.name, seen.verdict.status, seen.verdict.findings
     if not found:
-        return [Sighting(name, status, seen.at)]
-    return [Sighting(name, status, seen.at, f, since.get((name, f.key)) or seen.at) for f in found]
+        return [OtherFinding(name, status, seen.at)]
+    return [
+        OtherFinding(name, status, seen.at, f, since.get((name, f.key)) or seen.at) for f in found
+    ]

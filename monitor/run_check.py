@@ -14,9 +14,9 @@ from monitor.domain.check import (
     Check,
     Finding,
     Memory,
+    OtherFinding,
     Params,
     ProbeContext,
-    Sighting,
     Status,
     Verdict,
 )
@@ -39,14 +39,14 @@ class Runner:
     platform: Any
     recorder: Recorder
     baselines: Baselines | None
-    sightings: Callable[[], tuple[Sighting, ...]]
+    other_findings: Callable[[], tuple[OtherFinding, ...]]
     abandoned: threading.Event = field(default_factory=threading.Event)
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def run(self, planned: Planned, slot_at: datetime, now: datetime, missed: int = 0) -> Observed:
         """One pass: look, judge, compare with the past, and record all of it at once."""
         name = planned.check.name
-        seen = self.observe(planned, self.recorder.memory(name), now, self.sightings)
+        seen = self.observe(planned, self.recorder.memory(name), now, self.other_findings)
         regressions = self._regressions(name, seen.verdict, now)
         findings = (*seen.verdict.findings, *regressions[:FINDINGS_MAX])
         verdict = replace(
@@ -64,10 +64,10 @@ class Runner:
         planned: Planned,
         memory: Memory,
         now: datetime,
-        sightings: Callable[[], tuple[Sighting, ...]],
+        other_findings: Callable[[], tuple[OtherFinding, ...]],
     ) -> Observed:
         """Look and judge, and record nothing: what a person or a model asks for live."""
-        context = ProbeContext(self.platform, planned.options, memory, now, sightings)
+        context = ProbeContext(self.platform, planned.options, memory, now, other_findings)
         lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
         started = perf_counter()
         result = lane.run(lambda: _probed(planned.check, context), planned.timeout, self.abandoned)

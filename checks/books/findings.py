@@ -54,7 +54,7 @@ def told(
                 f"{shard}/{entry.id}",
                 _params(shard, entry, rows, found, options.known_max),
                 _evidence(entry, rows, found, options.evidence_max),
-                sightings=entry.sightings,
+                passes_required=entry.passes_required,
             )
 
 
@@ -101,7 +101,9 @@ def old(
     params: dict[str, Any] = {"shard": shard, "count": count, "oldest_at": oldest.isoformat()}
     for bucket in ageing(breaks, now):
         params |= {bucket.name: bucket.count, f"{bucket.name}_krw": bucket.amount_krw}
-    yield Finding("breaks_old", Status.CRIT if is_crit else Status.WARN, shard, params, sightings=1)
+    yield Finding(
+        "breaks_old", Status.CRIT if is_crit else Status.WARN, shard, params, passes_required=1
+    )
 
 
 def untold(books: Books, entries: Sequence[Invariant]) -> Iterator[Finding]:

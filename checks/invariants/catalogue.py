@@ -24,7 +24,7 @@ class Invariant:
     `build` makes the statement whose rows are violations; None: no statement can tell, so the
     sources compare results under this id. `whole` makes one that only a full sweep can afford.
     `implies`: what its fault breaks too, on the same shard; `implies_anywhere`: on any shard.
-    `grace_seconds`: how long it may take to come true (None: as configured). `sightings`: how
+    `grace_seconds`: how long it may take to come true (None: as configured). `passes_required`: how
     many passes must see it (None: as configured). `worsens`: critical when seen twice in a row.
     """
 
@@ -33,7 +33,7 @@ class Invariant:
     build: Callable[[Scope], Select[Any]] | None
     implies: tuple[str, ...] = ()
     grace_seconds: float | None = 0.0
-    sightings: int | None = 1
+    passes_required: int | None = 1
     worsens: bool = False
     whole: Callable[[], Select[Any]] | None = None
     implies_anywhere: tuple[str, ...] = ()

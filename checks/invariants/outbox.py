@@ -162,9 +162,11 @@ def _refund_not_announced(scope: Scope) -> Select[Any]:
 
 
 INVARIANTS = (
-    Invariant("O1", Status.WARN, _late, grace_seconds=60.0, sightings=None),
+    Invariant("O1", Status.WARN, _late, grace_seconds=60.0, passes_required=None),
     Invariant("O2", Status.CRIT, _given_up, implies=("O1",)),
-    Invariant("O3", Status.CRIT, _passed_over, implies=("O1",), grace_seconds=60.0, sightings=2),
+    Invariant(
+        "O3", Status.CRIT, _passed_over, implies=("O1",), grace_seconds=60.0, passes_required=2
+    ),
     Invariant("O4", Status.CRIT, _not_announced),
     Invariant("O5", Status.WARN, _orphans),
     Invariant("O6", Status.CRIT, _disagreeing),

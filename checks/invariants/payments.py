@@ -91,8 +91,8 @@ def _answer_without_payment() -> Select[Any]:
 
 INVARIANTS = (
     Invariant("P1", Status.CRIT, _unreachable),
-    Invariant("P2", Status.WARN, _capture_stuck, grace_seconds=600.0, sightings=None),
-    Invariant("P3", Status.WARN, _refund_stuck, grace_seconds=600.0, sightings=None),
+    Invariant("P2", Status.WARN, _capture_stuck, grace_seconds=600.0, passes_required=None),
+    Invariant("P3", Status.WARN, _refund_stuck, grace_seconds=600.0, passes_required=None),
     Invariant("P4", Status.WARN, _strange_times),
     Invariant("P5", Status.CRIT, _other_currency),
     Invariant("D1", Status.WARN, _wrong_answer, whole=_answer_without_payment),

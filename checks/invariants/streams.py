@@ -6,7 +6,7 @@ from checks.invariants.catalogue import Invariant
 from monitor.domain.check import Status
 
 INVARIANTS = (
-    Invariant("X1", Status.CRIT, None, sightings=2),
-    Invariant("X3", Status.WARN, None, sightings=2),
-    Invariant("X2", Status.WARN, None, sightings=2),
+    Invariant("X1", Status.CRIT, None, passes_required=2),
+    Invariant("X3", Status.WARN, None, passes_required=2),
+    Invariant("X2", Status.WARN, None, passes_required=2),
 )

@@ -36,7 +36,7 @@ def told(day: str, tally: Mapping[str, Any], options: TellOptions) -> Iterator[F
             "text": first["text"],
         }
         rows = tally["bad"][: options.evidence_max]
-        yield Finding("pg_lines_bad", Status.WARN, day, params, tuple(rows), sightings=1)
+        yield Finding("pg_lines_bad", Status.WARN, day, params, tuple(rows), passes_required=1)
 
 
 def _finding(day: str, outcome: Outcome, tally: Mapping[str, Any], options: TellOptions) -> Finding:
@@ -52,7 +52,9 @@ def _finding(day: str, outcome: Outcome, tally: Mapping[str, Any], options: Tell
         "first_payment_id": next((r["payment_id"] for r in rows if r["payment_id"]), None),
     }
     evidence = tuple(_shown(row) for row in rows[: options.evidence_max])
-    return Finding("pg_break", status, f"{day}/{outcome.value}", params, evidence, sightings=1)
+    return Finding(
+        "pg_break", status, f"{day}/{outcome.value}", params, evidence, passes_required=1
+    )
 
 
 def _shown(row: Params) -> Params:

@@ -128,7 +128,7 @@ def _fire(
 def _is_due(alert: Alert, finding: Finding, rule: Rule, now: datetime) -> tuple[bool, str]:
     if finding.status is Status.UNKNOWN:
         return now - alert.since >= rule.blind_after, f"could not look for {rule.blind_after}"
-    needed = rule.fire if finding.sightings is None else finding.sightings
+    needed = rule.fire if finding.passes_required is None else finding.passes_required
     window = max(rule.within, needed)
     seen = alert.passes[-window:].count("1")
     return seen >= needed, f"seen in {seen} of the last {len(alert.passes[-window:])} passes"

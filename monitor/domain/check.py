@@ -65,7 +65,7 @@ class Finding:
 
     `code` is a word of templates/<language>/; `subject` is what it is about, path-like
     ("kafka", "shard1", "shard1/payment/12"). `evidence` are rows of the platform's own data.
-    `sightings` is how many passes must see it before it fires (None: as configured). A pass
+    `passes_required` is how many passes must see it before it fires (None: as configured). A pass
     with an unknown finding says nothing about the subjects under its `hides` ("": about
     nothing that this check looks at).
     """
@@ -75,12 +75,12 @@ class Finding:
     subject: str = ""
     params: Params = field(default_factory=dict)
     evidence: tuple[Params, ...] = ()
-    sightings: int | None = None
+    passes_required: int | None = None
     hides: str = ""
 
     @property
     def key(self) -> str:
-        """What makes two sightings the same finding."""
+        """What makes the findings of two passes the same."""
         return f"{self.code}:{self.subject}"
 
 
@@ -104,7 +104,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class OtherFinding:
     """A finding of another check as last seen; finding None: that check found nothing wrong."""
 
     check: str
@@ -118,14 +118,14 @@ class Sighting:
 class ProbeContext:
     """All that a check works with: the platform's sources, its options, its memory, the time.
 
-    `sightings` gives the latest findings of the other checks, for one that explains them.
+    `other_findings` gives the latest findings of the other checks, for one that explains them.
     """
 
     platform: Any
     options: Any
     memory: Memory
     now: datetime
-    sightings: Callable[[], tuple[Sighting, ...]] = tuple
+    other_findings: Callable[[], tuple[OtherFinding, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,32 +7,34 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.diagnose_issues import CHECK
-from monitor.domain.check import Finding, ProbeContext, Sighting, Status, Verdict
+from monitor.domain.check import Finding, OtherFinding, ProbeContext, Status, Verdict
 
 NOW = datetime(2025, 12, 5, 5, 30, tzinfo=UTC)
 SINCE = NOW - timedelta(minutes=28)
 
 
-def sighting(check: str, key: str = "", minutes_ago: float = 1, status: str = "crit") -> Sighting:
+def other_finding(
+    check: str, key: str = "", minutes_ago: float = 1, status: str = "crit"
+) -> OtherFinding:
     code, _, subject = key.partition(":")
     found = Finding(code, Status(status), subject, {"since": "x", "waiting": 212}) if key else None
     at = NOW - timedelta(minutes=minutes_ago)
-    return Sighting(check, Status(status), at, found, SINCE)
+    return OtherFinding(check, Status(status), at, found, SINCE)
 
 
-def diagnose(*sightings: Sighting) -> Verdict:
-    context = ProbeContext(None, CHECK.options(), {}, NOW, lambda: sightings)
+def diagnose(*other_findings: OtherFinding) -> Verdict:
+    context = ProbeContext(None, CHECK.options(), {}, NOW, lambda: other_findings)
     return CHECK.evaluate(CHECK.probe(context), context)[0]
 
 
 def test_a_broker_outage_is_one_cause_with_its_consequences():
     verdict = diagnose(
-        sighting("outbox_age", "outbox_old:shard1"),
-        sighting("breakers", "breaker_open:ingest/kafka-publisher"),
-        sighting("kafka_cluster", "blind:kafka", status="unknown"),
-        sighting("consumer_lag", "blind:kafka", status="unknown"),
-        sighting("services", "service_down:kafka"),
-        sighting("redis_health"),
+        other_finding("outbox_age", "outbox_old:shard1"),
+        other_finding("breakers", "breaker_open:ingest/kafka-publisher"),
+        other_finding("kafka_cluster", "blind:kafka", status="unknown"),
+        other_finding("consumer_lag", "blind:kafka", status="unknown"),
+        other_finding("services", "service_down:kafka"),
+        other_finding("redis_health"),
     )
     (finding,) = verdict.findings
     assert (finding.code, finding.subject) == ("diagnosis", "service_down:kafka")
@@ -50,7 +52,7 @@ def test_a_broker_outage_is_one_cause_with_its_consequences():
 
 
 def test_a_row_carries_the_findings_own_parameters():
-    (finding,) = diagnose(sighting("outbox_age", "outbox_old:shard1")).findings
+    (finding,) = diagnose(other_finding("outbox_age", "outbox_old:shard1")).findings
     row = finding.evidence[0]
     assert (row["waiting"], row["since"], row["seen_since"]) == (212, "x", SINCE.isoformat())
     assert (row["check"], row["subject"], row["status"]) == ("outbox_age", "shard1", "crit")
@@ -58,8 +60,8 @@ def test_a_row_carries_the_findings_own_parameters():
 
 def test_two_troubles_that_have_nothing_to_do_with_each_other_stay_two():
     verdict = diagnose(
-        sighting("services", "service_down:redis"),
-        sighting("dead_letters", "dead_letters_arrived:payment.dlq"),
+        other_finding("services", "service_down:redis"),
+        other_finding("dead_letters", "dead_letters_arrived:payment.dlq"),
     )
     assert [f.subject for f in verdict.findings] == [
         "dead_letters_arrived:payment.dlq",
@@ -69,9 +71,9 @@ def test_two_troubles_that_have_nothing_to_do_with_each_other_stay_two():
 
 def test_what_an_invariant_implies_is_folded_into_it():
     verdict = diagnose(
-        sighting("reconciliation", "books_broken:shard1/L4"),
-        sighting("reconciliation", "books_broken:shard1/L11"),
-        sighting("reconciliation", "books_broken:shard2/L11"),
+        other_finding("reconciliation", "books_broken:shard1/L4"),
+        other_finding("reconciliation", "books_broken:shard1/L11"),
+        other_finding("reconciliation", "books_broken:shard2/L11"),
     )
     roots = [f.subject for f in verdict.findings]
     assert roots == ["books_broken:shard1/L4", "books_broken:shard2/L11"]
@@ -87,22 +89,22 @@ def test_what_an_invariant_implies_is_folded_into_it():
     ],
 )
 def test_a_sighting_that_is_too_old_says_nothing_about_now(check, minutes_ago, expected):
-    verdict = diagnose(sighting(check, "service_down:redis", minutes_ago))
+    verdict = diagnose(other_finding(check, "service_down:redis", minutes_ago))
     assert {f.code for f in verdict.findings} == expected
 
 
 def test_a_check_that_no_longer_runs_is_never_ok():
-    verdict = diagnose(sighting("services", "", 60, "ok"))
+    verdict = diagnose(other_finding("services", "", 60, "ok"))
     assert verdict.status is Status.UNKNOWN
     assert verdict.findings[0].params["check"] == "services"
 
 
 def test_nothing_found_is_nothing_to_explain():
-    assert diagnose(sighting("services", status="ok")) == Verdict(Status.OK)
+    assert diagnose(other_finding("services", status="ok")) == Verdict(Status.OK)
 
 
 def test_many_consequences_are_counted_and_some_are_shown():
-    many = [sighting("outbox_age", f"outbox_old:s{n}") for n in range(30)]
-    (finding,) = diagnose(sighting("services", "service_down:kafka"), *many).findings
+    many = [other_finding("outbox_age", f"outbox_old:s{n}") for n in range(30)]
+    (finding,) = diagnose(other_finding("services", "service_down:kafka"), *many).findings
     assert finding.params["consequences"] == 30
     assert len(finding.evidence) == 21

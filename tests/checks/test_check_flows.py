@@ -236,7 +236,7 @@ def test_the_other_topics_only_warn_and_need_no_second_sighting():
     passes = Passes(dead_letters.CHECK)
     passes(0, ends(0, "refund.dlq"))
     (finding,) = passes(1, ends(1, "refund.dlq")).findings
-    assert (finding.status, finding.sightings) == (Status.WARN, 1)
+    assert (finding.status, finding.passes_required) == (Status.WARN, 1)
 
 
 def test_an_end_that_fell_is_learned_anew():

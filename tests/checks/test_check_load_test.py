@@ -81,7 +81,7 @@ def test_a_crossed_threshold_is_as_bad_as_configured_and_fires_at_once(status):
     verdict = judged(FAILED, crossed=status)
     (finding,) = verdict.findings
     assert (finding.key, finding.status) == ("load_test_failed:authorize-short", status)
-    assert finding.sightings == 1
+    assert finding.passes_required == 1
     assert finding.params["crossed"] == "http_req_duration p(95)<500"
     assert finding.params["p95_ms"] == 700.0
     assert verdict.records == (FAILED,)
@@ -150,7 +150,7 @@ def test_a_run_that_got_worse_warns_at_once(run, codes):
     verdict = judged(run)
     assert [f.code for f in verdict.findings] == codes
     worse = next((f for f in verdict.findings if f.code == "load_test_worse"), None)
-    assert worse is None or (worse.status, worse.sightings) == (Status.WARN, 1)
+    assert worse is None or (worse.status, worse.passes_required) == (Status.WARN, 1)
 
 
 def test_it_needs_no_memory_of_its_own():

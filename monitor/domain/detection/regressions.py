@@ -183,4 +183,4 @@ def _finding(metric: Metric, standing: Standing, series: Series) -> Finding:
         "unit": METRICS[metric.name].unit,
         "shape": shape.value if shape else "",
     }
-    return Finding("regression", Status.WARN, metric.series, params, sightings=1)
+    return Finding("regression", Status.WARN, metric.series, params, passes_required=1)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.alert import Alert
-from monitor.domain.check import Finding, Sighting, Status, Verdict
+from monitor.domain.check import Finding, OtherFinding, Status, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.codec import from_micros, to_json, to_micros
@@ -116,13 +116,13 @@ def status_changes(
     return _with_findings(tx, rows)
 
 
-def latest_sightings(tx: Connection) -> tuple[Sighting, ...]:
+def latest_findings(tx: Connection) -> tuple[OtherFinding, ...]:
     """What every check last saw, and since when: its alert's beginning, else this pass."""
     alerts = {alert.identity: alert for alert in all_live_alerts(tx).values()}
     return tuple(
-        sighting
+        other_finding
         for snapshot in latest_snapshots(tx).values()
-        for sighting in _sightings(snapshot, alerts)
+        for other_finding in _other_findings(snapshot, alerts)
     )
 
 
@@ -146,10 +146,12 @@ def _snapshot_of(row: Sequence[Any], findings: tuple[Finding, ...]) -> Snapshot:
     return Snapshot(snapshot_id, check, *times, took_ms, Status(status), findings)
 
 
-def _sightings(snapshot: Snapshot, alerts: dict[tuple[str, str], Alert]) -> Iterable[Sighting]:
+def _other_findings(
+    snapshot: Snapshot, alerts: dict[tuple[str, str], Alert]
+) -> Iterable[OtherFinding]:
     if not snapshot.findings:
-        yield Sighting(snapshot.check, snapshot.status, snapshot.at)
+        yield OtherFinding(snapshot.check, snapshot.status, snapshot.at)
     for finding in snapshot.findings:
         alert = alerts.get((snapshot.check, finding.key))
         since = alert.since if alert else snapshot.at
-        yield Sighting(snapshot.check, finding.status, snapshot.at, finding, since)
+        yield OtherFinding(snapshot.check, finding.status, snapshot.at, finding, since)

@@ -115,7 +115,7 @@ def test_a_break_is_told_with_its_shard_its_money_and_its_oldest_payments(shards
     told = {f.subject: f for f in verdict.findings}
     wrong = told["shard2/L4"]
     assert set(told) == {"shard2/L4", "shard2/L10", "shard2/L11"}
-    assert (wrong.code, wrong.status, wrong.sightings) == ("books_broken", Status.CRIT, 1)
+    assert (wrong.code, wrong.status, wrong.passes_required) == ("books_broken", Status.CRIT, 1)
     assert (wrong.params["count"], wrong.params["amount_krw"]) == (3, 21)
     assert [row["payment_id"] for row in wrong.evidence] == [160, 161]
     assert wrong.evidence[0]["first_seen_at"] == books.NOW.isoformat()
@@ -364,7 +364,7 @@ def test_a_flood_of_breaks_is_remembered_and_told_within_bounds():
 
 
 @pytest.mark.parametrize(
-    ("invariant", "status", "sightings"),
+    ("invariant", "status", "passes_required"),
     [
         ("L1", Status.CRIT, 2),
         ("L3", Status.CRIT, 1),
@@ -378,10 +378,12 @@ def test_a_flood_of_breaks_is_remembered_and_told_within_bounds():
         ("P2", Status.WARN, None),
     ],
 )
-def test_each_invariant_has_its_severity_and_its_sightings(invariant, status, sightings):
+def test_each_invariant_has_its_severity_and_its_passes_required(
+    invariant, status, passes_required
+):
     verdict, _ = evaluate(found(broken(invariant, 1)))
     (told,) = verdict.findings
-    assert (told.status, told.sightings) == (status, sightings)
+    assert (told.status, told.passes_required) == (status, passes_required)
 
 
 def test_what_the_platform_breaks_by_design_is_ignored_until_it_is_asked_for(shards):

@@ -106,7 +106,7 @@ def test_when_the_way_fails_nothing_is_said_about_parts_behind_it():
 
 
 def test_a_finding_may_ask_to_fire_at_once():
-    at_once = Finding("books_broken", Status.CRIT, "shard1/L3", sightings=1)
+    at_once = Finding("books_broken", Status.CRIT, "shard1/L3", passes_required=1)
     kinds, alerts = live([[at_once]])
     assert kinds == [["fired"]]
     assert alerts[at_once.key].fired_at == START
@@ -170,7 +170,7 @@ def test_after_any_few_passes_blindness_stands_as_the_history_says(minutes):
 
 
 def test_a_regression_holds_while_its_series_lacks_history():
-    found = Finding("regression", Status.WARN, "response_ms{kafka}", sightings=1)
+    found = Finding("regression", Status.WARN, "response_ms{kafka}", passes_required=1)
     metric = Metric("response_ms", 900, "kafka")
     [fired], _ = advance_all("services", {}, Verdict.of([found], [metric]), Rule(), START)
     alerts = {fired.key: fired}

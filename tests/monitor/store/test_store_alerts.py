@@ -30,7 +30,7 @@ from monitor.store.alerting.silences import add_silence, end_silence, silences
 from monitor.store.alerting.transitions import save_transitions
 from monitor.store.database import Store
 from monitor.store.notes import Note, add_note, notes
-from monitor.store.passes.snapshots import latest_sightings
+from monitor.store.passes.snapshots import latest_findings
 
 _ALERT = Alert(
     check="outbox_age",
@@ -213,7 +213,7 @@ def test_a_sighting_is_as_old_as_its_alert_else_as_its_pass(store: Store) -> Non
     record(store, T0 + HOUR, findings=findings)
     record(store, T0, check="services")
     with store.read() as tx:
-        seen = latest_sightings(tx)
+        seen = latest_findings(tx)
     assert [(s.check, s.finding and s.finding.subject, s.since) for s in seen] == [
         ("outbox_age", "shard1", T0),
         ("outbox_age", "shard2", T0 + HOUR),
