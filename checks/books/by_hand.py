@@ -109,7 +109,7 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
             unavailable = Unavailable(
                 f"database/{each.shard}", Why.LIMIT, "too_many_touched", params
             )
-            yield blind(unavailable, hides=each.shard)
+            yield blind(unavailable, obscures=each.shard)
     if _APPEND_ONLY not in names:
         return
     compared = {shard for shard, s in facts.swept if isinstance(s, Swept) and s.again}
@@ -117,7 +117,7 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
         if shard not in compared:
             part = f"database/{shard}/{_APPEND_ONLY}"
             yield blind(
-                Unavailable(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), hides=shard
+                Unavailable(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), obscures=shard
             )
 
 

@@ -117,7 +117,9 @@ def untold(books: Books, entries: Sequence[Invariant]) -> Iterator[Finding]:
     first, names = next(iter(reasons.values())), list(reasons)
     subject = books.shard if len(names) > 1 else f"{books.shard}/{names[0]}"
     params: Params = {**first.params, "invariants": ", ".join(names)}
-    yield blind(Unavailable(f"database/{subject}", first.why, first.reason, params), hides=subject)
+    yield blind(
+        Unavailable(f"database/{subject}", first.why, first.reason, params), obscures=subject
+    )
 
 
 def metrics_of(

@@ -188,7 +188,7 @@ def _unavailable(
 ) -> Iterator[Finding]:
     for each in books:
         if isinstance(each, Unavailable):
-            yield blind(each, hides=each.part.partition("/")[2])
+            yield blind(each, obscures=each.part.partition("/")[2])
         elif each.shard != across_name():
             yield from untold(each, entries)
     for shard, swept in facts.swept:
@@ -198,7 +198,7 @@ def _unavailable(
             else next(iter(swept.books.unavailable.values()), None)
         )
         if failed is not None and failed.reason not in _STANDING:
-            yield blind(replace(failed, part=f"database/{shard}/sweep"), hides=f"{shard}/sweep")
+            yield blind(replace(failed, part=f"database/{shard}/sweep"), obscures=f"{shard}/sweep")
     yield from facts.streams.blinds()
 
 

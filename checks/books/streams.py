@@ -41,9 +41,9 @@ class Streams:
         """What could not be seen of Kafka: one finding."""
         unavailable = [end for end in self.ends.values() if isinstance(end, Unavailable)]
         if unavailable:
-            yield blind(unavailable[0], hides=f"{ACROSS}/X1")
+            yield blind(unavailable[0], obscures=f"{ACROSS}/X1")
         elif isinstance(self.dead_letters, Unavailable):
-            yield blind(self.dead_letters, hides=f"{ACROSS}/X2")
+            yield blind(self.dead_letters, obscures=f"{ACROSS}/X2")
 
     def remembered(self, before: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Where the topics ended, and when: what the next passes count from."""

@@ -199,7 +199,7 @@ def _is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str
         return any(_nothing_seen(f) for f in unseen)
     if alert.code == "regression":
         return alert.subject not in measured
-    return any(under(alert.subject, f.hides) for f in unseen)
+    return any(under(alert.subject, f.obscures) for f in unseen)
 
 
 def _nothing_seen(finding: Finding) -> bool:

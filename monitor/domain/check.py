@@ -66,7 +66,7 @@ class Finding:
     `code` is a word of templates/<language>/; `subject` is what it is about, path-like
     ("kafka", "shard1", "shard1/payment/12"). `evidence` are rows of the platform's own data.
     `passes_required` is how many passes must see it before it fires (None: as configured). A pass
-    with an unknown finding says nothing about the subjects under its `hides` ("": about
+    with an unknown finding says nothing about the subjects under its `obscures` ("": about
     nothing that this check looks at).
     """
 
@@ -76,7 +76,7 @@ class Finding:
     params: Params = field(default_factory=dict)
     evidence: tuple[Params, ...] = ()
     passes_required: int | None = None
-    hides: str = ""
+    obscures: str = ""
 
     @property
     def key(self) -> str:

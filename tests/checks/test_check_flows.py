@@ -99,7 +99,7 @@ def test_an_outbox_is_judged_by_its_oldest_event(facts, expected):
 
 def test_a_shard_that_was_not_seen_hides_only_itself():
     facts = outbox_age.Facts((OutboxState("shard1", 0, 0, 0), SHARD_AWAY), counts())
-    assert [f.hides for f in Passes(outbox_age.CHECK)(0, facts).findings] == ["shard2"]
+    assert [f.obscures for f in Passes(outbox_age.CHECK)(0, facts).findings] == ["shard2"]
 
 
 def test_a_relay_that_publishes_nothing_while_events_come_is_stalled():
@@ -208,7 +208,7 @@ def test_a_lag_that_was_not_seen_is_unknown_and_ends_nothing():
         passes(minute, lag(5, 6))
     unavailable = Unavailable(f"kafka/{GROUP}", Why.BLIND, "group_without_offsets")
     verdict = passes(3, consumer_lag.Facts((Group(GROUP, "STABLE"),), {GROUP: unavailable}))
-    assert (verdict.status, verdict.findings[0].hides) == (Status.UNKNOWN, GROUP)
+    assert (verdict.status, verdict.findings[0].obscures) == (Status.UNKNOWN, GROUP)
     assert set(passes.keys(4, lag(5, 6))) == {f"lag_stuck:{GROUP}"}
 
 
@@ -251,7 +251,7 @@ def test_a_topic_that_was_not_seen_is_unknown_and_nothing_is_forgotten():
     passes = Passes(dead_letters.CHECK)
     passes(0, ends(9))
     verdict = passes(1, dead_letters.Facts({DLQ: KAFKA_AWAY}, {}))
-    assert (verdict.status, verdict.findings[0].hides) == (Status.UNKNOWN, DLQ)
+    assert (verdict.status, verdict.findings[0].obscures) == (Status.UNKNOWN, DLQ)
     assert passes.keys(2, ends(10)) == {f"dead_letters_arrived:{DLQ}": "crit"}
 
 

@@ -67,12 +67,12 @@ def test_only_a_refusal_over_a_way_that_works_is_an_outage(fact, expected):
 def test_one_blind_gateway_stands_for_all_parts_and_hides_them_all():
     verdict, _ = judge(services.CHECK, {"kafka": GONE, "redis": GONE, "consumer": UP})
     (finding,) = verdict.findings
-    assert (finding.key, finding.hides) == ("blind:gateway", "")
+    assert (finding.key, finding.obscures) == ("blind:gateway", "")
 
 
 def test_a_part_that_was_not_seen_hides_only_itself():
     verdict, _ = judge(services.CHECK, {"kafka": SERVICES["limit"][0], "redis": UP})
-    assert [f.hides for f in verdict.findings] == ["kafka"]
+    assert [f.obscures for f in verdict.findings] == ["kafka"]
 
 
 def test_a_part_that_nobody_expects_is_left_out():
@@ -151,7 +151,7 @@ def test_an_instance_that_is_away_is_unknown_and_its_memory_stays():
     away = Unavailable("ingest", Why.GARBLED, "not_prometheus")
     verdict, after = judge(breakers.CHECK, {"ingest": away}, memory, 1, names=("b",))
     assert (verdict.status, after) == (Status.UNKNOWN, memory)
-    assert verdict.findings[0].hides == "ingest"
+    assert verdict.findings[0].obscures == "ingest"
 
 
 def test_a_breaker_that_no_source_shows_is_never_ok():

@@ -220,7 +220,7 @@ def test_the_checks_own_verdict_holds_beside_the_age_that_was_asked_for(tmp_path
 
 def test_an_unavailable_shard_keeps_the_outbox_from_being_ok(tmp_path):
     unavailable = blind(
-        Unavailable("database/shard2", Why.REFUSED, "connect_failed"), hides="shard2"
+        Unavailable("database/shard2", Why.REFUSED, "connect_failed"), obscures="shard2"
     )
     app = app_with(tmp_path, {"outbox_age": found(unavailable, metrics=OUTBOX)})
     assert answer(app, "check_outbox_status", max_age_minutes=60)["verdict"] == "unknown"

@@ -48,22 +48,26 @@ def cut(text: str, length: int = 200) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
-def blind(unavailable: Unavailable, hides: str = "") -> Finding:
+def blind(unavailable: Unavailable, obscures: str = "") -> Finding:
     """The finding "could not look" behind an Unavailable.
 
-    `hides` names the subjects of the check that are unavailable by it ("": all of them).
+    `obscures` names the subjects of the check that are unavailable by it ("": all of them).
     """
     params = {"part": unavailable.part, "why": unavailable.why.value, "reason": unavailable.reason}
     return Finding(
-        "blind", Status.UNKNOWN, unavailable.part, {**params, **unavailable.params}, hides=hides
+        "blind",
+        Status.UNKNOWN,
+        unavailable.part,
+        {**params, **unavailable.params},
+        obscures=obscures,
     )
 
 
 def blinds(unavailable: Iterable[tuple[Unavailable, str]]) -> list[Finding]:
     """One finding "could not look" per part; what they hide is joined (different: "", all)."""
     found: dict[str, Finding] = {}
-    for one, hides in unavailable:
+    for one, obscures in unavailable:
         before = found.get(one.part)
-        same = before is None or before.hides == hides
-        found[one.part] = blind(one, hides if same else "")
+        same = before is None or before.obscures == obscures
+        found[one.part] = blind(one, obscures if same else "")
     return list(found.values())

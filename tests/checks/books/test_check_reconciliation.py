@@ -205,7 +205,7 @@ def test_a_step_that_was_stopped_is_unknown_and_is_done_again_an_hour_later(shar
     )
     verdict = passes()
     assert statuses(verdict)["blind:database/shard1/sweep"] is Status.UNKNOWN
-    assert {f.hides for f in verdict.findings} == {"shard1/sweep", "shard2/sweep"}
+    assert {f.obscures for f in verdict.findings} == {"shard1/sweep", "shard2/sweep"}
     passes.platform.database = whole
     swept = []
     for minutes in (5, 59, 60, 65):
@@ -275,7 +275,7 @@ def test_a_shard_that_is_down_is_unknown_and_keeps_its_open_breaks(shards):
     verdict = passes(after(minutes=5))
     assert {key for key in statuses(verdict) if "shard2" in key} == {"blind:database/shard2"}
     assert statuses(verdict)["books_broken:shard1/L3"] is Status.CRIT
-    assert [f.hides for f in verdict.findings if f.code == "blind"] == ["shard2"]
+    assert [f.obscures for f in verdict.findings if f.code == "blind"] == ["shard2"]
     assert {m.subject for m in verdict.metrics} == {"shard1"}
     assert {b.shard for b in breaks_of(verdict)} == {"shard1", "shard2"}
     away.rename(file)
@@ -302,7 +302,7 @@ def test_a_missing_column_hides_its_invariants_and_no_other(shards):
         connection.exec_driver_sql("ALTER TABLE outbox_event DROP COLUMN published_at")
     verdict = Passes(shards)()
     (told,) = verdict.findings
-    assert (told.key, told.hides) == ("blind:database/shard1/O7", "shard1/O7")
+    assert (told.key, told.obscures) == ("blind:database/shard1/O7", "shard1/O7")
     assert told.params["columns"] == "outbox_event.published_at"
     assert told.status is Status.UNKNOWN
     assert "breaks{shard1}" not in {m.series for m in verdict.metrics}
@@ -318,7 +318,7 @@ def test_a_look_that_ran_out_of_time_is_unknown_and_moves_no_watermark():
         now=after(minutes=5),
     )
     assert statuses(verdict) == {"blind:database/shard1": Status.UNKNOWN}
-    assert verdict.findings[0].hides == "shard1"
+    assert verdict.findings[0].obscures == "shard1"
     for name in ("looked_at", "marks"):
         assert kept["shards"]["shard1"][name] == memory["shards"]["shard1"][name]
 
@@ -328,17 +328,17 @@ def test_an_invariant_that_was_not_examined_is_never_ok(missing):
     examined = tuple(i for i in IDS if i != missing)
     verdict, _ = evaluate(found(examined=examined))
     assert verdict.status is Status.UNKNOWN
-    assert verdict.findings[0].hides == f"shard1/{missing}"
+    assert verdict.findings[0].obscures == f"shard1/{missing}"
 
 
 @pytest.mark.parametrize(
-    ("part", "hides"), [("database", ""), ("gateway", ""), ("database/shard2", "shard2")]
+    ("part", "obscures"), [("database", ""), ("gateway", ""), ("database/shard2", "shard2")]
 )
-def test_what_stayed_unavailable_is_unknown_and_as_wide_as_the_part(part, hides):
+def test_what_stayed_unavailable_is_unknown_and_as_wide_as_the_part(part, obscures):
     row = [3, books.NOW.isoformat(), books.NOW.isoformat(), 0]
     memory = {"shards": {"shard2": {"breaks": {"L4": {"entry 3": row}}}}, "streams": {}}
     verdict, kept = evaluate(Unavailable(part, Why.BLIND, "gateway_tautology"), memory=memory)
-    assert (verdict.status, verdict.findings[0].hides) == (Status.UNKNOWN, hides)
+    assert (verdict.status, verdict.findings[0].obscures) == (Status.UNKNOWN, obscures)
     assert verdict.metrics == ()
     assert kept == memory
     assert [b.key for b in breaks_of(verdict)] == ["entry 3"]
@@ -537,7 +537,7 @@ def test_streams_that_cannot_be_seen_are_unknown_and_keep_what_was_known(shards)
     kafka.is_down = True
     verdict = passes(after(minutes=5))
     assert statuses(verdict) == {"blind:kafka": Status.UNKNOWN}
-    assert verdict.findings[0].hides == "shards/X1"
+    assert verdict.findings[0].obscures == "shards/X1"
     assert passes.memory["streams"] == before
 
 

@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_used_is_unknown(passes, lines, spoil, reason):
         os.utime(path, (at, at))
     [blind] = passes(1).findings
     assert (blind.status, blind.params["reason"]) == (Status.UNKNOWN, reason)
-    assert (blind.subject, blind.hides) == ("pg_file/2026-03-09", "2026-03-09")
+    assert (blind.subject, blind.obscures) == ("pg_file/2026-03-09", "2026-03-09")
 
 
 def test_a_folder_that_is_not_there_is_unknown_and_not_late(passes):

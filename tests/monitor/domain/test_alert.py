@@ -12,7 +12,7 @@ START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 BAD = Finding("outbox_old", Status.CRIT, "shard1")
 WARN = Finding("outbox_old", Status.WARN, "shard1")
 BLIND = Finding("blind", Status.UNKNOWN, "database", {"why": "refused"})
-BLIND_SHARD2 = Finding("blind", Status.UNKNOWN, "database/shard2", hides="shard2")
+BLIND_SHARD2 = Finding("blind", Status.UNKNOWN, "database/shard2", obscures="shard2")
 WAY = Finding("blind", Status.UNKNOWN, "gateway", {"why": "way"})
 
 
