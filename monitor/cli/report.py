@@ -9,7 +9,7 @@ from monitor.app import App
 from monitor.domain.delivery import Message
 from monitor.reports.job import report_messages
 from monitor.store.notifications import add_notifications
-from monitor.text.render import renderer
+from monitor.text.messages.render import renderer
 
 
 def print_report(app: App, kind: str, day: str, form: str) -> str:

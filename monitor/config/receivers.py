@@ -9,7 +9,7 @@ from monitor import plugins
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import options_of
 from monitor.domain.delivery import Notifier, Sender
-from monitor.text.render import renderer
+from monitor.text.messages.render import renderer
 
 
 def receivers(config: Config) -> dict[str, Sender]:

@@ -24,7 +24,7 @@ ALIKE = {
 }
 
 # The room whose files put its rooms together, and rooms that are still being divided.
-LARGER = {"monitor": 15, "monitor/domain": 18, "monitor/text": 16}
+LARGER = {"monitor": 15, "monitor/domain": 18}
 
 
 def folders() -> list[Path]:

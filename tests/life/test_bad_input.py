@@ -32,7 +32,7 @@ from monitor import app as application
 from monitor.cli.demo.life import Kept
 from monitor.cli.main import main
 from monitor.config.models import load
-from monitor.text.render import renderer
+from monitor.text.messages.render import renderer
 
 SECRET = "hunter2-is-no-password"
 STRANGE = "M'\"\\\x1b[31m\n\u202e<script>&1"

@@ -22,7 +22,7 @@ from monitor.config.models import parse
 from monitor.domain.delivery import Message
 from monitor.outbox import DeliveryPolicy
 from monitor.store import notifications
-from monitor.text.render import renderer
+from monitor.text.messages.render import renderer
 
 pytestmark = pytest.mark.slow
 

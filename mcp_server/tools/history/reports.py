@@ -13,8 +13,8 @@ from monitor.domain.delivery import Message
 from monitor.domain.report import Report
 from monitor.reports.job import report_messages
 from monitor.store.notifications import messages_with_key
-from monitor.text.report import ReportView, report_view
-from monitor.text.report_figures import FigureRow
+from monitor.text.messages.report import ReportView, report_view
+from monitor.text.messages.report_figures import FigureRow
 
 _RECEIVERS_MAX = 20
 _LINES_MAX = 8

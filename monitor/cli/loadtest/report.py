@@ -11,9 +11,9 @@ from monitor.domain.load_test.run import RUNNING, LoadTestRun
 from monitor.load_tests.report import key_of, load_messages
 from monitor.store.load_tests import load_test, load_tests
 from monitor.store.notifications import add_notifications
-from monitor.text.chart import HEIGHT, WIDTH, chart, png
-from monitor.text.layout import render
-from monitor.text.render import renderer
+from monitor.text.messages.chart import HEIGHT, WIDTH, chart, png
+from monitor.text.messages.layout import render
+from monitor.text.messages.render import renderer
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 FORMS = ("text", "slack", "svg", "png")

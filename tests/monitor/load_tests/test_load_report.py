@@ -34,8 +34,8 @@ from monitor.store.database import Store
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
 from monitor.text.catalog import Words
-from monitor.text.chart import chart, png
-from monitor.text.render import MessageRenderer
+from monitor.text.messages.chart import chart, png
+from monitor.text.messages.render import MessageRenderer
 
 WEEK = timedelta(days=7)
 LENGTH = timedelta(minutes=6)

@@ -17,7 +17,7 @@ from monitor.domain.delivery import Message, Permanent, Sender, SlackContent, Te
 from monitor.domain.incident import Incident, Notice
 from monitor.domain.message import incident_message
 from monitor.notifiers import slack
-from monitor.text.render import MessageRenderer, Words
+from monitor.text.messages.render import MessageRenderer, Words
 
 AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
 RENDERER = MessageRenderer(Words("en", ZoneInfo("Asia/Seoul")))

@@ -32,8 +32,8 @@ from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
 from monitor.store.notifications import notifications
 from monitor.store.passes.record import record_pass
-from monitor.text.render import MessageRenderer, Words
-from monitor.text.report_figures import load_test_lines
+from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.report_figures import load_test_lines
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAY = date(2026, 11, 22)

@@ -19,8 +19,8 @@ from monitor.domain.delivery import Message, Temporary
 from monitor.domain.incident import Incident, Notice
 from monitor.domain.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
 from monitor.notifiers.console import Console, ConsoleOptions
-from monitor.text.render import MessageRenderer, Words
-from monitor.text.slack import fit, units
+from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.slack import fit, units
 
 T0 = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

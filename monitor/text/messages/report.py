@@ -10,7 +10,12 @@ from typing import Any
 from monitor.domain.report import Drift, Report, Trouble
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, cut, day_text, metric_value
-from monitor.text.report_figures import FigureRow, change_text, figure_rows, load_test_lines
+from monitor.text.messages.report_figures import (
+    FigureRow,
+    change_text,
+    figure_rows,
+    load_test_lines,
+)
 from monitor.text.symbols import DOTS
 
 _LINES_MAX = 10

@@ -11,7 +11,7 @@ from monitor.domain.load_test.report import LoadFigure, LoadReport, PlatformFigu
 from monitor.domain.statement import Statement
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, clean, cut, metric_value
-from monitor.text.report_figures import change_text
+from monitor.text.messages.report_figures import change_text
 from monitor.text.symbols import DOTS, TONES, bars
 
 _GRADES = {"A": Status.OK, "B": Status.OK, "C": Status.WARN, "D": Status.WARN, "F": Status.CRIT}

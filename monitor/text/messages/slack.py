@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from monitor.text.incident import IncidentView
-from monitor.text.load_test import LoadView
-from monitor.text.report import Part, ReportView
+from monitor.text.messages.incident import IncidentView
+from monitor.text.messages.load_test import LoadView
+from monitor.text.messages.report import Part, ReportView
 
 BLOCKS_MAX = 50
 SECTION_MAX = 3000

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from monitor.domain.delivery import Message, Picture, SlackContent
 from monitor.text.catalog import Words
-from monitor.text.chart import png
-from monitor.text.incident import incident_view
-from monitor.text.layout import render
-from monitor.text.load_test import load_view
-from monitor.text.report import report_view
-from monitor.text.slack import (
+from monitor.text.messages.chart import png
+from monitor.text.messages.incident import incident_view
+from monitor.text.messages.layout import render
+from monitor.text.messages.load_test import load_view
+from monitor.text.messages.report import report_view
+from monitor.text.messages.slack import (
     incident_blocks,
     load_chart_blocks,
     load_test_blocks,

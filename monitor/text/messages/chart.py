@@ -11,7 +11,7 @@ from monitor import resources
 from monitor.domain.load_test.report import LoadReport, TrendPoint
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, day_text, metric_value
-from monitor.text.layout import render
+from monitor.text.messages.layout import render
 from monitor.text.symbols import polylines
 
 WIDTH, HEIGHT = 920, 440
