@@ -20,7 +20,6 @@ ALIKE = {
     "templates/en",
     "templates/ko",
     "templates/html",
-    "templates/text",
 }
 
 # The room whose files put its rooms together, and rooms that are still being divided.

@@ -13,8 +13,15 @@ from monitor.text.messages.chart import png
 from monitor.text.messages.incident import incident_view
 from monitor.text.messages.layout import render
 from monitor.text.messages.load_test import load_view
+from monitor.text.messages.plain_text import (
+    incident_text,
+    load_chart_text,
+    load_test_text,
+    report_text,
+)
 from monitor.text.messages.report import report_view
 from monitor.text.messages.slack import (
+    Block,
     incident_blocks,
     load_chart_blocks,
     load_test_blocks,
@@ -38,12 +45,12 @@ class MessageRenderer:
 
     def text(self, message: Message) -> str:
         """The whole message as plain text."""
-        return render(f"text/{message.kind}.txt.j2", view=self._view(message)).strip() + "\n"
+        return _KINDS[message.kind].text(self._view(message))
 
     def slack(self, message: Message) -> SlackContent:
         """The message as Slack takes it."""
         view = self._view(message)
-        return SlackContent(quiet(view.summary), _BLOCKS[message.kind](view))
+        return SlackContent(quiet(view.summary), _KINDS[message.kind].blocks(view))
 
     def picture(self, message: Message) -> Picture | None:
         """The chart of a load test's report."""
@@ -58,19 +65,21 @@ class MessageRenderer:
         return render(f"html/{message.kind}.html.j2", view=self._view(message))
 
     def _view(self, message: Message) -> Any:
-        return _VIEWS[message.kind](message.payload, self.words)
+        return _KINDS[message.kind].view(message.payload, self.words)
 
 
-_VIEWS: Mapping[str, Callable[..., Any]] = {
-    "incident": incident_view,
-    "report": report_view,
-    "load_test": load_view,
-    "load_chart": load_view,
-}
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one kind of message is made: its view, and the view as text and as blocks."""
 
-_BLOCKS: Mapping[str, Callable[..., Any]] = {
-    "incident": incident_blocks,
-    "report": report_blocks,
-    "load_test": load_test_blocks,
-    "load_chart": load_chart_blocks,
+    view: Callable[[Mapping[str, Any], Words], Any]
+    text: Callable[[Any], str]
+    blocks: Callable[[Any], tuple[Block, ...]]
+
+
+_KINDS = {
+    "incident": _Kind(incident_view, incident_text, incident_blocks),
+    "report": _Kind(report_view, report_text, report_blocks),
+    "load_test": _Kind(load_view, load_test_text, load_test_blocks),
+    "load_chart": _Kind(load_view, load_chart_text, load_chart_blocks),
 }
