@@ -34,7 +34,7 @@ from detection_scores import (  # noqa: E402
 )
 
 from monitor.cli.loadtest.backtest import backtested  # noqa: E402
-from monitor.domain.ddsketch import Comparison  # noqa: E402
+from monitor.domain.detection.ddsketch import Comparison  # noqa: E402
 from monitor.domain.detection.past import LiveLimits  # noqa: E402
 from monitor.domain.detection.replay import replay  # noqa: E402
 from monitor.domain.detection.runs import LEVELS, judge_runs  # noqa: E402

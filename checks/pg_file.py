@@ -16,6 +16,7 @@ from checks.settlement_file.layout import Layout
 from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, match_file
 from checks.settlement_file.reader import PART, unreadable
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from monitor.domain.books.settlement_match import BREAKS
 from monitor.domain.check import (
     Check,
     Finding,
@@ -26,7 +27,6 @@ from monitor.domain.check import (
     Status,
     Verdict,
 )
-from monitor.domain.settlement_match import BREAKS
 
 Known = Mapping[str, Any]
 

@@ -23,12 +23,12 @@ from monitor import outbox
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
+from monitor.domain.books.payment_story import Story
 from monitor.domain.check import OtherFinding
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.delivery import Sender
 from monitor.domain.detection.regressions import Baselines
 from monitor.domain.load_test.plan import Plan
-from monitor.domain.payment_story import Story
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
 from monitor.load_tests.watch import Eyes

@@ -18,8 +18,8 @@ from checks.sources.database.books.examine import Window, window_start
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unavailable, Why, blind
+from monitor.domain.books.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.domain.check import Finding, Memory, Params, ProbeContext, Status, worst
-from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 
 BREAKS_MAX = 100_000  # of one invariant in one look: more are told as "at least"
 IDS_MAX = 100_000

@@ -11,8 +11,8 @@ from checks.invariants.catalogue import Invariant
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
 from checks.sources.facts.unavailable import Unavailable, Why, blind
+from monitor.domain.books.discrepancies import OpenBreak, ageing, money_in
 from monitor.domain.check import Finding, Metric, Params, Status
-from monitor.domain.discrepancies import OpenBreak, ageing, money_in
 
 _CONTROL = "L11"
 

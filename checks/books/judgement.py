@@ -24,8 +24,8 @@ from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, blind
+from monitor.domain.books.discrepancies import OpenBreaks
 from monitor.domain.check import Finding, Memory, Metric, ProbeContext, Verdict
-from monitor.domain.discrepancies import OpenBreaks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from checks.sources.database.books.examine import CONTROL
 from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
-from monitor.domain.discrepancies import OpenBreak
+from monitor.domain.books.discrepancies import OpenBreak
 
 Known: TypeAlias = dict[str, Any]
 Row: TypeAlias = "list[Any]"  # payment id, first seen, last seen, booked less expected

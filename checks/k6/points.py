@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.domain.ddsketch import bucket_of, quantile
+from monitor.domain.detection.ddsketch import bucket_of, quantile
 from monitor.domain.load_test.result import (
     COUNTER,
     GAUGE,

@@ -12,8 +12,8 @@ from checks.sources.facts.platform import DeadLetter
 from checks.sources.facts.story import LedgerEntry, OutboxEvent, PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Fact, Unavailable
 from monitor.domain.alert import Alert
+from monitor.domain.books.payment_story import BREAKER, BROKER, History
 from monitor.domain.check import Status
-from monitor.domain.payment_story import BREAKER, BROKER, History
 
 GRACE = timedelta(seconds=60)  # what takes no longer is under way
 CAPTURED = ("CAPTURED", "REFUND_REQUESTED", "REFUND_FAILED", "REFUNDED")

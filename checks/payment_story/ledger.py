@@ -11,8 +11,8 @@ from checks.payment_story.publishing import not_published
 from checks.payment_story.worker import consumed
 from checks.sources.facts.story import LedgerEntry, PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Unavailable
+from monitor.domain.books.payment_story import Reason
 from monitor.domain.check import Status
-from monitor.domain.payment_story import Reason
 
 CONSUMER, DLQ = "payment-consumer", "payment.dlq"
 STAGE = "ledger"

@@ -10,8 +10,8 @@ from checks.sources.facts.platform import Breaker
 from checks.sources.facts.story import OutboxEvent
 from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.alert import Alert
+from monitor.domain.books.payment_story import Reason
 from monitor.domain.check import Status
-from monitor.domain.payment_story import Reason
 
 PASSED_ENOUGH = 8  # so many later events of the other half, and none of this half, are no chance
 LATE = timedelta(seconds=60)

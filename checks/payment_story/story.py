@@ -13,8 +13,8 @@ from checks.payment_story.timeline import happenings
 from checks.payment_story.worker import CAPTURE, REFUND, done, failed, waiting
 from checks.sources.facts.story import PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Unavailable, blind, blinds
+from monitor.domain.books.payment_story import Chapter, History, Reason, Story
 from monitor.domain.check import Finding, Params, Status
-from monitor.domain.payment_story import Chapter, History, Reason, Story
 
 _STAGES = ("ledger", "refund", "capture", "payment")  # of equal reasons, the latest stage first
 

@@ -10,8 +10,8 @@ from checks.payment_story.case import around, booked_as, matches
 from checks.payment_story.probe import Facts, spans
 from checks.sources.facts.story import OutboxEvent, PaymentRecords, PaymentRow, PgRequest
 from checks.sources.facts.unavailable import Unavailable
+from monitor.domain.books.payment_story import Happening, History
 from monitor.domain.check import Status
-from monitor.domain.payment_story import Happening, History
 
 ALERTS_MAX = 12
 _RELEVANT = (

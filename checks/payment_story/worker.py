@@ -11,8 +11,8 @@ from checks.payment_story.publishing import not_published, published_late
 from checks.sources.facts.platform import GroupLag
 from checks.sources.facts.story import OutboxEvent, PgRequest
 from checks.sources.facts.unavailable import Fact, Unavailable
+from monitor.domain.books.payment_story import Reason
 from monitor.domain.check import Status
-from monitor.domain.payment_story import Reason
 
 
 @dataclass(frozen=True, slots=True)

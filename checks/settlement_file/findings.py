@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from monitor.domain.books.settlement_match import BREAKS, Outcome
 from monitor.domain.check import Finding, Metric, Params, Status
-from monitor.domain.settlement_match import BREAKS, Outcome
 
 
 class TellOptions(Protocol):

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from checks.settlement_file.staging import GROUP_MAX
 from checks.sources.facts.psp import Line, Record
-from monitor.domain.settlement_match import BREAKS, Outcome
+from monitor.domain.books.settlement_match import BREAKS, Outcome
 
 Pair = tuple[Line, Record]
 

@@ -21,8 +21,8 @@ from checks.settlement_file.match import (
 )
 from checks.settlement_file.staging import Bench, Group, Numbered
 from checks.sources.facts.psp import BadLine, Kind, Line
+from monitor.domain.books.settlement_match import Outcome
 from monitor.domain.check import Params
-from monitor.domain.settlement_match import Outcome
 
 _ROWS_MAX = 10  # of each outcome that are kept to be shown
 

@@ -9,7 +9,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
+from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.detection.rule import relative
 from monitor.domain.journal import IncidentStory

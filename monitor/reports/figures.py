@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.ddsketch import Comparison, Summary
+from monitor.domain.detection.ddsketch import Comparison, Summary
 from monitor.domain.detection.periods import PeriodLimits, Stretch, judge
 from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS, spec_of

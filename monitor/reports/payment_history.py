@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert
-from monitor.domain.payment_story import Glance, History
+from monitor.domain.books.payment_story import Glance, History
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.discrepancies import breaks_of_payment
 from monitor.store.passes.snapshots import snapshots

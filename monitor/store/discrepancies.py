@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain.discrepancies import AgeBucket, OpenBreak, ageing
+from monitor.domain.books.discrepancies import AgeBucket, OpenBreak, ageing
 from monitor.store.codec import from_micros, to_micros
 
 if TYPE_CHECKING:

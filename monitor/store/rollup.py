@@ -13,7 +13,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from monitor.domain.ddsketch import bucket_of
+from monitor.domain.detection.ddsketch import bucket_of
 
 HOUR = 3600
 DAY = 86_400

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test.files import Backtested, NoResultError
 from monitor.domain.load_test.progress import Progress

@@ -22,8 +22,7 @@ ALIKE = {
     "templates/html",
 }
 
-# The room whose files put its rooms together, and rooms that are still being divided.
-LARGER = {"monitor": 15, "monitor/domain": 18}
+LARGER = {"monitor": 15}  # the room whose files put its rooms together
 
 
 def folders() -> list[Path]:

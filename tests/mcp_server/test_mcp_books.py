@@ -15,8 +15,8 @@ from test_mcp_history import incident
 from test_mcp_payments import HOSTILE, through_gateway, without_data
 
 from demo.stand_in import StandIn
+from monitor.domain.books.discrepancies import OpenBreak
 from monitor.domain.check import Metric
-from monitor.domain.discrepancies import OpenBreak
 from monitor.store.discrepancies import save_breaks
 
 

@@ -12,7 +12,7 @@ from store_case import DAY, HOUR, MINUTE, fresh_store, record, rows
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.reports.compare import compare

@@ -21,9 +21,15 @@ ANSWERING = [
 ]
 ROWS = [*DOMAIN, "monitor.store.codec", "monitor.store.database", "monitor.store.rollup"]
 OURS: dict[str, list[str]] = {
-    "monitor.domain.load_test": ["monitor.domain"],
-    "monitor.domain.detection": ["monitor.domain", "-monitor.domain.load_test"],
-    "monitor.domain": ["monitor.domain", "-monitor.domain.load_test", "-monitor.domain.detection"],
+    "monitor.domain.load_test": ["monitor.domain", "-monitor.domain.books"],
+    "monitor.domain.detection": [
+        *("monitor.domain", "-monitor.domain.load_test", "-monitor.domain.books")
+    ],
+    "monitor.domain.books": ["monitor.domain", "-monitor.domain.load_test"],
+    "monitor.domain": [
+        *("monitor.domain", "-monitor.domain.load_test"),
+        *("-monitor.domain.detection", "-monitor.domain.books"),
+    ],
     "monitor.store.alerting": ["monitor.store.alerting", *ROWS],
     "monitor.store.series": ["monitor.store.series", "monitor.store.load_tests", *ROWS],
     # A pass is rows of all of them.

@@ -9,8 +9,8 @@ from mcp.types import CallToolResult
 from mcp_server.answers.answer import Answer, age, result, stamp
 from mcp_server.answers.rows import check_rows, finding_row, findings_of, metric_rows
 from mcp_server.context import ToolContext
+from monitor.domain.books.discrepancies import OpenBreak
 from monitor.domain.check import Finding, Status, worst
-from monitor.domain.discrepancies import OpenBreak
 from monitor.store.discrepancies import break_ages, open_breaks
 from monitor.text.filters import clean
 

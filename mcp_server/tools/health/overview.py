@@ -13,7 +13,7 @@ from mcp_server.answers.rows import incident_row
 from mcp_server.answers.unavailable import parted, parts_text
 from mcp_server.context import ToolContext
 from mcp_server.tools.history.series import compared_row, span_row
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.reports.compare import Compared, compare
 from monitor.reports.periods import period, shifted
 from monitor.store.alerting.incidents import incidents_between

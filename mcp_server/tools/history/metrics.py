@@ -16,7 +16,7 @@ from mcp_server.context import ToolContext
 from mcp_server.tools.history.series import compared_row, span_row
 from mcp_server.tools.history.spans import choose, known_metrics, span
 from monitor.domain.check import Status
-from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
+from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.metrics import METRICS, Kind
 from monitor.reports.compare import Compared, Events, PeriodComparison, compare
 from monitor.reports.periods import Span, period, shifted

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mcp_server.answers.answer import CHARS_MAX, Answer, data, result, stamp
 from mcp_server.context import ToolContext
-from monitor.domain.payment_story import Chapter, Happening, Reason, Story
+from monitor.domain.books.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.filters import clean
 from monitor.text.plain.payment import (
     around_text,

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.books.csv_file import CsvError, Rows, check_target, replacing
 from monitor.cli.common import ConfigOption, fail, load
-from monitor.text.csv_file import CsvError, Rows, check_target, replacing
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
     from checks.settlement_file.probe import Matched
     from checks.sources.facts.unavailable import Unavailable
     from monitor.config.models import Config
-    from monitor.domain.settlement_match import SettlementMatch
+    from monitor.domain.books.settlement_match import SettlementMatch
     from monitor.text.catalog import Words
 
 _COLUMNS = (
@@ -172,8 +172,8 @@ def _result(task: _Task, found: Matched | Unavailable) -> SettlementMatch:
     """As bad as the worst of it; a shard that is not seen makes it unknown."""
     from checks.settlement_file.findings import told
     from checks.sources.facts.unavailable import Unavailable, blind, blinds
+    from monitor.domain.books.settlement_match import SettlementMatch
     from monitor.domain.check import Verdict
-    from monitor.domain.settlement_match import SettlementMatch
 
     name, zone = task.file.name, task.options.zone
     if isinstance(found, Unavailable):

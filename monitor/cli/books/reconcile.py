@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checks.books.by_hand import Wish
     from monitor.app import App
     from monitor.config.models import Config
-    from monitor.domain.reconciliation import Reconciled
+    from monitor.domain.books.reconciliation import Reconciled
     from monitor.text.catalog import Words
 
 
@@ -67,7 +67,7 @@ def reconcile(
 
 
 def _start(text: str, settings: Config) -> datetime:
-    from monitor.text.time_input import moment_before
+    from monitor.cli.books.time_input import moment_before
 
     now = datetime.now(settings.zone)
     try:
@@ -78,8 +78,8 @@ def _start(text: str, settings: Config) -> datetime:
 
 def _check(settings: Config, shard: str, out: Path | None) -> None:
     """What would fail after a long look is refused before it."""
+    from monitor.cli.books.csv_file import CsvError, check_target
     from monitor.text.catalog import Words
-    from monitor.text.csv_file import CsvError, check_target
     from monitor.text.plain.discrepancies import COLUMNS
 
     database = settings.platform.database
@@ -125,7 +125,7 @@ def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
 
 
 def _write(out: Path, result: Reconciled, words: Words) -> None:
-    from monitor.text.csv_file import CsvError, write
+    from monitor.cli.books.csv_file import CsvError, write
     from monitor.text.plain.discrepancies import COLUMNS, break_row
 
     try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from monitor.domain.ddsketch import STRENGTH, Comparison, Summary
+from monitor.domain.detection.ddsketch import STRENGTH, Comparison, Summary
 from monitor.domain.detection.live import Effect
 from monitor.domain.metrics import Kind, MetricSpec, Worse
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 
 _MAD_TO_SIGMA = 1.4826  # the spread of normal noise per median absolute deviation
 

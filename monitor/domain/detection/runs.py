@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from monitor.domain.ddsketch import STRENGTH, Comparison
+from monitor.domain.detection.ddsketch import STRENGTH, Comparison
 from monitor.domain.detection.rule import Ruling, Shape, relative
 from monitor.domain.detection.series import Course, SeriesLimits, advance, shape_of
 from monitor.domain.metrics import Worse

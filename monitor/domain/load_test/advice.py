@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.load_test.history import MAIN, Judged
 from monitor.domain.load_test.result import LoadResult, dropped_share
 from monitor.domain.statement import Statement

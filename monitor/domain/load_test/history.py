@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling, relative
 from monitor.domain.detection.runs import Rulings, judge_run
 from monitor.domain.load_test.result import COUNTER, RATE, TREND, LoadResult, Measure

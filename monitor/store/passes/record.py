@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from monitor.domain.books.discrepancies import OpenBreaks
 from monitor.domain.check_pass import Observed
-from monitor.domain.discrepancies import OpenBreaks
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.store.discrepancies import save_breaks
 from monitor.store.load_tests import save_run

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from monitor.domain.ddsketch import quantile
+from monitor.domain.detection.ddsketch import quantile
 from monitor.store.codec import from_micros, from_seconds, to_micros, to_seconds
 from monitor.store.rollup import DAY, HOUR, merge_all
 

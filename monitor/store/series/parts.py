@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from monitor.domain.ddsketch import Summary
+from monitor.domain.detection.ddsketch import Summary
 from monitor.store.codec import to_micros, to_seconds
 from monitor.store.rollup import DAY, HOUR
 from monitor.store.series.summaries import series_keys, summary_of_packed, summary_of_values

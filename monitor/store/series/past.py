@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.domain.ddsketch import quantile
+from monitor.domain.detection.ddsketch import quantile
 from monitor.domain.detection.past import EDGE, Hour
 from monitor.store.codec import from_micros, from_seconds, to_json, to_micros, to_seconds
 from monitor.store.database import Store

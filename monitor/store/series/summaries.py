@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from monitor.domain.ddsketch import Summary, quantile
+from monitor.domain.detection.ddsketch import Summary, quantile
 from monitor.store.codec import to_micros
 from monitor.store.rollup import DAY, HOUR, bucket, merge_all
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from monitor.domain.books.discrepancies import AgeBucket, ageing
+from monitor.domain.books.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.domain.check import Finding, Status
-from monitor.domain.discrepancies import AgeBucket, ageing
-from monitor.domain.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
+from monitor.domain.books.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.domain.settlement_match import SettlementMatch
+from monitor.domain.books.settlement_match import SettlementMatch
 from monitor.text.catalog import Words
 
 _KEPT = ("lines", "bad_lines", "counts", "amounts_krw", "refunds", "rows", "bad")

@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from monitor.domain.books.discrepancies import money_in
+from monitor.domain.books.reconciliation import FoundBreak, Reconciled
 from monitor.domain.check import Status
-from monitor.domain.discrepancies import money_in
-from monitor.domain.reconciliation import FoundBreak, Reconciled
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, clock, duration, krw, number
 from monitor.text.plain.discrepancies import (

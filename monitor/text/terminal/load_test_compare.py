@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling, relative
 from monitor.domain.load_test.files import Backtested
 from monitor.domain.load_test.history import Judged, unit_of, values_of

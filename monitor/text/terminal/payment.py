@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from monitor.domain.books.payment_story import Chapter, Happening, Reason, Story
 from monitor.domain.check import Status
-from monitor.domain.payment_story import Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words
 from monitor.text.filters import day_text
 from monitor.text.plain.payment import (

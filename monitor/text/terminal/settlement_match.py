@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from monitor.domain.settlement_match import BREAKS, Outcome, SettlementMatch
+from monitor.domain.books.settlement_match import BREAKS, Outcome, SettlementMatch
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, krw, number
 from monitor.text.terminal.listing import finding_lines

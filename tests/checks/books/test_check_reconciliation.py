@@ -21,8 +21,8 @@ from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
+from monitor.domain.books.discrepancies import OpenBreak, OpenBreaks, ageing
 from monitor.domain.check import ProbeContext, Status, Verdict
-from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing
 from monitor.text.catalog import Words
 
 IDS = tuple(e.id for e in selected((), Options().ignore) if e.build)

@@ -19,13 +19,13 @@ from checks.reconciliation import Options
 from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
 from checks.sources.facts.unavailable import Unavailable, Why
+from monitor.cli.books.csv_file import CsvError, inert, write
+from monitor.cli.books.time_input import moment_before
 from monitor.cli.main import main
+from monitor.domain.books.reconciliation import Reconciled
 from monitor.domain.check import Status
-from monitor.domain.reconciliation import Reconciled
 from monitor.store.database import open_store
 from monitor.store.discrepancies import open_breaks
-from monitor.text.csv_file import CsvError, inert, write
-from monitor.text.time_input import moment_before
 
 NOW = books.NOW
 LATER = NOW + timedelta(minutes=30)  # past every grace; what waits has waited too long

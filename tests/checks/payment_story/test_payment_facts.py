@@ -25,8 +25,8 @@ from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.books.discrepancies import OpenBreak
 from monitor.domain.check import Finding, Status
-from monitor.domain.discrepancies import OpenBreak
 from monitor.reports.payment_history import history_of
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.database import open_store

@@ -15,9 +15,9 @@ from checks.sources.database.source import Database
 from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, PartitionLag
 from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.books.discrepancies import OpenBreak
+from monitor.domain.books.payment_story import Glance, History, Story
 from monitor.domain.check import Finding, Status
-from monitor.domain.discrepancies import OpenBreak
-from monitor.domain.payment_story import Glance, History, Story
 
 NOW = books.NOW + timedelta(minutes=10)
 CAPTURED, REFUNDED = books.CAPTURED, books.REFUNDED

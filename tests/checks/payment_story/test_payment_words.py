@@ -11,8 +11,8 @@ import pytest
 from rich.cells import cell_len
 
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.books.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.domain.check import Status
-from monitor.domain.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.text.catalog import Words, load
 from monitor.text.plain.payment import (
     around_text,

@@ -12,7 +12,7 @@ from checks.settlement_file.match import Rules, unless_accepted
 from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import GROUP_MAX, Bench
 from checks.sources.facts.psp import Kind, Line, Record
-from monitor.domain.settlement_match import Outcome
+from monitor.domain.books.settlement_match import Outcome
 
 DAY = date(2026, 11, 26)
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)

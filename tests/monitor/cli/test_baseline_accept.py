@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli.main import main
-from monitor.domain.ddsketch import bucket_of
+from monitor.domain.detection.ddsketch import bucket_of
 from monitor.domain.detection.past import Hour
 from monitor.store.codec import to_micros
 from monitor.store.database import migrate, open_store

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import pytest
 
-from monitor.domain.ddsketch import Comparison, Summary
+from monitor.domain.detection.ddsketch import Comparison, Summary
 from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.metrics import METRICS
 

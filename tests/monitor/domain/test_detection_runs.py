@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.rule import Shape
 from monitor.domain.detection.runs import Run, judge_run, judge_runs
 

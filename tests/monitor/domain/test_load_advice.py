@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor.domain.ddsketch import Comparison
+from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.rule import Ruling
 from monitor.domain.load_test.advice import Level, advise
 from monitor.domain.load_test.history import Judged

@@ -11,9 +11,9 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
 
 from checks.reconciliation import CHECK
 from monitor.domain.alert import Rule
+from monitor.domain.books.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.check import Status, Verdict
 from monitor.domain.check_pass import Observed, Planned
-from monitor.domain.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.incident import Policy
 from monitor.record import Recorder
 from monitor.store.discrepancies import break_ages, breaks_of_payment, open_breaks, save_breaks

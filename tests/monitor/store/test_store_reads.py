@@ -11,7 +11,7 @@ import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.ddsketch import SKETCH_RELATIVE_ERROR
+from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR
 from monitor.store.codec import to_micros
 from monitor.store.database import Store
 from monitor.store.passes.counts import PassCounts, pass_counts

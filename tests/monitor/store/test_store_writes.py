@@ -13,7 +13,7 @@ import pytest
 from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.ddsketch import bucket_of
+from monitor.domain.detection.ddsketch import bucket_of
 from monitor.store import rollup
 from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store

@@ -18,7 +18,7 @@ from checks.sources.database.servers.shard import Snapshot, needs
 from checks.sources.database.servers.tables import CLOCKS, OF_PAYMENTS, naive_utc
 from checks.sources.facts.books import Books, Break, Reach
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
-from monitor.domain.discrepancies import TOTAL
+from monitor.domain.books.discrepancies import TOTAL
 
 KEY_MAX = 2**62
 SOON = timedelta(seconds=5)

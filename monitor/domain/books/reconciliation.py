@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.domain.books.discrepancies import OpenBreak
 from monitor.domain.check import Finding, Params, Status
-from monitor.domain.discrepancies import OpenBreak
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.domain.alert import Alert
+from monitor.domain.books.discrepancies import OpenBreak
 from monitor.domain.check import Finding, Params, Status, worst
-from monitor.domain.discrepancies import OpenBreak
 
 BROKER, BREAKER = "broker", "breaker"
 

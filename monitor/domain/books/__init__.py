@@ -1,0 +1,1 @@
+"""What is known of the books: breaks, reconciliations, payments' stories, matched files."""
