@@ -21,7 +21,7 @@ def payment(
     Exit code: 0 all well, 1 warn (or no such payment), 2 crit, 3 unknown.
     """
     from monitor.text.plain.payment import story_json
-    from monitor.text.terminal.payment import show
+    from monitor.text.terminal.payment import show_story
 
     app = build(load(config), senders={})
     try:
@@ -33,5 +33,5 @@ def payment(
     if as_json:
         typer.echo(json.dumps(story_json(story, app.words), ensure_ascii=False, indent=2))
     else:
-        show(story, app.words)
+        show_story(story, app.words)
     raise typer.Exit(story.status.exit_code)

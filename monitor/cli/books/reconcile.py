@@ -44,7 +44,7 @@ def reconcile(
     Exit code: 0 they hold, 1 warn, 2 crit, 3 something could not be examined.
     """
     from monitor.text.plain.discrepancies import reconciled_json
-    from monitor.text.terminal.discrepancies import show
+    from monitor.text.terminal.discrepancies import show_reconciled
 
     settings = load(config)
     start = _start(since, settings) if since else None
@@ -60,7 +60,7 @@ def reconcile(
         data = reconciled_json(result, app.words)
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        show(result, app.words)
+        show_reconciled(result, app.words)
     if out is not None:
         _write(out, result, app.words)
     raise typer.Exit(result.status.exit_code)

@@ -76,11 +76,11 @@ def details_text(found: FoundBreak, words: Words) -> str:
     if all(amount is not None for amount in amounts):
         expected, actual = amounts
         said.append(words.say("reconcile.amounts", expected_krw=expected, actual_krw=actual))
-    said += [f"{name} {value}" for name, value in details.items() if _is_told(name, value)]
+    said += [f"{name} {value}" for name, value in details.items() if _is_shown(name, value)]
     return ", ".join(said)
 
 
-def _is_told(name: str, value: Any) -> bool:
+def _is_shown(name: str, value: Any) -> bool:
     """Times are in the file; the key of the row stands before."""
     return value is not None and not name.endswith("_at") and not name.endswith("_id")
 

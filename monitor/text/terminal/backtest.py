@@ -37,10 +37,10 @@ def backtest_parts(
     counts = {"points": found.judged, "gaps": series.gaps, "alerts": len(found.alarms)}
     yield words.say("detection.judged", **counts, learnt=len(series.points) - found.judged)
     for alarm in found.alarms:
-        yield from _told(alarm, series.points, words)
+        yield from _alarm_parts(alarm, series.points, words)
 
 
-def _told(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[RenderableType]:
+def _alarm_parts(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[RenderableType]:
     ended = words.say("detection.goes_on")
     if alarm.ended is not None:
         ended = str(clean(points[alarm.ended].text, 32))

@@ -26,7 +26,7 @@ from monitor.text.terminal.output import indented, is_wide, printed, table
 ROWS_SHOWN = 20  # of one invariant on one shard; a CSV has all
 
 
-def show(result: Reconciled, words: Words) -> None:
+def show_reconciled(result: Reconciled, words: Words) -> None:
     """Print what was looked at, the breaks, their ages, and what could not be examined."""
     printed(_parts(result, words))
 

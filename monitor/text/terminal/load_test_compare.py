@@ -125,15 +125,15 @@ def backtest_parts(runs: Sequence[Backtested], words: Words) -> Iterator[Rendera
         reason = backtested_reason(each, words)
         if reason:
             yield Text(words.say("detection.run_reason", file=each.path.name, text=reason))
-    for metric in _drawn(runs):
+    for metric in _metrics_of(runs):
         yield ""
-        yield from _drawing(metric, runs, words)
+        yield from _metric_parts(metric, runs, words)
     valid = sum(each.is_valid for each in runs)
     counts = {"runs": len(runs), "valid": valid, "worse": sum(map(_is_worse, runs))}
     yield from ("", words.say("detection.runs_judged", **counts))
 
 
-def _drawn(runs: Sequence[Backtested]) -> list[str]:
+def _metrics_of(runs: Sequence[Backtested]) -> list[str]:
     """The response times, of each endpoint if they are told apart."""
     names = dict.fromkeys(m for each in runs if each.judged for m in each.judged.rulings)
     times = [name for name in names if name.partition("{")[0] == "http_req_duration"]
@@ -141,7 +141,9 @@ def _drawn(runs: Sequence[Backtested]) -> list[str]:
     return sorted(parts) or times[:1]
 
 
-def _drawing(metric: str, runs: Sequence[Backtested], words: Words) -> Iterator[RenderableType]:
+def _metric_parts(
+    metric: str, runs: Sequence[Backtested], words: Words
+) -> Iterator[RenderableType]:
     """One statistic of a metric as bars, what is said of each below, and when that changed."""
     told = [each.judged.rulings.get(metric, {}) for each in runs if each.judged and each.is_valid]
     statistic = next((s for s in _DRAWN if any(s in one for one in told)), "")

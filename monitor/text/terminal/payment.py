@@ -25,7 +25,7 @@ from monitor.text.symbols import ARROW, DOTS
 from monitor.text.terminal.output import indented, printed
 
 
-def show(story: Story, words: Words) -> None:
+def show_story(story: Story, words: Words) -> None:
     """Print the story: per shard its course and why it is where it is; then all in short."""
     chapters = (part for chapter in story.chapters for part in _chapter(chapter, words, story))
     printed([*chapters, *_in_short(story, words)])
