@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 
 from monitor.app import App
@@ -15,6 +16,11 @@ from monitor.text.messages.render import renderer
 def print_report(app: App, kind: str, day: str, form: str) -> str:
     """The report in the asked form: text, html or slack (JSON)."""
     [message] = _messages(app, kind, day, ["print"])
+    return formed(app, message, form)
+
+
+def formed(app: App, message: Message, form: str) -> str:
+    """A message as the receivers would get it."""
     made = renderer(app.config.language, app.config.timezone)
     if form == "text":
         return made.text(message)
@@ -29,7 +35,11 @@ def print_report(app: App, kind: str, day: str, form: str) -> str:
 
 def send_report(app: App, kind: str, day: str, form: str) -> str:
     """Owe the report to every receiver, and deliver; a day's report is sent once to each."""
-    messages = _messages(app, kind, day, list(app.senders))
+    return delivered(app, _messages(app, kind, day, list(app.senders)))
+
+
+def delivered(app: App, messages: Sequence[Message]) -> str:
+    """Messages owed to every receiver and delivered: how many were new, how many were sent."""
     with app.store.write() as tx:
         owed = add_notifications(tx, messages)
     sent = app.deliver()

@@ -58,7 +58,6 @@ OURS: dict[str, list[str]] = {
     "monitor.app": ["monitor", "checks", "-monitor.cli"],
     "monitor.cli.demo": ["monitor", "demo", "checks.k6"],
     "monitor.cli.mcp": ["monitor", "mcp_server"],
-    "monitor.cli.loadtest.report": ["monitor", "-monitor.cli"],
     "monitor.cli.loadtest": ["monitor", "checks.k6"],
     "monitor.cli.report": ["monitor", "-monitor.cli"],
     "monitor.cli.detection": ["monitor"],

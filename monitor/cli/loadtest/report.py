@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from monitor.app import App
-from monitor.domain.delivery import Message
+from monitor.cli.report import delivered, formed
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
-from monitor.load_tests.report import key_of, load_messages
+from monitor.load_tests.report import load_messages
 from monitor.store.load_tests import load_test, load_tests
-from monitor.store.notifications import add_notifications
 from monitor.text.messages.chart import HEIGHT, WIDTH, chart, png
 from monitor.text.messages.layout import render
-from monitor.text.messages.render import renderer
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 FORMS = ("text", "slack", "svg", "png")
@@ -23,7 +20,8 @@ def report(app: App, number: int, form: str, send: bool) -> bytes:
     """What goes to standard output; ValueError names what cannot be had."""
     run = _run(app, number)
     if send:
-        return f"{_send(app, run)}\n".encode()
+        messages = load_messages(app.store, run, app.clock(), list(app.senders))
+        return f"{delivered(app, messages)}\n".encode()
     if form not in FORMS:
         raise ValueError(f"no format {form!r}; there are {', '.join(FORMS)}")
     [message, *_] = load_messages(app.store, run, app.clock(), ["print"])
@@ -32,16 +30,7 @@ def report(app: App, number: int, form: str, send: bool) -> bytes:
     if form == "svg":
         drawn = chart(message.payload, app.words)
         return render("svg/load_trend.svg.j2", chart=drawn, size=(WIDTH, HEIGHT)).encode()
-    return _said(app, message, form).encode()
-
-
-def _said(app: App, message: Message, form: str) -> str:
-    made = renderer(app.config.language, app.config.timezone)
-    if form == "text":
-        return made.text(message)
-    content = made.slack(message)
-    blocks = {"text": content.text, "blocks": list(content.blocks)}
-    return json.dumps(blocks, ensure_ascii=False, indent=2) + "\n"
+    return f"{formed(app, message, form).rstrip()}\n".encode()
 
 
 def _run(app: App, number: int) -> LoadTestRun:
@@ -55,11 +44,3 @@ def _run(app: App, number: int) -> LoadTestRun:
         what = f"no load test {number}" if number else "no load test is on record"
         raise ValueError(f"{what}; `paypulse loadtest list` shows them")
     return found
-
-
-def _send(app: App, run: LoadTestRun) -> str:
-    messages = load_messages(app.store, run, app.clock(), list(app.senders))
-    with app.store.write() as tx:
-        owed = add_notifications(tx, messages)
-    sent = app.deliver()
-    return f"{key_of(run)}: {owed} new for {', '.join(app.senders)}; {sent} messages delivered"
