@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
@@ -14,6 +13,7 @@ from monitor.app import platform_of
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
+from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Planned
 from monitor.scheduling.lock import holder
 from monitor.store.database import StoreError, open_store
@@ -21,31 +21,22 @@ from monitor.text.catalog import Words
 from monitor.text.symbols import DOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was tried: a status and a key of [doctor] with its parameters."""
-
-    status: str
-    key: str
-    params: dict[str, object]
-
-
 def examine(config: Config) -> tuple[list[str], bool]:
     """A line per thing that was tried; False if one of them is broken."""
     words = Words(config.language, config.zone)
     findings = list(_examine(config, words))
-    lines = [f"{DOTS[f.status]} {words.say(f'doctor.{f.key}', **f.params)}" for f in findings]
-    return lines, all(f.status in ("ok", "warn") for f in findings)
+    lines = [f"{DOTS[f.status]} {words.say(f'doctor.{f.code}', **f.params)}" for f in findings]
+    return lines, all(f.status in (Status.OK, Status.WARN) for f in findings)
 
 
 def _examine(config: Config, words: Words) -> Iterator[Finding]:
     try:
         planned = plan(config)
     except ConfigError as error:
-        yield Finding("crit", "checks_broken", {"error": str(error)})
+        yield Finding("checks_broken", Status.CRIT, params={"error": str(error)})
         return
     off = sorted(set(_all_checks()) - planned.keys())
-    yield Finding("ok", "checks", {"count": len(planned), "off": ", ".join(off)})
+    yield Finding("checks", Status.OK, params={"count": len(planned), "off": ", ".join(off)})
     yield _database(config)
     yield _scheduler(config)
     yield from _receivers(config)
@@ -63,34 +54,36 @@ def _database(config: Config) -> Finding:
     folder = config.database.resolve().parent
     if not config.database.is_file():
         writable = os.access(folder, os.W_OK)
-        status = "warn" if writable else "crit"
-        return Finding(status, "database_missing", {"path": str(config.database)})
+        status = Status.WARN if writable else Status.CRIT
+        return Finding("database_missing", status, params={"path": str(config.database)})
     try:
         open_store(config.database).close()
     except StoreError as error:
-        return Finding("crit", "database_broken", {"error": str(error)})
+        return Finding("database_broken", Status.CRIT, params={"error": str(error)})
     free = shutil.disk_usage(folder).free // 2**20
-    status = "ok" if free > 500 else "warn"
-    return Finding(status, "database", {"path": str(config.database), "free_mib": free})
+    status = Status.OK if free > 500 else Status.WARN
+    return Finding("database", status, params={"path": str(config.database), "free_mib": free})
 
 
 def _scheduler(config: Config) -> Finding:
     who = holder(config.database) if config.database.parent.is_dir() else None
     if who is None:
-        return Finding("warn", "scheduler_off", {})
-    return Finding("ok", "scheduler", {"pid": who.get("pid"), "since": who.get("started_at")})
+        return Finding("scheduler_off", Status.WARN)
+    return Finding(
+        "scheduler", Status.OK, params={"pid": who.get("pid"), "since": who.get("started_at")}
+    )
 
 
 def _receivers(config: Config) -> Iterator[Finding]:
     try:
         names = receivers(config)
     except ConfigError as error:
-        yield Finding("crit", "receivers_broken", {"error": str(error)})
+        yield Finding("receivers_broken", Status.CRIT, params={"error": str(error)})
         return
     if not config.receivers:
-        yield Finding("warn", "console_only", {})
+        yield Finding("console_only", Status.WARN)
         return
-    yield Finding("ok", "receivers", {"names": ", ".join(names)})
+    yield Finding("receivers", Status.OK, params={"names": ", ".join(names)})
 
 
 def _platform(config: Config, words: Words) -> Iterator[Finding]:
@@ -103,11 +96,13 @@ def _platform(config: Config, words: Words) -> Iterator[Finding]:
                 continue  # the way to several parts is one trouble
             told.add(fact.part)
             reason = words.reason(fact.reason, {"part": fact.part, **fact.params})
-            yield Finding("crit", "part_unavailable", {"part": part, "reason": reason, **base})
+            yield Finding(
+                "part_unavailable", Status.CRIT, params={"part": part, "reason": reason, **base}
+            )
         elif not fact.up:
-            yield Finding("crit", "part_down", {"part": part, "detail": fact.detail})
+            yield Finding("part_down", Status.CRIT, params={"part": part, "detail": fact.detail})
         else:
-            yield Finding("ok", "part", {"part": part, "ms": round(fact.response_ms)})
+            yield Finding("part", Status.OK, params={"part": part, "ms": round(fact.response_ms)})
     yield from _rights(platform)
 
 
@@ -116,7 +111,9 @@ def _rights(platform: Platform) -> Iterator[Finding]:
     rights = getattr(platform.database, "writing_rights", dict)
     for shard, found in rights().items():
         if found and not isinstance(found, Unavailable):
-            yield Finding("warn", "can_write", {"shard": shard, "rights": ", ".join(found)})
+            yield Finding(
+                "can_write", Status.WARN, params={"shard": shard, "rights": ", ".join(found)}
+            )
 
 
 # What only an actuator or Prometheus tells about: the monitoring-service knows none of them.
@@ -130,12 +127,12 @@ def _is_asked(config: Config, service: str) -> bool:
 def _blind_spots(config: Config, planned: dict[str, Planned]) -> Iterator[Finding]:
     """What no check can see as things are configured."""
     if config.platform.database.via == "gateway" and "reconciliation" in planned:
-        yield Finding("warn", "reconciliation_blind", {})
+        yield Finding("reconciliation_blind", Status.WARN)
     if not _is_asked(config, "ingest"):
-        yield Finding("warn", "no_actuator", {})
+        yield Finding("no_actuator", Status.WARN)
     unasked = [name for name in _ASKED_THEMSELVES if not _is_asked(config, name)]
     if unasked and not config.platform.prometheus.url:
-        yield Finding("warn", "services_unasked", {"names": ", ".join(unasked)})
+        yield Finding("services_unasked", Status.WARN, params={"names": ", ".join(unasked)})
     load_test = planned.get("load_test")
     if load_test is not None and find_binary(load_test.options.k6_binary) is None:
-        yield Finding("warn", "no_k6", {})
+        yield Finding("no_k6", Status.WARN)
