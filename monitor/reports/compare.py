@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
 from monitor.domain.detection.rule import relative
+from monitor.domain.interval import Interval
 from monitor.domain.journal import IncidentStory
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
-from monitor.reports.periods import Span
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.load_tests import load_tests
 from monitor.store.notes import Note, newest_notes
-from monitor.store.passes.counts import Known, PassCounts, known_stretches, pass_counts
+from monitor.store.passes.counts import PassCounts, known_intervals, pass_counts
 from monitor.store.series.history import series_names
 from monitor.store.series.parts import Parts, parts
 from monitor.store.series.past import standing_regressions
@@ -104,8 +104,8 @@ class Events:
 class PeriodComparison:
     """Two periods side by side; the series most worth a look come first."""
 
-    now: Span
-    before: Span
+    now: Interval
+    before: Interval
     series: tuple[Compared, ...]
     events_now: Events
     events_before: Events
@@ -114,8 +114,8 @@ class PeriodComparison:
 
 def compare(
     store: Store,
-    now: Span,
-    before: Span,
+    now: Interval,
+    before: Interval,
     limits: PeriodLimits,
     metrics: Collection[str] = (),
 ) -> PeriodComparison:
@@ -136,7 +136,7 @@ def compare(
     )
 
 
-def events(tx: Connection, span: Span) -> Events:
+def events(tx: Connection, span: Interval) -> Events:
     """What happened in a span."""
     return Events(
         incidents=tuple(incidents_between(tx, span.start, span.end, EVENTS_MAX)),
@@ -154,17 +154,17 @@ def metric_of(series: str) -> str:
 class _Period:
     """All that is on record about one period."""
 
-    span: Span
+    span: Interval
     summaries: Mapping[tuple[str, str], Summary]
     counts: Mapping[str, PassCounts]
-    known: Mapping[str, Known]
+    known: Mapping[str, Interval]
     parts: Parts
 
     @classmethod
-    def read(cls, tx: Connection, span: Span) -> _Period:
+    def read(cls, tx: Connection, span: Interval) -> _Period:
         found = summaries(tx, span.start, span.end)
         counts = pass_counts(tx, span.start, span.end)
-        known = known_stretches(tx, {check for check, _ in series_names(tx)} | counts.keys())
+        known = known_intervals(tx, {check for check, _ in series_names(tx)} | counts.keys())
         return cls(span, found, counts, known, parts(tx, span.start, span.end))
 
     def figures(self, key: tuple[str, str], spec: MetricSpec) -> Figures:

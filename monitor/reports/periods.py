@@ -1,25 +1,13 @@
-"""Stretches of time as people name them: by the calendar of a zone, lasting in UTC."""
+"""Periods as people name them: by the calendar of a zone, lasting in UTC."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import ceil
 
+from monitor.domain.interval import Interval
+
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From `start` to before `end`, aware UTC."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def length(self) -> timedelta:
-        """How long it lasts."""
-        return self.end - self.start
 
 
 PERIODS = (
@@ -34,11 +22,11 @@ PERIODS = (
 )
 
 
-def period(name: str, now: datetime, zone: tzinfo) -> Span:
-    """The span behind a name; `last_7_days` and its like are local days back from now."""
+def period(name: str, now: datetime, zone: tzinfo) -> Interval:
+    """The interval behind a name; `last_7_days` and its like are local days back from now."""
     today = _midnight(now, zone)
     monday = days_before(today, today.astimezone(zone).weekday(), zone)
-    spans = {
+    bounds = {
         "last_hour": lambda: (now - timedelta(hours=1), now),
         "last_24_hours": lambda: (days_before(now, 1, zone), now),
         "last_7_days": lambda: (days_before(now, 7, zone), now),
@@ -48,15 +36,15 @@ def period(name: str, now: datetime, zone: tzinfo) -> Span:
         "this_week": lambda: (monday, now),
         "last_week": lambda: (days_before(monday, 7, zone), monday),
     }
-    return Span(*spans[name]())
+    return Interval(*bounds[name]())
 
 
-def shifted(span: Span, against: str, zone: tzinfo) -> Span:
+def shifted(interval: Interval, against: str, zone: tzinfo) -> Interval:
     """The same local hours so many whole days or weeks (`day`, `week`) before, without overlap."""
     unit = {"day": 1, "week": 7}[against]
-    local = _wall(span.end, zone) - _wall(span.start, zone)
+    local = _wall(interval.end, zone) - _wall(interval.start, zone)
     days = unit * max(ceil(local / (unit * _DAY)), 1)
-    return Span(days_before(span.start, days, zone), days_before(span.end, days, zone))
+    return Interval(days_before(interval.start, days, zone), days_before(interval.end, days, zone))
 
 
 def instant(text: str, zone: tzinfo) -> datetime:

@@ -14,9 +14,10 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status
 from monitor.domain.detection.ddsketch import Comparison
 from monitor.domain.detection.periods import PeriodLimits
+from monitor.domain.interval import Interval
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.reports.compare import compare
-from monitor.reports.periods import PERIODS, Span, instant, period, shifted
+from monitor.reports.periods import PERIODS, instant, period, shifted
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.notes import Note, add_note
 from monitor.store.series.parts import parts
@@ -24,8 +25,8 @@ from monitor.store.series.parts import parts
 NOW = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
 SEOUL = ZoneInfo("Asia/Seoul")
 BERLIN = ZoneInfo("Europe/Berlin")
-WEEK = Span(NOW - 7 * DAY, NOW)
-BEFORE = Span(NOW - 14 * DAY, NOW - 7 * DAY)
+WEEK = Interval(NOW - 7 * DAY, NOW)
+BEFORE = Interval(NOW - 14 * DAY, NOW - 7 * DAY)
 STEP = 2 * HOUR
 
 
@@ -55,7 +56,7 @@ def test_the_figures_are_those_of_sql_over_the_readings(store):
     random.seed(7)
     live_through(
         store,
-        Span(BEFORE.start, WEEK.end),
+        Interval(BEFORE.start, WEEK.end),
         lambda _: [Metric("response_ms", random.lognormvariate(4, 0.5), "ingest")],
         HOUR,
         "services",
@@ -100,7 +101,7 @@ def test_what_stayed_at_zero_is_not_telling(store):
         is_rare = moment == WEEK.start + DAY
         return [Metric("lag_messages", 5 * is_rare, "a"), Metric("lag_messages", 7, "b")]
 
-    live_through(store, Span(BEFORE.start, WEEK.end), metrics, check="consumer_lag")
+    live_through(store, Interval(BEFORE.start, WEEK.end), metrics, check="consumer_lag")
     assert one(compare(store, WEEK, BEFORE, PeriodLimits()), "lag_messages{a}").size == 0
 
 
@@ -134,7 +135,11 @@ def test_one_bad_day_makes_no_bad_week(store):
 
 def test_what_the_live_rule_holds_for_worse_as_the_period_ends_is_a_regression(store):
     live_through(
-        store, Span(BEFORE.start, WEEK.end), lambda _: [Metric("response_ms", 9, "x")], HOUR, "a"
+        store,
+        Interval(BEFORE.start, WEEK.end),
+        lambda _: [Metric("response_ms", 9, "x")],
+        HOUR,
+        "a",
     )
     told = Alert(
         *("a", "regression", "response_ms{x}", Phase.FIRING, Status.WARN, NOW - DAY, NOW),
@@ -144,14 +149,14 @@ def test_what_the_live_rule_holds_for_worse_as_the_period_ends_is_a_regression(s
         save_alerts(tx, [told])
     found = compare(store, WEEK, BEFORE, PeriodLimits())
     assert one(found, "response_ms{x}").word is Comparison.REGRESSION
-    earlier = Span(WEEK.start, NOW - 2 * DAY), Span(BEFORE.start, BEFORE.end - 2 * DAY)
+    earlier = Interval(WEEK.start, NOW - 2 * DAY), Interval(BEFORE.start, BEFORE.end - 2 * DAY)
     found = compare(store, *earlier, PeriodLimits())
     assert one(found, "response_ms{x}").word is Comparison.SAME
 
 
 @pytest.mark.parametrize(("length", "step"), [(HOUR, MINUTE), (DAY, 10 * MINUTE), (7 * DAY, HOUR)])
 def test_a_period_of_any_length_is_compared_part_by_part(store, length, step):
-    now, before = Span(NOW - length, NOW), Span(NOW - length - 7 * DAY, NOW - 7 * DAY)
+    now, before = Interval(NOW - length, NOW), Interval(NOW - length - 7 * DAY, NOW - 7 * DAY)
     for span, value in ((before, 1000), (now, 1500)):
         live_through(store, span, lambda _, v=value: [Metric("request_ms", v, "p95")], step)
     item = one(compare(store, now, before, PeriodLimits()), "request_ms{p95}")
@@ -159,7 +164,7 @@ def test_a_period_of_any_length_is_compared_part_by_part(store, length, step):
 
 
 def test_the_days_of_two_weeks_meet_across_a_change_of_clocks(store):
-    now = Span(at("2026-10-26 00:00", BERLIN), at("2026-11-02 00:00", BERLIN))
+    now = Interval(at("2026-10-26 00:00", BERLIN), at("2026-11-02 00:00", BERLIN))
     before = shifted(now, "week", BERLIN)
     for span in (before, now):
         live_through(store, span, lambda m: [Metric("breaks", m.timestamp() // 86_400)], HOUR)
@@ -178,7 +183,7 @@ def test_only_the_metrics_that_were_asked_for_are_compared(store):
 
 
 def test_coverage_counts_missed_passes_and_the_time_before_the_first(store):
-    half = Span(BEFORE.start + 3.5 * DAY, BEFORE.end)
+    half = Interval(BEFORE.start + 3.5 * DAY, BEFORE.end)
     live_through(store, half, lambda _: [Metric("brokers", 3)], check="kafka_cluster")
     live_through(store, WEEK, lambda _: [Metric("brokers", 3)], check="kafka_cluster", missed=1)
     item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "brokers")
@@ -187,7 +192,7 @@ def test_coverage_counts_missed_passes_and_the_time_before_the_first(store):
 
 
 def test_a_monitor_that_stopped_covers_only_what_it_saw(store):
-    ran = Span(WEEK.start + HOUR, WEEK.start + 3.5 * DAY)
+    ran = Interval(WEEK.start + HOUR, WEEK.start + 3.5 * DAY)
     live_through(store, ran, lambda _: [Metric("brokers", 3)], check="kafka_cluster")
     item = one(compare(store, WEEK, BEFORE, PeriodLimits()), "brokers")
     assert item.now.coverage.seen == pytest.approx(0.5, abs=0.01)
@@ -239,7 +244,7 @@ def test_every_period_is_a_span_with_an_earlier_one_of_the_same_clock(name):
     ],
 )
 def test_a_period_follows_the_local_calendar(name, start, end):
-    assert period(name, NOW, SEOUL) == Span(at(start, SEOUL), at(end, SEOUL))
+    assert period(name, NOW, SEOUL) == Interval(at(start, SEOUL), at(end, SEOUL))
 
 
 @pytest.mark.parametrize(
@@ -257,8 +262,8 @@ def test_a_period_follows_the_local_calendar(name, start, end):
 def test_the_same_local_hours_are_compared_across_a_change_of_clocks(
     start, end, against, before_start, before_end
 ):
-    before = shifted(Span(at(start, BERLIN), at(end, BERLIN)), against, BERLIN)
-    assert before == Span(at(before_start, BERLIN), at(before_end, BERLIN))
+    before = shifted(Interval(at(start, BERLIN), at(end, BERLIN)), against, BERLIN)
+    assert before == Interval(at(before_start, BERLIN), at(before_end, BERLIN))
 
 
 @pytest.mark.parametrize(
@@ -276,4 +281,6 @@ def test_a_time_without_an_offset_is_local(text, expected):
 
 def test_the_default_is_the_seven_days_before():
     now = period("last_7_days", NOW, SEOUL)
-    assert shifted(now, "week", SEOUL) == Span(NOW - timedelta(days=14), NOW - timedelta(days=7))
+    assert shifted(now, "week", SEOUL) == Interval(
+        NOW - timedelta(days=14), NOW - timedelta(days=7)
+    )

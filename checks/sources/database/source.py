@@ -15,7 +15,7 @@ from checks.sources.database.books.size import size_of
 from checks.sources.database.books.sweep import sweep
 from checks.sources.database.questions import figures
 from checks.sources.database.questions.questions import Questions
-from checks.sources.database.questions.requests import Span, pg_records
+from checks.sources.database.questions.requests import pg_records
 from checks.sources.database.questions.story import Limits, payment_records
 from checks.sources.database.servers.shard import Shard, Snapshot
 from checks.sources.facts.books import Books, Size, Swept
@@ -25,6 +25,7 @@ from checks.sources.facts.platform import BookCounts, Health, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import PaymentRecords
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
+from monitor.domain.interval import Interval
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -146,12 +147,12 @@ class Database(Questions):
 
         By shard, how many there were. A shard that fails on the way has handed over a part.
         """
-        span = Span(start, end)
+        interval = Interval(start, end)
         twins = {shard.name: twin for shard, twin in self._with_twins()}
         return {
             shard.name: _same(shard.name, twin)
             if (twin := twins[shard.name])
-            else shard.ask(lambda snapshot: pg_records(snapshot, span, take))
+            else shard.ask(lambda snapshot: pg_records(snapshot, interval, take))
             for shard in self._filers
             if shards is None or shard.name in shards
         }

@@ -14,9 +14,9 @@ from mcp_server.answers.live import platform
 from mcp_server.answers.rows import incident_row, root_of, run_row
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Alert
+from monitor.domain.interval import Interval
 from monitor.domain.journal import IncidentStory
 from monitor.reports.compare import Events, events
-from monitor.reports.periods import Span
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.series.history import metric_history as stored_history
 from monitor.store.series.history import series_names
@@ -48,7 +48,7 @@ class Counted:
 class Pattern:
     """All that is known of a span; `turns` None: no Prometheus is configured."""
 
-    span: Span
+    span: Interval
     turns: Fact[tuple[Turn, ...]] | None
     alerts: tuple[Alert, ...]
     counts: tuple[Counted, ...]
@@ -105,7 +105,7 @@ def _may_have_caused(story: IncidentStory, opened_at: datetime) -> bool:
     return began_by_then and (ended_at is None or ended_at >= opened_at)
 
 
-def pattern(context: ToolContext, span: Span) -> Pattern:
+def pattern(context: ToolContext, span: Interval) -> Pattern:
     """Ask Prometheus, where there is one, and the history."""
     scraped = platform(context).scraped
     step = max(min(_STEP_MAX, span.length / 360), _STEP_MIN)
@@ -121,14 +121,14 @@ def pattern(context: ToolContext, span: Span) -> Pattern:
         )
 
 
-def _counts(tx: Any, span: Span) -> list[Counted]:
+def _counts(tx: Any, span: Interval) -> list[Counted]:
     names = [name for check, name in series_names(tx) if check == CHECK]
     wanted = [name for name in names if name.partition("{")[0] in _COUNTS]
     found = [_counted(tx, name, span) for name in wanted]
     return sorted((c for c in found if c.readings), key=lambda c: (-c.highest, c.subject))
 
 
-def _counted(tx: Any, name: str, span: Span) -> Counted:
+def _counted(tx: Any, name: str, span: Interval) -> Counted:
     points = stored_history(tx, CHECK, name, span.start, span.end, 500).points
     top = max(points, key=lambda p: p.p95, default=None)
     each = max(1, -(-len(points) // _POINTS))

@@ -17,7 +17,7 @@ from mcp_server.sentence.times import Calendar
 from mcp_server.tools.history.spans import at, span
 from mcp_server.tools.history.timeline import Course, Happened, course
 from monitor.domain.check import Status, worst
-from monitor.reports.periods import Span
+from monitor.domain.interval import Interval
 from monitor.text.filters import clean
 
 LIMIT = 20
@@ -72,7 +72,7 @@ def what_happened(
 
 def _span(
     context: ToolContext, now: datetime, around: str, minutes: int, start: str, end: str
-) -> Span:
+) -> Interval:
     if around and (start or end):
         raise ToolError("around or start and end, not both")
     if not around:
@@ -80,7 +80,7 @@ def _span(
     middle, half = _moment(context, now, around), timedelta(minutes=minutes)
     if middle - half >= now:
         raise ToolError("around lies ahead of now")
-    return Span(middle - half, min(middle + half, now))
+    return Interval(middle - half, min(middle + half, now))
 
 
 def _moment(context: ToolContext, now: datetime, text: str) -> datetime:

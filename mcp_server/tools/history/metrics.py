@@ -17,9 +17,10 @@ from mcp_server.tools.history.series import compared_row, span_row
 from mcp_server.tools.history.spans import choose, known_metrics, span
 from monitor.domain.check import Status
 from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
+from monitor.domain.interval import Interval
 from monitor.domain.metrics import METRICS, Kind
 from monitor.reports.compare import Compared, Events, PeriodComparison, compare
-from monitor.reports.periods import Span, period, shifted
+from monitor.reports.periods import period, shifted
 from monitor.store.series.history import metric_history as stored_history
 from monitor.store.series.history import series_names
 from monitor.store.series.summaries import summaries
@@ -88,7 +89,7 @@ def compare_periods(
 
 def _period(
     context: ToolContext, moment: datetime, name: str, start: str | None, end: str | None
-) -> Span:
+) -> Interval:
     if start is None and end is None:
         return period(name, moment, context.app.config.zone)
     return span(context, start, end, timedelta(days=7), _LONGEST)
@@ -213,7 +214,7 @@ def metric_history(
 
 
 def _series_row(
-    tx: Any, series: tuple[str, str], asked: Span, points: int, whole: Summary | None
+    tx: Any, series: tuple[str, str], asked: Interval, points: int, whole: Summary | None
 ) -> dict[str, Any]:
     history = stored_history(tx, *series, asked.start, asked.end, points)
     figures = whole or Summary(0, 0.0, None, None)
@@ -231,7 +232,7 @@ def _series_row(
 
 
 def _course(
-    context: ToolContext, name: str, asked: Span, rows: list[dict[str, Any]], series: int
+    context: ToolContext, name: str, asked: Interval, rows: list[dict[str, Any]], series: int
 ) -> str:
     if not any(row["readings"] for row in rows):
         return context.say("metric_none", metric=context.words.series(name))

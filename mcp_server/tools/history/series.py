@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_server.answers.answer import percent, short, stamp
+from monitor.domain.interval import Interval
 from monitor.domain.metrics import Kind, MetricSpec
 from monitor.reports.compare import Compared, Figures
-from monitor.reports.periods import Span
 
 
-def span_row(span: Span) -> dict[str, Any]:
+def span_row(span: Interval) -> dict[str, Any]:
     """From when to when a period lasts."""
     return {"start": stamp(span.start), "end": stamp(span.end)}
 

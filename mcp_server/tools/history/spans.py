@@ -11,8 +11,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_server.answers.answer import TEXT_MAX
 from mcp_server.context import ToolContext
 from monitor.domain.check import series_name
+from monitor.domain.interval import Interval
 from monitor.domain.metrics import METRICS
-from monitor.reports.periods import Span, instant
+from monitor.reports.periods import instant
 from monitor.text.filters import clean
 
 NAME_MAX = 2 * TEXT_MAX  # how long a subject is shown
@@ -36,7 +37,7 @@ def span(
     length: timedelta,
     longest: timedelta,
     now: datetime | None = None,
-) -> Span:
+) -> Interval:
     """From start to end; where one is left out, so long before now or before the end."""
     now = now or context.now
     end_at = min(at(context, "end", end, now), now)
@@ -45,7 +46,7 @@ def span(
         raise ToolError("start must be before end, and before now")
     if end_at - start_at > longest:
         raise ToolError(f"at most {longest.days} days at once; move start")
-    return Span(start_at, end_at)
+    return Interval(start_at, end_at)
 
 
 def known_metrics(names: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_server.context import ToolContext
 from mcp_server.sentence.read import read_moment, read_stretch
 from mcp_server.sentence.times import Calendar
-from monitor.reports.periods import PERIODS, Span, instant, period
+from monitor.domain.interval import Interval
+from monitor.reports.periods import PERIODS, instant, period
 
 AROUND = timedelta(hours=1)
 LONGEST = timedelta(days=31)
@@ -23,12 +24,12 @@ _RIGHT = (
 )
 
 
-def time_range(context: ToolContext, text: str) -> Span:
+def time_range(context: ToolContext, text: str) -> Interval:
     """The span that is meant, up to now; a moment stands for the hour before and after it."""
     found = _span(context, text.strip())
     if found is None:
         raise ToolError(f"time_range is not understood; {_RIGHT}")
-    span = Span(found.start, min(found.end, context.now))
+    span = Interval(found.start, min(found.end, context.now))
     if span.start >= span.end:
         raise ToolError(f"time_range lies in the future; {_RIGHT}")
     if span.length > LONGEST:
@@ -36,20 +37,20 @@ def time_range(context: ToolContext, text: str) -> Span:
     return span
 
 
-def _span(context: ToolContext, text: str) -> Span | None:
+def _span(context: ToolContext, text: str) -> Interval | None:
     now, zone = context.now, context.app.config.zone
     length = _LENGTH.fullmatch(text)
     if length:
-        return Span(now - timedelta(**{_UNITS[length[2].lower()]: int(length[1])}), now)
+        return Interval(now - timedelta(**{_UNITS[length[2].lower()]: int(length[1])}), now)
     name = text.lower().replace(" ", "_")
     if name in PERIODS:
         return period(name, now, zone)
     calendar = Calendar(now, zone)
     moment = _moment(text, calendar)
     if moment is not None:
-        return Span(moment - AROUND, moment + AROUND)
+        return Interval(moment - AROUND, moment + AROUND)
     said = read_stretch(text, calendar)
-    return Span(said.start, said.end or now) if said and said.start else None
+    return Interval(said.start, said.end or now) if said and said.start else None
 
 
 def _moment(text: str, calendar: Calendar) -> datetime | None:

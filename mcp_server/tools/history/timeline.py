@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mcp_server.answers.rows import root_of
 from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
+from monitor.domain.interval import Interval
 from monitor.domain.journal import IncidentStory
-from monitor.reports.periods import Span
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
@@ -46,7 +46,7 @@ class Course:
     `is_cut`: of some kind there was more than is read. `worst` is the gravest incident.
     """
 
-    span: Span
+    span: Interval
     happened: tuple[Happened, ...]
     passes: int
     unknown: int
@@ -68,7 +68,7 @@ class Course:
         return ranked[0] if ranked else None
 
 
-def course(context: ToolContext, tx: Any, span: Span) -> Course:
+def course(context: ToolContext, tx: Any, span: Interval) -> Course:
     """Everything that is stored of a span."""
     stories = incidents_between(tx, span.start, span.end, _EACH_MAX)
     alerts = alerts_between(tx, span.start, span.end, limit=_EACH_MAX)
@@ -122,7 +122,7 @@ def _alert(context: ToolContext, alert: Alert) -> Iterator[Happened]:
 
 
 def _real_changes(
-    tx: Any, changes: list[Snapshot], span: Span
+    tx: Any, changes: list[Snapshot], span: Interval
 ) -> Iterator[tuple[Snapshot, Status]]:
     """The passes whose status was another than that of the pass before, in the span or earlier."""
     before: dict[str, Status] = {}

@@ -15,7 +15,8 @@ from mcp_server.answers.unavailable import parted, parts_text, seen_whole, unava
 from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import span
 from monitor.domain.detection.rule import relative
-from monitor.reports.periods import Span, period, shifted
+from monitor.domain.interval import Interval
+from monitor.reports.periods import period, shifted
 from monitor.text.filters import clean
 
 _LONGEST = timedelta(days=366 * 5)
@@ -68,7 +69,7 @@ def payment_statistics(
     return result(answer, context.now)
 
 
-def _span(context: ToolContext, name: str, start: str, end: str) -> Span | None:
+def _span(context: ToolContext, name: str, start: str, end: str) -> Interval | None:
     """The stretch of time; None: all there ever was."""
     if start or end:
         return span(context, start or None, end or None, timedelta(days=1), _LONGEST)
@@ -78,7 +79,7 @@ def _span(context: ToolContext, name: str, start: str, end: str) -> Span | None:
 
 
 def _parts(
-    context: ToolContext, name: str, asked: Span | None, is_named: bool
+    context: ToolContext, name: str, asked: Interval | None, is_named: bool
 ) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
     """Each shard's figures; what only the monitoring-service can tell, in its own ranges."""
     database = context.app.runner.platform.database
@@ -92,7 +93,7 @@ def _parts(
 
 
 def _between(
-    context: ToolContext, asked: Span | None
+    context: ToolContext, asked: Interval | None
 ) -> Sequence[tuple[str, Fact[PaymentStatistics]]]:
     database = context.app.runner.platform.database
     found: Sequence[tuple[str, Fact[PaymentStatistics]]] = (
@@ -103,7 +104,7 @@ def _between(
     return found
 
 
-def _before(context: ToolContext, asked: Span | None) -> Mapping[str, Any] | None:
+def _before(context: ToolContext, asked: Interval | None) -> Mapping[str, Any] | None:
     """The same hours a week before; None: not seen whole, or nothing to compare with."""
     if asked is None:
         return None

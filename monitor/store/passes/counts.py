@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from monitor.domain.check import Status
+from monitor.domain.interval import Interval
 from monitor.store.codec import from_micros, from_seconds, to_json, to_micros
 from monitor.store.rollup import HOUR
 
@@ -52,14 +53,6 @@ class Rhythm:
         passed = (end - self.last_at) // self.every - 1
         earlier = max(0, -((self.last_at - start) // self.every) - 1)
         return max(0, passed - earlier)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The stretch over which passes of a check are on record, in whole hours."""
-
-    start: datetime
-    end: datetime
 
 
 _COUNT = {
@@ -174,12 +167,12 @@ def is_kept_whole(tx: Connection, start: datetime, end: datetime) -> bool:
     return bool(tx.exec_driver_sql(_KEPT, row).scalar_one())
 
 
-def known_stretches(tx: Connection, checks: Iterable[str]) -> dict[str, Known]:
-    """From when to when passes of these checks are on record; none: left out."""
+def known_intervals(tx: Connection, checks: Iterable[str]) -> dict[str, Interval]:
+    """From when to when passes of these checks are on record, in whole hours; none: left out."""
     rows = tx.exec_driver_sql(_KNOWN, (to_json(list(checks)),))
     hour = timedelta(seconds=HOUR)
     return {
-        check: Known(from_seconds(first), from_seconds(last) + hour)
+        check: Interval(from_seconds(first), from_seconds(last) + hour)
         for check, first, last in rows
         if first is not None
     }

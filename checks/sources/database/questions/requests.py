@@ -7,8 +7,7 @@ before the days. A request that was completed longer than `_SLACK` after it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, DateTime, Select, bindparam, func, select
@@ -25,18 +24,11 @@ from checks.sources.database.servers.tables import (
 )
 from checks.sources.facts.psp import Kind, Record
 from checks.sources.facts.unavailable import Fact
+from monitor.domain.interval import Interval
 
 _SLACK = timedelta(days=2)
 _BATCH = 10_000
 Took: TypeAlias = Callable[[Sequence[Record]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when until when (exclusive) rows are wanted."""
-
-    start: datetime
-    end: datetime
 
 
 def _statement(table: Any, amount: Any, transaction: Any) -> Select[Any]:
@@ -76,18 +68,18 @@ _STATEMENTS = {
 }
 
 
-def pg_records(snapshot: Snapshot, span: Span, take: Took) -> Fact[int]:
+def pg_records(snapshot: Snapshot, interval: Interval, take: Took) -> Fact[int]:
     """Hand over the shard's requests in batches; how many there were."""
     statements = [statement for _, statement in _STATEMENTS.values()]
     clocks = [low_statement(table) for table, _ in _STATEMENTS.values()]
     if missing := snapshot.lacks(*statements, *clocks):
         return snapshot.unavailable_columns(missing)
-    return sum(_walk(snapshot, kind, span, take) for kind in Kind)
+    return sum(_walk(snapshot, kind, interval, take) for kind in Kind)
 
 
-def _walk(snapshot: Snapshot, kind: Kind, span: Span, take: Took) -> int:
+def _walk(snapshot: Snapshot, kind: Kind, interval: Interval, take: Took) -> int:
     table, statement = _STATEMENTS[kind]
-    start, end = naive_utc(span.start), naive_utc(span.end)
+    start, end = naive_utc(interval.start), naive_utc(interval.end)
     key = low_key(snapshot, table, start - _SLACK, mark=f"{table} pg")
     high = low_key(snapshot, table, end + _OUT_OF_ORDER, mark=f"{table} pg end")
     params = {"high": high, "start": start, "end": end, "rows": _BATCH}
