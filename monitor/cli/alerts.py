@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, caller, fail, opened
+from monitor.cli.common import ConfigOption, caller, fail, given_length, opened
 
 commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes care of it.")
 
@@ -62,7 +61,7 @@ def silence(
 
     if "/" not in pattern and "*" not in pattern:
         fail(f"{pattern!r}: check/code:subject is expected, as `paypulse alerts list` shows them")
-    until = datetime.now(UTC) + span_of(duration)
+    until = datetime.now(UTC) + given_length("--for", duration)
     with opened(config) as (settings, store):
         number = add_silence(store, pattern, until, datetime.now(UTC), caller(), comment)
     local = until.astimezone(settings.zone)
@@ -89,14 +88,3 @@ def retry(message: int, config: ConfigOption = None) -> None:
         if not revive(store, message, datetime.now(UTC)):
             fail(f"no dead message {message}; `paypulse alerts list` shows them")
     typer.echo(f"message {message}: will be sent again")
-
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def span_of(text: str) -> timedelta:
-    """The length of time behind 30m, 4h or 2d."""
-    match = re.fullmatch(r"(\d{1,4})([mhd])", text.strip())
-    if match is None or not int(match[1]):
-        fail(f"--for {text!r}: a number up to 9999 and m, h or d is expected, such as 30m")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -28,6 +29,16 @@ def fail(text: str, code: int = 3) -> NoReturn:
     """Say what went wrong and end."""
     typer.echo(text, err=True)
     raise typer.Exit(code)
+
+
+def given_length(option: str, text: str) -> timedelta:
+    """The length of time that an option was given as, or a clear word and exit code 3."""
+    from monitor.domain.interval import LENGTHS, length_of
+
+    length = length_of(text)
+    if length is None:
+        fail(f"{option} {text!r}: a length of time is expected, such as {LENGTHS}")
+    return length
 
 
 def load(path: Path | None) -> Config:

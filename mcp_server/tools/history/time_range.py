@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,13 +10,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_server.context import ToolContext
 from mcp_server.sentence.read import read_moment, read_stretch
 from mcp_server.sentence.times import Calendar
-from monitor.domain.interval import Interval
+from monitor.domain.interval import Interval, length_of
 from monitor.reports.periods import PERIODS, instant, period
 
 AROUND = timedelta(hours=1)
 LONGEST = timedelta(days=31)
-_LENGTH = re.compile(r"(\d{1,4})\s*(m|min|h|d)", re.IGNORECASE)
-_UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _RIGHT = (
     "right would be 1h, 30m, 24h, 'last 3 hours', 'today', '14:00' (an hour before to an hour "
     "after), '2026-11-22T14:00', '13:00 to 15:00'"
@@ -39,9 +36,9 @@ def time_range(context: ToolContext, text: str) -> Interval:
 
 def _span(context: ToolContext, text: str) -> Interval | None:
     now, zone = context.now, context.app.config.zone
-    length = _LENGTH.fullmatch(text)
-    if length:
-        return Interval(now - timedelta(**{_UNITS[length[2].lower()]: int(length[1])}), now)
+    length = length_of(text)
+    if length is not None:
+        return Interval(now - length, now)
     name = text.lower().replace(" ", "_")
     if name in PERIODS:
         return period(name, now, zone)

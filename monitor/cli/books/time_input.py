@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_SPAN = re.compile(r"(\d{1,4})([mhd])")
+from monitor.domain.interval import LENGTHS, length_of
 
 
 def moment_before(text: str, now: datetime) -> datetime:
@@ -15,14 +13,14 @@ def moment_before(text: str, now: datetime) -> datetime:
     A day begins at its midnight in the zone of `now`; so is a time without an offset taken.
     ValueError says what is expected.
     """
-    span = _SPAN.fullmatch(text.strip())
-    if span is not None:
-        return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    length = length_of(text)
+    if length is not None:
+        return now - length
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
-            f"{text!r}: 30m, 2h, 3d, a day such as 2026-11-22 or a time such as"
+            f"{text!r}: {LENGTHS}, a day such as 2026-11-22 or a time such as"
             " 2026-11-22T09:30 is expected"
         ) from None
     at = at if at.tzinfo else at.replace(tzinfo=now.tzinfo)

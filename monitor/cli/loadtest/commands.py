@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, opened, words_of
+from monitor.cli.common import ConfigOption, fail, given_length, opened, words_of
 
 if TYPE_CHECKING:
     from monitor.store.database import Store
@@ -42,7 +41,7 @@ def run(
     from monitor.load_tests.runner import Consent
     from monitor.scheduling.shutdown import interruptible
 
-    seconds = seconds_of(duration) if duration else 0
+    seconds = round(given_length("--duration", duration).total_seconds()) if duration else 0
     app = build(load(config), senders={})
     given = {"scenario": scenario, "seconds": seconds, "rate": rate, "target": target}
     plan = app.load_plan(**{key: value for key, value in given.items() if value})
@@ -53,14 +52,6 @@ def run(
     finally:
         app.close()
     raise typer.Exit({"passed": 0, "failed": 1}.get(state, 3))
-
-
-def seconds_of(text: str) -> int:
-    """The seconds behind 30s, 5m or 1h."""
-    match = re.fullmatch(r"(\d{1,5})([smh])", text.strip())
-    if match is None or not int(match[1]):
-        fail(f"--duration {text!r}: a number and s, m or h is expected, such as 30s")
-    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 @commands.command("import")
@@ -78,7 +69,6 @@ def import_(
     config: ConfigOption = None,
 ) -> None:
     """Read results of k6 into the history. What is no result is named and left alone."""
-    from monitor.cli.alerts import span_of
     from monitor.cli.loadtest.importing import Order, import_files, parsed_time
     from monitor.text.catalog import Words
     from monitor.text.plain.load_test import import_json
@@ -88,7 +78,9 @@ def import_(
         time = parsed_time(at, settings.zone) if at else None
         if at and time is None:
             fail(f"--at {at!r}: a time such as 2026-11-22T04:00 is expected")
-        order = Order(settings.zone, scenario, target, time, span_of(every), mtime, exit_code)
+        order = Order(
+            settings.zone, scenario, target, time, given_length("--every", every), mtime, exit_code
+        )
         words = Words(settings.language, settings.zone)
         outcomes = []
         for outcome in import_files(store, paths, order):

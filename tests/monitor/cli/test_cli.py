@@ -126,7 +126,7 @@ def test_incidents_are_listed_taken_and_silenced(file, store, incident):
         (("ack", "99"), "no open incident 99"),
         (("unsilence", "99"), "no silence 99"),
         (("retry", "99"), "no dead message 99"),
-        (("silence", "x/*", "--for", "soon"), "such as 30m"),
+        (("silence", "x/*", "--for", "soon"), "such as 30s, 30m"),
         (("silence", "redis"), "check/code:subject"),
     ],
 )
