@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from checks.sources.facts.platform import Breaker
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -55,7 +55,7 @@ def evaluate(facts: Breakers, context: ProbeContext) -> tuple[Verdict, Memory]:
     kept = {key: record for key, record in context.memory.items() if _is_unavailable(key, facts)}
     memory = {**kept, **{_key(b): _remembered(b, context) for b in seen}}
     findings = [f for b in seen for f in _judge(b, memory[_key(b)], context)]
-    findings += blinds(_unavailable(facts, context.options.names))
+    findings += monitoring_gaps(_unavailable(facts, context.options.names))
     return Verdict.of(findings, [m for b in seen for m in _metrics(b)]), memory
 
 
@@ -145,7 +145,7 @@ def _unavailable(facts: Breakers, names: tuple[str, ...]) -> Iterator[tuple[Unav
 
 def _missing(instance: str, name: str) -> Unavailable:
     params = {"path": "", "got": "", "expected": f"a breaker {name}"}
-    return Unavailable(f"{instance}/{name}", Why.BLIND, "breaker_not_shown", params)
+    return Unavailable(f"{instance}/{name}", Why.NOT_VISIBLE, "breaker_not_shown", params)
 
 
 def _metrics(breaker: Breaker) -> Iterator[Metric]:

@@ -44,12 +44,12 @@ def _worker(group: str, service: str) -> tuple[Cause, ...]:
 
 
 _SIGHT = (
-    *_follows("blind:*", "blind:gateway", "service_down:monitoring"),
-    *_follows("blind:{part}", "service_down:{part}"),
-    *_follows("blind:{part}/*", "service_down:{part}"),
-    *_follows("blind:database", "service_down:database/*"),
-    *_follows("blind:ingest*", "service_down:ingest*", "instances_missing:ingest*"),
-    *_follows("blind:{job}@*", "instances_missing:{job}"),
+    *_follows("monitoring_gap:*", "monitoring_gap:gateway", "service_down:monitoring"),
+    *_follows("monitoring_gap:{part}", "service_down:{part}"),
+    *_follows("monitoring_gap:{part}/*", "service_down:{part}"),
+    *_follows("monitoring_gap:database", "service_down:database/*"),
+    *_follows("monitoring_gap:ingest*", "service_down:ingest*", "instances_missing:ingest*"),
+    *_follows("monitoring_gap:{job}@*", "instances_missing:{job}"),
 )
 _SERVICES = (
     *_follows("service_down:database/*", "service_down:database"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.sources.facts.instances import Connections, Pool
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -53,7 +53,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     findings = [
         *(f for pool in pools for f in _of_pool(pool, waiting.get(_key(pool)), context)),
         *(f for shard in shards for f in _of_shard(shard, context.options)),
-        *blinds(_unavailable(facts)),
+        *monitoring_gaps(_unavailable(facts)),
     ]
     return Verdict.of(findings, _metrics(pools, shards)), {"waiting": waiting}
 
@@ -118,7 +118,7 @@ def _unavailable(facts: Facts) -> Iterator[tuple[Unavailable, str]]:
             yield fact, instance
         elif not fact:
             params = {"path": "", "got": "", "expected": instance}
-            yield Unavailable(instance, Why.BLIND, "pools_not_shown", params), instance
+            yield Unavailable(instance, Why.NOT_VISIBLE, "pools_not_shown", params), instance
     for shard, found in facts.shards.items():
         if isinstance(found, Unavailable):
             yield found, shard

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from checks.sources.facts.platform import Group, GroupLag
-from checks.sources.facts.unavailable import Fact, Unavailable, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -70,14 +70,14 @@ def probe(context: ProbeContext) -> Facts:
 def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Absent and empty groups, stuck offsets, and lags that only grow."""
     if isinstance(facts.groups, Unavailable):
-        return Verdict.of(blinds([(facts.groups, "")])), context.memory
+        return Verdict.of(monitoring_gaps([(facts.groups, "")])), context.memory
     lags = {g: lag for g, lag in facts.lags.items() if isinstance(lag, GroupLag)}
     unavailable = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unavailable)]
     memory = {g: _window(g, lags.get(g), context) for g in context.options.groups}
     findings = [
         *_without_members(facts.groups, context.options.groups),
         *(f for group, lag in lags.items() for f in _judge(lag, memory[group], context.options)),
-        *blinds(unavailable),
+        *monitoring_gaps(unavailable),
     ]
     return Verdict.of(findings, _metrics(lags)), memory
 

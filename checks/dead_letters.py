@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts.platform import DeadLetter, TopicEnds
-from checks.sources.facts.unavailable import Fact, Unavailable, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -81,7 +81,10 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     memory = {**kept, **{t: _remembered(end, facts, context) for t, end in seen.items()}}
     told = [t for t in seen if "last_at" in memory[t]]
     unavailable = [(end, t) for t, end in facts.ends.items() if isinstance(end, Unavailable)]
-    findings = [*(_finding(t, memory[t], context.options) for t in told), *blinds(unavailable)]
+    findings = [
+        *(_finding(t, memory[t], context.options) for t in told),
+        *monitoring_gaps(unavailable),
+    ]
     return Verdict.of(findings, [m for end in seen.values() for m in _metrics(end)]), memory
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.causes import every_cause
-from checks.sources.facts.unavailable import Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gaps
 from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,
@@ -45,7 +45,7 @@ def evaluate(facts: tuple[OtherFinding, ...], context: ProbeContext) -> tuple[Ve
     stale = [s for s in others if _is_stale(s, context)]
     found = [s for s in others if s.finding is not None and s not in stale]
     findings = [_diagnosis(root, group, context.options) for root, group in _groups(found)]
-    return Verdict.of([*findings, *blinds(_unavailable(stale, context))]), {}
+    return Verdict.of([*findings, *monitoring_gaps(_unavailable(stale, context))]), {}
 
 
 def _is_stale(other_finding: OtherFinding, context: ProbeContext) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from checks.sources.facts.instances import Target
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -53,7 +53,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     if facts.targets is None:
         return Verdict.of(()), {}
     if isinstance(facts.targets, Unavailable):
-        return Verdict.of(blinds([(facts.targets, "")])), context.memory
+        return Verdict.of(monitoring_gaps([(facts.targets, "")])), context.memory
     by_job = {job: [t for t in facts.targets if t.job == job] for job in context.options.jobs}
     known = {*context.memory.get("jobs", ()), *(job for job, targets in by_job.items() if targets)}
     seen = {job: targets for job, targets in by_job.items() if job in known}
@@ -63,7 +63,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
             for job, targets in seen.items()
             for f in _judge(job, targets, context.options.jobs[job])
         ),
-        *blinds(_unavailable(by_job, known)),
+        *monitoring_gaps(_unavailable(by_job, known)),
     ]
     metrics = [Metric("instances_up", len(_up(t)), job) for job, t in seen.items()]
     return Verdict.of(findings, metrics), {"jobs": sorted(known)}
@@ -94,7 +94,7 @@ def _unavailable(
     """Jobs that Prometheus never had, and targets that it has not scraped for long."""
     for job, targets in by_job.items():
         if job not in known:
-            yield _not(job, Why.BLIND, "job_not_scraped"), job
+            yield _not(job, Why.NOT_VISIBLE, "job_not_scraped"), job
         elif any(_is_old(target) for target in targets):
             yield _not(job, Why.LIMIT, "scrape_old"), job
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import Cluster, Partition
-from checks.sources.facts.unavailable import Fact, Unavailable, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -53,7 +53,7 @@ def probe(context: ProbeContext) -> Facts:
 def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     """Missing topics, partitions without a leader, and replicas that fell behind."""
     if isinstance(facts.cluster, Unavailable):
-        return Verdict.of(blinds([(facts.cluster, "")])), {}
+        return Verdict.of(monitoring_gaps([(facts.cluster, "")])), {}
     seen = {t: found for t, found in facts.partitions.items() if not isinstance(found, Unavailable)}
     unavailable = [
         (found, t) for t, found in facts.partitions.items() if isinstance(found, Unavailable)
@@ -62,7 +62,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     findings = [
         *(Finding("topic_missing", Status.WARN, t, {"topic": t}) for t in missing),
         *(f for topic, found in seen.items() for f in _judge(topic, found)),
-        *blinds(unavailable),
+        *monitoring_gaps(unavailable),
     ]
     return Verdict.of(findings, _metrics(facts.cluster, seen, complete=not unavailable)), {}
 

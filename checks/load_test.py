@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from checks.k6 import runner as k6
-from checks.sources.facts.unavailable import Fact, Unavailable, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
 from monitor.domain.check import (
     Check,
     Finding,
@@ -123,7 +123,7 @@ def run_by(carry_out: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
 def evaluate(fact: Fact[LoadTestRun], context: ProbeContext) -> tuple[Verdict, Memory]:
     """Crossed thresholds, runs that measured nothing, and runs worse than those before."""
     if isinstance(fact, Unavailable):
-        return Verdict.of([blind(fact)]), context.memory
+        return Verdict.of([monitoring_gap(fact)]), context.memory
     found = [f for f in (_failed(fact, context), _worse(fact)) if f is not None]
     return replace(Verdict.of(found, _metrics(fact)), records=(fact,)), context.memory
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import BookCounts
-from checks.sources.facts.unavailable import Fact, Unavailable, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -62,7 +62,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     findings = [
         *(f for state in states for f in _judge(state, context.options, state.shard in late)),
         *_stalled(states, facts.counts, memory, context),
-        *blinds(_hidden(unavailable, facts.counts, context.options.ignore)),
+        *monitoring_gaps(_hidden(unavailable, facts.counts, context.options.ignore)),
     ]
     return Verdict.of(findings, [m for state in states for m in _metrics(state)]), memory
 

@@ -15,7 +15,7 @@ from checks.settlement_file.findings import metrics_of, told
 from checks.settlement_file.layout import Layout
 from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, match_file
 from checks.settlement_file.reader import PART, unreadable
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.books.settlement_match import BREAKS
 from monitor.domain.check import (
     Check,
@@ -193,7 +193,7 @@ def evaluate(facts: Mapping[str, DayFact], context: ProbeContext) -> tuple[Verdi
             days.setdefault(day, {})
     days = {day: known for day, known in days.items() if day in facts}
     findings = [f for day in facts for f in _judge(day, days, context)]
-    findings += blinds(_unavailable(facts))
+    findings += monitoring_gaps(_unavailable(facts))
     return Verdict.of(findings, _metrics(days)), {"since": since, "days": days}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import RateUse
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -46,7 +46,7 @@ def probe(context: ProbeContext) -> Fact[tuple[RateUse, ...]]:
 def evaluate(facts: Fact[tuple[RateUse, ...]], context: ProbeContext) -> tuple[Verdict, Memory]:
     """A merchant is blocked above its capacity, not at it."""
     if isinstance(facts, Unavailable):
-        return Verdict.of(blinds([(facts, "")])), {}
+        return Verdict.of(monitoring_gaps([(facts, "")])), {}
     options: Options = context.options
     uses = sorted(facts, key=lambda use: -use.count)
     found = [finding for use in uses if (finding := _judge(use, options)) is not None]
@@ -56,7 +56,7 @@ def evaluate(facts: Fact[tuple[RateUse, ...]], context: ProbeContext) -> tuple[V
         Metric("blocked_merchants", blocked),
         Metric("rate_limit_used_percent_max", _used_max(uses, options)),
     ]
-    return Verdict.of([*found, *blinds(_lost(unclear))], metrics), {}
+    return Verdict.of([*found, *monitoring_gaps(_lost(unclear))], metrics), {}
 
 
 def _judge(use: RateUse, options: Options) -> Finding | None:
@@ -103,7 +103,7 @@ def _lost(unclear: Iterable[RateUse]) -> list[tuple[Unavailable, str]]:
         return []
     got = f"{some[0].merchant_id}: {some[0].count}"
     params = {"path": "", "got": got, "expected": "the action of each counter"}
-    return [(Unavailable("redis/actions", Why.BLIND, "action_lost", params), "")]
+    return [(Unavailable("redis/actions", Why.NOT_VISIBLE, "action_lost", params), "")]
 
 
 def _used_max(uses: Iterable[RateUse], options: Options) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import KeyLife, RedisMemory, RedisStats
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -57,7 +57,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
             if life.never_expiring > context.options.never_expiring_max
         ),
         *(_of_memory(memory, context) if memory else ()),
-        *blinds(_unavailable(facts)),
+        *monitoring_gaps(_unavailable(facts)),
     ]
     metrics = [*_metrics(facts.stats), *(_memory_metrics(memory, context.memory) if memory else ())]
     return Verdict.of(findings, metrics), _remembered(memory) if memory else context.memory

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.sources.facts.platform import Health
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds, cut
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut, monitoring_gaps
 from monitor.domain.check import Check, Finding, Memory, Metric, ProbeContext, Status, Verdict
 
 Healths = Mapping[str, Fact[Health]]
@@ -43,7 +43,7 @@ def evaluate(facts: Healths, context: ProbeContext) -> tuple[Verdict, Memory]:
         *(_down(part, health.detail) for part, health in seen.items() if not health.up),
         *_slow(seen, options.slow_ms),
         *_skewed(seen, options),
-        *blinds(
+        *monitoring_gaps(
             (fact, _hides(part, fact)) for part, fact in unavailable.items() if part not in refused
         ),
     ]

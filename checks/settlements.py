@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.sources.facts.platform import WorkStats
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
     Check,
     Finding,
@@ -79,9 +79,13 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     rates = {kind: _rate(work, memory[kind], context) for kind, work in seen.items()}
     findings = [
         *(f for kind, work in seen.items() for f in _judge(work, rates[kind], context.options)),
-        *blinds((work, kind) for kind, work in facts.items() if isinstance(work, Unavailable)),
-        *blinds((shard, shard.part) for work in seen.values() for shard in work.unavailable),
-        *blinds(_late_unavailable(kind) for kind in hidden if context.options.late),
+        *monitoring_gaps(
+            (work, kind) for kind, work in facts.items() if isinstance(work, Unavailable)
+        ),
+        *monitoring_gaps(
+            (shard, shard.part) for work in seen.values() for shard in work.unavailable
+        ),
+        *monitoring_gaps(_late_unavailable(kind) for kind in hidden if context.options.late),
     ]
     metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
     return Verdict.of(findings, metrics), memory
@@ -146,7 +150,7 @@ def _hidden_late(seen: Mapping[str, WorkStats], context: ProbeContext) -> list[s
 
 def _late_unavailable(kind: str) -> tuple[Unavailable, str]:
     part = f"{kind}/late"
-    return Unavailable(part, Why.BLIND, "late_not_shown", {"work": kind}), part
+    return Unavailable(part, Why.NOT_VISIBLE, "late_not_shown", {"work": kind}), part
 
 
 def _failing(work: WorkStats, rate: Rate, options: Options) -> Finding:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from checks.sources.facts.payments import PaymentStatistics
 from checks.sources.facts.platform import BookCounts, RequestCount
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, blinds
+from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from checks.traffic_parts.latency import Latency, latency
 from checks.traffic_parts.rates import Arrivals, Refusals, arrivals, refusals
 from monitor.domain.check import (
@@ -76,7 +76,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
         *_gone(came),
         *_refused(told, context),
         *_slow(took, context),
-        *blinds(_unavailable(facts, came, context.options)),
+        *monitoring_gaps(_unavailable(facts, came, context.options)),
     ]
     metrics = [
         *([Metric("payments_created", payments)] if payments is not None else ()),
@@ -160,14 +160,14 @@ def _unavailable(
 
 def _uncounted(shard: str, word: str, came: Arrivals) -> tuple[Unavailable, str]:
     """A shard left out: silence on the others says little, but payments that come say all."""
-    part, why = f"database/{shard}", Why.REFUSED if word == "DOWN" else Why.BLIND
+    part, why = f"database/{shard}", Why.REFUSED if word == "DOWN" else Why.NOT_VISIBLE
     params = {"path": "", "got": word, "expected": f"the payments of {shard}"}
     return Unavailable(part, why, "shard_not_counted", params), part if came.is_coming else ""
 
 
 def _no_request_counts() -> Unavailable:
     params = {"path": "", "got": "", "expected": "ingest's /actuator/prometheus"}
-    return Unavailable("ingest/requests", Why.BLIND, "no_request_counts", params)
+    return Unavailable("ingest/requests", Why.NOT_VISIBLE, "no_request_counts", params)
 
 
 def _amount(last_hour: Fact[PaymentStatistics]) -> Iterator[Metric]:

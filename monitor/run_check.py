@@ -96,7 +96,7 @@ def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
         reason = "check_still_running" if result.still else "check_timeout"
         params = {"timeout_seconds": seconds}  # type: ignore[dict-item]
     about: Params = {"part": f"check/{name}", "why": "limit", "reason": reason, **params}
-    return Verdict.of([Finding("blind", Status.UNKNOWN, f"check/{name}", about)])
+    return Verdict.of([Finding("monitoring_gap", Status.UNKNOWN, f"check/{name}", about)])
 
 
 def bound(check: str, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -116,7 +116,9 @@ def bound(check: str, findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def _too_many(check: str, found: int) -> Finding:
     part = f"check/{check}"
     about: Params = {"part": part, "why": "limit", "reason": "too_many_findings"}
-    return Finding("blind", Status.UNKNOWN, part, {**about, "found": found, "shown": FINDINGS_MAX})
+    return Finding(
+        "monitoring_gap", Status.UNKNOWN, part, {**about, "found": found, "shown": FINDINGS_MAX}
+    )
 
 
 def _cut(finding: Finding) -> Finding:

@@ -17,7 +17,7 @@ from checks.books.sweep import Progress, Sweep
 from checks.sources.database.books.examine import Window, window_start
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.platform import Platform
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.books.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.domain.check import Finding, Memory, Params, ProbeContext, Status, worst
 
@@ -109,15 +109,16 @@ def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
             unavailable = Unavailable(
                 f"database/{each.shard}", Why.LIMIT, "too_many_touched", params
             )
-            yield blind(unavailable, obscures=each.shard)
+            yield monitoring_gap(unavailable, obscures=each.shard)
     if _APPEND_ONLY not in names:
         return
     compared = {shard for shard, s in facts.swept if isinstance(s, Swept) and s.again}
     for shard in dict.fromkeys(shard for shard, _ in facts.swept):
         if shard not in compared:
             part = f"database/{shard}/{_APPEND_ONLY}"
-            yield blind(
-                Unavailable(part, Why.BLIND, "no_earlier_sums", {"shard": shard}), obscures=shard
+            yield monitoring_gap(
+                Unavailable(part, Why.NOT_VISIBLE, "no_earlier_sums", {"shard": shard}),
+                obscures=shard,
             )
 
 

@@ -10,7 +10,7 @@ from checks.books.memory import open_breaks
 from checks.invariants.catalogue import Invariant
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.books.discrepancies import OpenBreak, ageing, money_in
 from monitor.domain.check import Finding, Metric, Params, Status
 
@@ -111,13 +111,15 @@ def untold(books: Books, entries: Sequence[Invariant]) -> Iterator[Finding]:
     reasons = dict(books.unavailable)
     for entry in entries:
         if entry.build and entry.id not in books.examined and entry.id not in reasons:
-            reasons[entry.id] = Unavailable("", Why.BLIND, "not_examined", {"shard": books.shard})
+            reasons[entry.id] = Unavailable(
+                "", Why.NOT_VISIBLE, "not_examined", {"shard": books.shard}
+            )
     if not reasons:
         return
     first, names = next(iter(reasons.values())), list(reasons)
     subject = books.shard if len(names) > 1 else f"{books.shard}/{names[0]}"
     params: Params = {**first.params, "invariants": ", ".join(names)}
-    yield blind(
+    yield monitoring_gap(
         Unavailable(f"database/{subject}", first.why, first.reason, params), obscures=subject
     )
 

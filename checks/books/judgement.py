@@ -23,7 +23,7 @@ from checks.invariants.catalogue import Invariant, catalogue
 from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
-from checks.sources.facts.unavailable import Fact, Unavailable, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
 from monitor.domain.books.discrepancies import OpenBreaks
 from monitor.domain.check import Finding, Memory, Metric, ProbeContext, Verdict
 
@@ -188,7 +188,7 @@ def _unavailable(
 ) -> Iterator[Finding]:
     for each in books:
         if isinstance(each, Unavailable):
-            yield blind(each, obscures=each.part.partition("/")[2])
+            yield monitoring_gap(each, obscures=each.part.partition("/")[2])
         elif each.shard != across_name():
             yield from untold(each, entries)
     for shard, swept in facts.swept:
@@ -198,8 +198,10 @@ def _unavailable(
             else next(iter(swept.books.unavailable.values()), None)
         )
         if failed is not None and failed.reason not in _STANDING:
-            yield blind(replace(failed, part=f"database/{shard}/sweep"), obscures=f"{shard}/sweep")
-    yield from facts.streams.blinds()
+            yield monitoring_gap(
+                replace(failed, part=f"database/{shard}/sweep"), obscures=f"{shard}/sweep"
+            )
+    yield from facts.streams.monitoring_gaps()
 
 
 _STANDING = ("column_missing", "table_is_view", "shard_rule_unknown")  # the window says it too

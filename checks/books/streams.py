@@ -15,7 +15,7 @@ from typing import Any
 from checks.sources.database.books.across import ACROSS
 from checks.sources.facts.books import Books, Break
 from checks.sources.facts.platform import DeadLetter, TopicEnds
-from checks.sources.facts.unavailable import Fact, Unavailable, blind
+from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
 from monitor.domain.check import Finding
 
 TOPICS = {
@@ -37,13 +37,13 @@ class Streams:
     ends: Mapping[str, Fact[int]] = field(default_factory=dict)
     dead_letters: Fact[tuple[DeadLetter, ...]] | None = None
 
-    def blinds(self) -> Iterator[Finding]:
+    def monitoring_gaps(self) -> Iterator[Finding]:
         """What could not be seen of Kafka: one finding."""
         unavailable = [end for end in self.ends.values() if isinstance(end, Unavailable)]
         if unavailable:
-            yield blind(unavailable[0], obscures=f"{ACROSS}/X1")
+            yield monitoring_gap(unavailable[0], obscures=f"{ACROSS}/X1")
         elif isinstance(self.dead_letters, Unavailable):
-            yield blind(self.dead_letters, obscures=f"{ACROSS}/X2")
+            yield monitoring_gap(self.dead_letters, obscures=f"{ACROSS}/X2")
 
     def remembered(self, before: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Where the topics ended, and when: what the next passes count from."""

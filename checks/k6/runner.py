@@ -143,7 +143,7 @@ def carry_out(prepared: Prepared, locks: Sequence[int], control: Control) -> End
 def unavailable(refusal: Refusal) -> Unavailable:
     """A run that did not take place, as a check tells it."""
     limits = ("k6_busy", "load_")
-    why = Why.LIMIT if refusal.code.startswith(limits) else Why.BLIND
+    why = Why.LIMIT if refusal.code.startswith(limits) else Why.NOT_VISIBLE
     return Unavailable("k6", why, refusal.code, refusal.params)
 
 

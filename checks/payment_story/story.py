@@ -12,7 +12,7 @@ from checks.payment_story.probe import Facts
 from checks.payment_story.timeline import happenings
 from checks.payment_story.worker import CAPTURE, REFUND, done, failed, waiting
 from checks.sources.facts.story import PaymentRecords, PaymentRow
-from checks.sources.facts.unavailable import Unavailable, blind, blinds
+from checks.sources.facts.unavailable import Unavailable, monitoring_gap, monitoring_gaps
 from monitor.domain.books.payment_story import Chapter, History, Reason, Story
 from monitor.domain.check import Finding, Params, Status
 
@@ -53,7 +53,7 @@ def _chapter(shard: str, facts: Facts, history: History, now: datetime) -> Chapt
     params: Params = {"shard": shard, "payment_id": facts.payment_id}
     if isinstance(records, Unavailable):
         reason = Reason("shard_unavailable", Status.UNKNOWN, "payment", params)
-        return Chapter(shard, (reason,), unavailable=(blind(records),))
+        return Chapter(shard, (reason,), unavailable=(monitoring_gap(records),))
     payment = records.payment
     if payment is None:
         return Chapter(shard, (Reason("not_here", Status.OK, "payment", params),))
@@ -140,7 +140,7 @@ def _unavailable(records: PaymentRecords, facts: Facts, is_well: bool) -> Iterat
     found = [
         o for o in (*parts, records.refunds, records.answer, *kafka) if isinstance(o, Unavailable)
     ]
-    yield from blinds((one, "") for one in found)
+    yield from monitoring_gaps((one, "") for one in found)
 
 
 def _by_entries(records: PaymentRecords, facts: Facts) -> Reason:

@@ -245,4 +245,4 @@ def _garbled(reason: str, request: Request, **params: Any) -> Unavailable:
 
 def _no_shard(request: Request) -> Unavailable:
     names: Params = {"shards": ", ".join(sorted(request.shards or ()))}
-    return Unavailable("database", Why.BLIND, "no_such_shard", names)
+    return Unavailable("database", Why.NOT_VISIBLE, "no_such_shard", names)

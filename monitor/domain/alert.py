@@ -195,7 +195,7 @@ def _is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str
     "Could not look" itself is hidden only when the way to everything or the whole pass failed,
     and a regression whenever its series was not measured.
     """
-    if alert.code == "blind":
+    if alert.code == "monitoring_gap":
         return any(_nothing_seen(f) for f in unseen)
     if alert.code == "regression":
         return alert.subject not in measured

@@ -190,7 +190,7 @@ def _joined(one: Incident, other: Incident) -> tuple[Incident, Incident]:
 
 def _is_for_ever(alert: Alert) -> bool:
     """Whether it tells of what a source can never see: that is no trouble, and does not end."""
-    return alert.params.get("why") == "blind"
+    return alert.params.get("why") == "not_visible"
 
 
 def _lasts_for_ever(board: _Board, incident: Incident) -> bool:
@@ -288,7 +288,7 @@ def _further(board: _Board, incident: Incident) -> Notice | None:
     return Notice("reminder", f"still so after {quiet}") if quiet >= remind else None
 
 
-_NO_NEWS = ("blind", "regression")
+_NO_NEWS = ("monitoring_gap", "regression")
 
 
 def _news(board: _Board, incident: Incident) -> set[str]:
@@ -315,6 +315,6 @@ def _matches(board: _Board, alert: Alert) -> bool:
 
 
 def is_silenced(alert: Alert, silences: Iterable[Silence], now: datetime) -> bool:
-    """Whether one of these keeps quiet about an alert."""
-    name = f"{alert.check}/{alert.key}"
-    return any(s.until > now and fnmatchcase(name, s.pattern) for s in silences)
+    """Whether one of these keeps quiet about an alert; a gap may go by its old name, blind."""
+    names = {name := f"{alert.check}/{alert.key}", name.replace("/monitoring_gap:", "/blind:")}
+    return any(s.until > now and fnmatchcase(n, s.pattern) for s in silences for n in names)

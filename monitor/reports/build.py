@@ -54,8 +54,8 @@ def build(
         heard = rhythms(tx, as_of)
         coverage = _coverage(tx, start, as_of, heard)
         unseen_since = _unseen_since(tx, heard, as_of)
-        seen = [t for t in troubles if t.code != "blind"]
-        unseen = [t for t in troubles if t.code == "blind"]
+        seen = [t for t in troubles if t.code != "monitoring_gap"]
+        unseen = [t for t in troubles if t.code == "monitoring_gap"]
         spans = Spans(tx)
         return Report(
             kind=kind,

@@ -31,8 +31,8 @@ def test_a_broker_outage_is_one_cause_with_its_consequences():
     verdict = diagnose(
         other_finding("outbox_age", "outbox_old:shard1"),
         other_finding("breakers", "breaker_open:ingest/kafka-publisher"),
-        other_finding("kafka_cluster", "blind:kafka", status="unknown"),
-        other_finding("consumer_lag", "blind:kafka", status="unknown"),
+        other_finding("kafka_cluster", "monitoring_gap:kafka", status="unknown"),
+        other_finding("consumer_lag", "monitoring_gap:kafka", status="unknown"),
         other_finding("services", "service_down:kafka"),
         other_finding("redis_health"),
     )
@@ -44,9 +44,9 @@ def test_a_broker_outage_is_one_cause_with_its_consequences():
     assert finding.params["consequences"] == 3
     assert [row["code"] for row in finding.evidence] == [
         "service_down",
-        "blind",
-        "blind",
         "breaker_open",
+        "monitoring_gap",
+        "monitoring_gap",
         "outbox_old",
     ]
 
@@ -83,7 +83,7 @@ def test_what_an_invariant_implies_is_folded_into_it():
     ("check", "minutes_ago", "expected"),
     [
         ("services", 19, {"diagnosis"}),
-        ("services", 21, {"blind"}),
+        ("services", 21, {"monitoring_gap"}),
         ("load_test", 9999, {"diagnosis"}),
         ("diagnose_issues", 1, set()),
     ],

@@ -86,10 +86,10 @@ def outbox(age: float, waiting: int = 1, written: int = 10, **more: Any) -> outb
         (outbox(60), {"outbox_old:shard1": "warn"}),
         (outbox(300), {"outbox_old:shard1": "crit"}),
         (outbox(5, exhausted=2), {"outbox_exhausted:shard1": "crit"}),
-        (outbox_age.Facts((DATABASE_AWAY,), DATABASE_AWAY), {"blind:database": "unknown"}),
+        (outbox_age.Facts((DATABASE_AWAY,), DATABASE_AWAY), {"monitoring_gap:database": "unknown"}),
         (
             outbox_age.Facts((OutboxState("shard1", 0, 0, 0), SHARD_AWAY), counts()),
-            {"blind:database/shard2": "unknown"},
+            {"monitoring_gap:database/shard2": "unknown"},
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_looks_that_follow_quickly_still_span_the_time():
         ((Group(GROUP, "DEAD"),), {f"group_absent:{GROUP}": "crit"}),
         ((Group(GROUP, "EMPTY"),), {f"group_empty:{GROUP}": "crit"}),
         ((Group(GROUP, "PREPARING_REBALANCE"),), {}),
-        (KAFKA_AWAY, {"blind:kafka": "unknown"}),
+        (KAFKA_AWAY, {"monitoring_gap:kafka": "unknown"}),
     ],
 )
 def test_a_group_without_members_is_said(groups, expected):
@@ -206,7 +206,7 @@ def test_a_lag_that_was_not_seen_is_unknown_and_ends_nothing():
     passes = Passes(consumer_lag.CHECK, {"groups": (GROUP,)})
     for minute in range(3):
         passes(minute, lag(5, 6))
-    unavailable = Unavailable(f"kafka/{GROUP}", Why.BLIND, "group_without_offsets")
+    unavailable = Unavailable(f"kafka/{GROUP}", Why.NOT_VISIBLE, "group_without_offsets")
     verdict = passes(3, consumer_lag.Facts((Group(GROUP, "STABLE"),), {GROUP: unavailable}))
     assert (verdict.status, verdict.findings[0].obscures) == (Status.UNKNOWN, GROUP)
     assert set(passes.keys(4, lag(5, 6))) == {f"lag_stuck:{GROUP}"}
@@ -350,7 +350,10 @@ def test_the_window_ends_with_the_trouble():
     [
         (work(1, 0, delayed=1), {"work_delayed:settlement": "warn"}),
         (work(1, 0, dead=1), {"work_dead_lettered:settlement": "crit"}),
-        ({"settlement": DATABASE_AWAY, "refund": DATABASE_AWAY}, {"blind:database": "unknown"}),
+        (
+            {"settlement": DATABASE_AWAY, "refund": DATABASE_AWAY},
+            {"monitoring_gap:database": "unknown"},
+        ),
     ],
 )
 def test_late_and_given_up_requests_are_said(facts, expected):
@@ -359,10 +362,10 @@ def test_late_and_given_up_requests_are_said(facts, expected):
 
 def test_late_requests_that_the_source_never_shows_are_unknown_and_stay_so_while_it_is_away():
     passes = Passes(settlements.CHECK)
-    late = {"blind:settlement/late": "unknown"}
+    late = {"monitoring_gap:settlement/late": "unknown"}
     assert passes.keys(0, work(1, 0, delayed=None)) == late
     away = {"settlement": DATABASE_AWAY, "refund": DATABASE_AWAY}
-    assert passes.keys(1, away) == {**late, "blind:database": "unknown"}
+    assert passes.keys(1, away) == {**late, "monitoring_gap:database": "unknown"}
     assert passes.keys(2, work(1, 0)) == {}
     passes = Passes(settlements.CHECK, {"late": False})
     assert passes.keys(0, work(1, 0, delayed=None)) == {}
@@ -490,14 +493,14 @@ def test_refusals_of_other_requests_are_not_those_of_payments():
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (flow(SHARD_AWAY), {"blind:database/shard2"}),
-        (flow(1, {}), {"blind:ingest/requests"}),
-        (flow(1, {"i": Unavailable("i", Why.GARBLED, "not_prometheus")}), {"blind:i"}),
+        (flow(SHARD_AWAY), {"monitoring_gap:database/shard2"}),
+        (flow(1, {}), {"monitoring_gap:ingest/requests"}),
+        (flow(1, {"i": Unavailable("i", Why.GARBLED, "not_prometheus")}), {"monitoring_gap:i"}),
         (
             traffic.Facts(counts(shard1="UP", shard2="UNAVAILABLE"), QUIET, asked(0, 0)),
-            {"blind:database/shard2"},
+            {"monitoring_gap:database/shard2"},
         ),
-        (traffic.Facts(counts(), DATABASE_AWAY, asked(0, 0)), {"blind:database"}),
+        (traffic.Facts(counts(), DATABASE_AWAY, asked(0, 0)), {"monitoring_gap:database"}),
     ],
 )
 def test_what_cannot_be_seen_of_traffic_is_unknown(facts, expected):

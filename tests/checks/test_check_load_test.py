@@ -98,10 +98,10 @@ def test_a_run_that_measured_nothing_warns_and_gives_no_figure():
 
 def test_without_k6_nothing_was_seen():
     verdict, memory = load_test.evaluate(
-        Unavailable("k6", Why.BLIND, "k6_missing"), context({"a": 1})
+        Unavailable("k6", Why.NOT_VISIBLE, "k6_missing"), context({"a": 1})
     )
     assert verdict.status is Status.UNKNOWN
-    assert [f.key for f in verdict.findings] == ["blind:k6"]
+    assert [f.key for f in verdict.findings] == ["monitoring_gap:k6"]
     assert (verdict.records, memory) == ((), {"a": 1})
 
 

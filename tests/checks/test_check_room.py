@@ -35,10 +35,10 @@ WORKER = target("worker", "w:1")
         ((BOTH[0], WORKER), {"instances_missing:ingest": "warn"}),
         ((*BOTH, target("worker", "w:1", up=False)), {"instances_missing:worker": "crit"}),
         ((*BOTH, target("ingest", "c:1", up=False), WORKER), {"instances_missing:ingest": "warn"}),
-        (BOTH, {"blind:jobs/worker": "unknown"}),
-        ((*BOTH, target("worker", "w:1", age=500)), {"blind:jobs/worker": "unknown"}),
-        ((*BOTH, target("worker", "w:1", age=None)), {"blind:jobs/worker": "unknown"}),
-        (AWAY, {"blind:prometheus": "unknown"}),
+        (BOTH, {"monitoring_gap:jobs/worker": "unknown"}),
+        ((*BOTH, target("worker", "w:1", age=500)), {"monitoring_gap:jobs/worker": "unknown"}),
+        ((*BOTH, target("worker", "w:1", age=None)), {"monitoring_gap:jobs/worker": "unknown"}),
+        (AWAY, {"monitoring_gap:prometheus": "unknown"}),
         (None, {}),
     ],
     ids=["all", "one left", "none", "one too many", "never", "old", "no time", "blind", "unasked"],
@@ -51,7 +51,7 @@ def test_a_job_needs_its_instances(targets, expected):
 def test_a_job_that_left_the_registry_is_missed_and_not_only_unavailable():
     passes = Passes(instances.CHECK, {"jobs": JOBS})
     assert passes.keys(0, instances.Facts((*BOTH, WORKER))) == {}
-    assert passes.keys(1, instances.Facts(AWAY)) == {"blind:prometheus": "unknown"}
+    assert passes.keys(1, instances.Facts(AWAY)) == {"monitoring_gap:prometheus": "unknown"}
     gone = passes(2, instances.Facts(BOTH))
     assert keys(gone) == {"instances_missing:worker": "crit"}
     assert metrics(gone) == {"instances_up{ingest}": 2, "instances_up{worker}": 0}
@@ -72,12 +72,12 @@ def shard(connected: int) -> connections.Facts:
         (pool(8), {"pool_short:ingest/P": "warn"}),
         (pool(10), {"pool_short:ingest/P": "crit"}),
         (pool(7, 3), {}),
-        (connections.Facts({"ingest": ()}, {}), {"blind:ingest": "unknown"}),
-        (connections.Facts({"ingest": AWAY}, {}), {"blind:prometheus": "unknown"}),
+        (connections.Facts({"ingest": ()}, {}), {"monitoring_gap:ingest": "unknown"}),
+        (connections.Facts({"ingest": AWAY}, {}), {"monitoring_gap:prometheus": "unknown"}),
         (shard(79), {}),
         (shard(80), {"connections_short:shard1": "warn"}),
         (shard(95), {"connections_short:shard1": "crit"}),
-        (connections.Facts({}, {"shard1": AWAY}), {"blind:prometheus": "unknown"}),
+        (connections.Facts({}, {"shard1": AWAY}), {"monitoring_gap:prometheus": "unknown"}),
     ],
     ids=[
         *("room", "short", "full", "waits a moment", "no pool", "blind"),

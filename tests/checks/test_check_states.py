@@ -51,9 +51,15 @@ SERVICES: Mapping[str, tuple[Any, dict[str, str]]] = {
     "down": (Health("kafka", False, 1.0, "no broker"), {"service_down:kafka": "crit"}),
     "slow": (Health("kafka", True, 1500.0), {"service_slow:kafka": "warn"}),
     "refused": (REFUSED["kafka"], {"service_down:kafka": "crit"}),
-    "way": (GONE, {"blind:gateway": "unknown"}),
-    "garbled": (Unavailable("kafka", Why.GARBLED, "html", SAID), {"blind:kafka": "unknown"}),
-    "limit": (Unavailable("kafka", Why.LIMIT, "timeout", SAID), {"blind:kafka": "unknown"}),
+    "way": (GONE, {"monitoring_gap:gateway": "unknown"}),
+    "garbled": (
+        Unavailable("kafka", Why.GARBLED, "html", SAID),
+        {"monitoring_gap:kafka": "unknown"},
+    ),
+    "limit": (
+        Unavailable("kafka", Why.LIMIT, "timeout", SAID),
+        {"monitoring_gap:kafka": "unknown"},
+    ),
 }
 
 
@@ -67,7 +73,7 @@ def test_only_a_refusal_over_a_way_that_works_is_an_outage(fact, expected):
 def test_one_blind_gateway_stands_for_all_parts_and_hides_them_all():
     verdict, _ = judge(services.CHECK, {"kafka": GONE, "redis": GONE, "consumer": UP})
     (finding,) = verdict.findings
-    assert (finding.key, finding.obscures) == ("blind:gateway", "")
+    assert (finding.key, finding.obscures) == ("monitoring_gap:gateway", "")
 
 
 def test_a_part_that_was_not_seen_hides_only_itself():
@@ -156,7 +162,7 @@ def test_an_instance_that_is_away_is_unknown_and_its_memory_stays():
 
 def test_a_breaker_that_no_source_shows_is_never_ok():
     verdict, _ = judge(breakers.CHECK, {"ingest": (breaker("CLOSED"),)}, names=("b", "c"))
-    assert keys(verdict) == {"blind:ingest/c": "unknown"}
+    assert keys(verdict) == {"monitoring_gap:ingest/c": "unknown"}
 
 
 def test_breakers_are_measured_and_a_rate_without_data_is_not():
@@ -185,8 +191,8 @@ def partition(leader: int | None, in_sync: tuple[int, ...]) -> Partition:
         (cluster(captured=[partition(1, (1, 2))]), {}),
         (cluster(captured=[partition(None, ())]), {"partition_offline:payment.captured": "crit"}),
         (cluster(captured=[partition(1, (1,))]), {"under_replicated:payment.captured": "warn"}),
-        (kafka_cluster.Facts(REFUSED["kafka"], {}), {"blind:kafka": "unknown"}),
-        (kafka_cluster.Facts(CLUSTER, {TOPICS[0]: GONE}), {"blind:gateway": "unknown"}),
+        (kafka_cluster.Facts(REFUSED["kafka"], {}), {"monitoring_gap:kafka": "unknown"}),
+        (kafka_cluster.Facts(CLUSTER, {TOPICS[0]: GONE}), {"monitoring_gap:gateway": "unknown"}),
         (
             kafka_cluster.Facts(Cluster(1, "a", TOPICS[1:], ()), {}),
             {f"topic_missing:{TOPICS[0]}": "warn"},
@@ -227,8 +233,11 @@ STATS = RedisStats(1, 1, 0, 2)
             redis_health.Facts((KeyLife("rate", 5, 30.0, 1),), STATS),
             {"key_without_ttl:rate": "warn"},
         ),
-        (redis_health.Facts(REFUSED["redis"], REFUSED["redis"]), {"blind:redis": "unknown"}),
-        (redis_health.Facts((), REFUSED["redis"]), {"blind:redis": "unknown"}),
+        (
+            redis_health.Facts(REFUSED["redis"], REFUSED["redis"]),
+            {"monitoring_gap:redis": "unknown"},
+        ),
+        (redis_health.Facts((), REFUSED["redis"]), {"monitoring_gap:redis": "unknown"}),
     ],
     ids=["well", "no end", "refused", "refused halfway"],
 )
@@ -253,7 +262,7 @@ def full(percent: int, evicted: int, unscanned: int = 0, limit: int | None = 100
         ([full(5, 7), full(5, 9)], {"keys_evicted:redis": "warn"}),
         ([full(5, 7), full(5, 3)], {"keys_evicted:redis": "warn"}),
         ([full(5, 7), full(5, 0)], {}),
-        ([full(5, 0, unscanned=3)], {"blind:redis/keys": "unknown"}),
+        ([full(5, 0, unscanned=3)], {"monitoring_gap:redis/keys": "unknown"}),
     ],
     ids=[
         *("room", "short", "nearly full", "no limit", "the first look only learns"),
@@ -295,9 +304,9 @@ def use(count: int, action: str | None = "authorize", ttl: int | None = 30) -> R
         ((use(101),), {"merchant_blocked:authorize/M-1": "crit"}),
         ((use(51, "refund"),), {"merchant_blocked:refund/M-1": "crit"}),
         ((use(39, None),), {}),
-        ((use(60, None),), {"blind:redis/actions": "unknown"}),
+        ((use(60, None),), {"monitoring_gap:redis/actions": "unknown"}),
         ((use(101, None),), {"merchant_blocked:any/M-1": "crit"}),
-        (REFUSED["redis"], {"blind:redis": "unknown"}),
+        (REFUSED["redis"], {"monitoring_gap:redis": "unknown"}),
     ],
 )
 def test_a_merchant_is_blocked_above_its_capacity_and_not_at_it(facts, expected):

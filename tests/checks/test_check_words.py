@@ -40,7 +40,7 @@ from checks import (
 )
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import Cluster, Group, Health, KeyLife, RedisStats
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.check import Check, Finding
 from monitor.text.catalog import Words
 
@@ -148,5 +148,5 @@ def test_every_reason_can_be_said_with_what_a_source_gives(language, why):
     more = {"check": "traffic", "age_seconds": 90, "error": "KeyError", "timeout_seconds": 20}
     params |= {"seen_keys": 5}
     for reason in [r for name in DIRECT for r in table(name, "reason")]:
-        said = words.finding(blind(Unavailable("kafka", why, reason, {**params, **more})))
+        said = words.finding(monitoring_gap(Unavailable("kafka", why, reason, {**params, **more})))
         assert said.text.count(".") >= 2

@@ -290,7 +290,7 @@ def test_what_serves_every_check_names_no_check_and_no_finding(module):
     checks = {p.stem for p in (ROOT / "checks").glob("*.py") if plugs(p, "CHECK")}
     keyed = [key.split(".") for found in words("en").values() for key in found]
     codes = {key[1] for key in keyed if key[0] == "finding"}
-    assert {"load_test", "regression", "blind"} <= checks | codes
+    assert {"load_test", "regression", "monitoring_gap"} <= checks | codes
     assert names_in(tree_of(ROOT / module)) & (checks | codes) == set()
 
 

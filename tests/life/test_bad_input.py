@@ -129,8 +129,8 @@ def findings(seen: Mapping[str, Any]) -> dict[str, str]:
 
 
 def reasons(seen: Mapping[str, Any]) -> dict[str, str]:
-    blind = (f for f in seen["findings"] if f["code"] == "blind")
-    return {f["subject"]: f["params"]["reason"] for f in blind}
+    monitoring_gap = (f for f in seen["findings"] if f["code"] == "monitoring_gap")
+    return {f["subject"]: f["params"]["reason"] for f in monitoring_gap}
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ KAFKA_DOWN = (
     "books_broken:*/O1",
     "books_broken:*/P2",
     "books_broken:*/P3",
-    "blind:kafka",
+    "monitoring_gap:kafka",
 )
 # fault -> the root that names it, minutes it lasts, and all that may be told to follow from it
 FAULTS = {
@@ -44,7 +44,7 @@ FAULTS = {
         8,
         ("payments_refused:authorize", "traffic_gone:", "regression:payments_per_minute"),
     ),
-    "redis_down": ("service_down:redis", 12, ("blind:redis",)),
+    "redis_down": ("service_down:redis", 12, ("monitoring_gap:redis",)),
     "merchant_over_limit": ("merchant_blocked:authorize/MERCHANT-8", 6, ()),
     "poison_message": ("dead_letters_arrived:payment.dlq", 5, ()),
     "ledger_entry_missing": ("books_broken:shard?/L1", 5, NET),
@@ -55,7 +55,7 @@ FAULTS = {
         10,
         ("lag_rising:payment-consumer", "books_broken:*/L1", "books_broken:*/L5", *NET),
     ),
-    "shard_down": ("service_down:database/shard2", 12, ("blind:database/shard2",)),
+    "shard_down": ("service_down:database/shard2", 12, ("monitoring_gap:database/shard2",)),
     "traffic_gone": ("traffic_gone:", 14, ("regression:payments_per_minute",)),
 }
 # fault -> what keeps it from being told beside itself, and why

@@ -122,13 +122,13 @@ def test_a_monitor_that_sees_nothing_for_long_says_so_once_and_says_when_it_sees
     before = len(life.told)
     life.transport.turn(ANSWERS[answer])
     life.live(9)
-    assert "blind:gateway" not in roots(life.told[before:])
+    assert "monitoring_gap:gateway" not in roots(life.told[before:])
     life.live(4)
     life.transport.turn(None)
     life.live(4)
-    told = [m.kind for m in life.told[before:] if m.root.key == "blind:gateway"]
+    told = [m.kind for m in life.told[before:] if m.root.key == "monitoring_gap:gateway"]
     assert told == ["firing", "resolved"]
-    assert roots(life.told[before:]) - MAY_SEEM_DOWN == {"blind:gateway"}
+    assert roots(life.told[before:]) - MAY_SEEM_DOWN == {"monitoring_gap:gateway"}
     assert direct or not outages(life.told[before:])
 
 

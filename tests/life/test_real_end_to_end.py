@@ -346,7 +346,7 @@ def case(turn: Any, like: str, passes_max: int, en: str, ko: str, lasts: int = 0
     return Case(turn, root, passes_max, lasts, follows, en, ko)
 
 
-OF_INGEST = ("breaker_*:ingest@*", "blind:ingest@*")
+OF_INGEST = ("breaker_*:ingest@*", "monitoring_gap:ingest@*")
 CASES = {
     "the broker is killed": case(
         outage("kafka"), "broker_down", 3, "Kafka is down", "Kafka 중단", 4

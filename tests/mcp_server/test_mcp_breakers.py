@@ -16,7 +16,7 @@ from store_case import record
 
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.prometheus import Turn
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.incident import Change, Incident
@@ -54,7 +54,7 @@ def test_closed_breakers_are_ok_and_told_with_their_rates(tmp_path):
 def test_an_open_breaker_is_critical_and_the_instances_are_counted(tmp_path):
     second = replace(OPEN, instance="ingest2")
     facts = {"ingest": (CLOSED,), "ingest2": (second,), "ingest3": GONE}
-    verdicts = {"breakers": found(opened(instance="ingest2"), blind(GONE))}
+    verdicts = {"breakers": found(opened(instance="ingest2"), monitoring_gap(GONE))}
     app = seeing(tmp_path, verdicts=verdicts, breakers=Breakers(facts))
     plain = answer(app, "get_circuit_breaker_status")
     assert plain["verdict"] == "crit"

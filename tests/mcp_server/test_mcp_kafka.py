@@ -24,7 +24,7 @@ from ops_case import (
 
 from checks.consumer_lag import Options
 from checks.sources.facts.platform import Breaker, GroupLag, Partition
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from mcp_server.tools.kafka.lags import stand
 from monitor.domain.check import Finding, Status, Verdict
 from monitor.domain.check_pass import Observed
@@ -143,7 +143,7 @@ def observed(*findings: Finding, looks: int = 5) -> Observed:
 
 
 STUCK = Finding("lag_stuck", Status.CRIT, "payment-consumer", {"group": "payment-consumer"})
-UNAVAILABLE = Unavailable("kafka/x", Why.BLIND, "group_without_offsets")
+UNAVAILABLE = Unavailable("kafka/x", Why.NOT_VISIBLE, "group_without_offsets")
 CONSUMER = "payment-consumer"
 
 
@@ -369,10 +369,10 @@ def opened(name: str) -> Finding:
     [
         ({"kafka_cluster": found(), "breakers": found(opened("kafka-publisher"))}, "crit"),
         ({"kafka_cluster": found(), "breakers": found(opened("pg-auth-api"))}, "ok"),
-        ({"kafka_cluster": found(blind(DOWN)), "breakers": found()}, "unknown"),
+        ({"kafka_cluster": found(monitoring_gap(DOWN)), "breakers": found()}, "unknown"),
         (
             {
-                "kafka_cluster": found(blind(DOWN)),
+                "kafka_cluster": found(monitoring_gap(DOWN)),
                 "breakers": found(),
                 "services": found(
                     Finding("service_down", Status.CRIT, "kafka", {"part": "kafka", "detail": ""})
@@ -398,7 +398,7 @@ def test_kafkas_health_has_both_meanings(tmp_path, verdicts, verdict):
 
 def test_an_instance_out_of_reach_leaves_the_rest_of_the_health(tmp_path):
     gone = Unavailable("ingest2", Why.WAY, "connect_failed")
-    verdicts = {"kafka_cluster": found(), "breakers": found(blind(gone))}
+    verdicts = {"kafka_cluster": found(), "breakers": found(monitoring_gap(gone))}
     parts = {"kafka": kafka(), "breakers": Breakers({"ingest": (CLOSED,), "ingest2": gone})}
     plain = answer(seeing(tmp_path, verdicts=verdicts, **parts), "check_kafka_health")
     assert plain["verdict"] == "unknown" and plain["evidence"]["cluster"]["brokers"] == 3

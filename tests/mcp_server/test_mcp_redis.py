@@ -25,7 +25,7 @@ from ops_case import (
 from store_case import record
 
 from checks.sources.facts.platform import CachedKey, RedisStats
-from checks.sources.facts.unavailable import Unavailable, Why, blind
+from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.check import Metric
 
 LIMITS = "[checks.rate_limits]\nauthorize_max = 100\ncapture_max = 200\nrefund_max = 50\n"
@@ -216,7 +216,7 @@ def test_memory_that_the_source_does_not_show_is_not_ok(tmp_path):
 
 
 def test_what_the_check_finds_decides_about_the_cache(tmp_path):
-    verdicts = {"redis_health": found(blind(NO_REDIS))}
+    verdicts = {"redis_health": found(monitoring_gap(NO_REDIS))}
     app = seeing(tmp_path, verdicts=verdicts, redis=Redis(memory=memory()))
     assert answer(app, "cache_stats")["verdict"] == "unknown"
 

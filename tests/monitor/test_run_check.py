@@ -88,9 +88,9 @@ def test_a_flood_is_cut_and_what_is_not_shown_is_not_called_over(runner):
 
 def test_a_flood_of_critical_findings_does_not_displace_what_could_not_be_seen(runner):
     flood = [Finding("service_down", Status.CRIT, f"p{n:03}") for n in range(FINDINGS_MAX)]
-    blind = Finding("blind", Status.UNKNOWN, "database/shard2", obscures="shard2")
-    seen = runner.run(planned(lambda: Verdict.of([*flood, blind])), T0, T0)
-    assert blind in seen.verdict.findings
+    monitoring_gap = Finding("monitoring_gap", Status.UNKNOWN, "database/shard2", obscures="shard2")
+    seen = runner.run(planned(lambda: Verdict.of([*flood, monitoring_gap])), T0, T0)
+    assert monitoring_gap in seen.verdict.findings
 
 
 def test_long_text_of_the_platform_is_cut(runner):

@@ -32,7 +32,7 @@ class NoRows:
         if name not in (*dir(PaymentsSource), "payment"):
             raise AttributeError(name)
         unavailable = Unavailable(
-            "database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"}
+            "database", Why.NOT_VISIBLE, "gateway_needs_direct", {"expected": "shards"}
         )
         many: dict[str, Any] = {
             "shard_names": (),
@@ -48,7 +48,9 @@ class NoRows:
 
     def work(self, kind: str, now: datetime) -> Unavailable:
         """Not seen."""
-        return Unavailable("database", Why.BLIND, "gateway_needs_direct", {"expected": "shards"})
+        return Unavailable(
+            "database", Why.NOT_VISIBLE, "gateway_needs_direct", {"expected": "shards"}
+        )
 
 
 @dataclass(frozen=True)

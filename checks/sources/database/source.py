@@ -230,7 +230,7 @@ def _health(shard: Shard) -> Fact[Health]:
 
 def _same(shard: str, twin: str) -> Unavailable:
     params = {"shard": shard, "twin": twin}
-    return Unavailable(f"database/{shard}", Why.BLIND, "same_shard_twice", params)
+    return Unavailable(f"database/{shard}", Why.NOT_VISIBLE, "same_shard_twice", params)
 
 
 def range_start(time_range: str, now: datetime, zone: tzinfo) -> datetime | None:

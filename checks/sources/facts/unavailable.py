@@ -19,7 +19,7 @@ class Why(StrEnum):
     WAY = "way"  # the way to it failed: our network, the gateway
     REFUSED = "refused"  # the way works, and the part refuses or is reported down
     GARBLED = "garbled"  # an answer came that cannot be believed
-    BLIND = "blind"  # this source cannot see it, whatever the platform's state
+    NOT_VISIBLE = "not_visible"  # this source cannot see it, whatever the platform's state
     LIMIT = "limit"  # our own bound was reached: time, size, rows
 
 
@@ -48,14 +48,14 @@ def cut(text: str, length: int = 200) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
-def blind(unavailable: Unavailable, obscures: str = "") -> Finding:
+def monitoring_gap(unavailable: Unavailable, obscures: str = "") -> Finding:
     """The finding "could not look" behind an Unavailable.
 
     `obscures` names the subjects of the check that are unavailable by it ("": all of them).
     """
     params = {"part": unavailable.part, "why": unavailable.why.value, "reason": unavailable.reason}
     return Finding(
-        "blind",
+        "monitoring_gap",
         Status.UNKNOWN,
         unavailable.part,
         {**params, **unavailable.params},
@@ -63,11 +63,11 @@ def blind(unavailable: Unavailable, obscures: str = "") -> Finding:
     )
 
 
-def blinds(unavailable: Iterable[tuple[Unavailable, str]]) -> list[Finding]:
+def monitoring_gaps(unavailable: Iterable[tuple[Unavailable, str]]) -> list[Finding]:
     """One finding "could not look" per part; what they hide is joined (different: "", all)."""
     found: dict[str, Finding] = {}
     for one, obscures in unavailable:
         before = found.get(one.part)
         same = before is None or before.obscures == obscures
-        found[one.part] = blind(one, obscures if same else "")
+        found[one.part] = monitoring_gap(one, obscures if same else "")
     return list(found.values())

@@ -54,7 +54,7 @@ def _partition(place: Place, commit: int | None, end: int, low: int) -> Partitio
 def _without_offsets(group_id: str) -> Unavailable:
     name = cut(group_id)
     params = {"path": "kafka", "got": "", "expected": f"committed offsets of {name}"}
-    return Unavailable(f"kafka/{name}", Why.BLIND, "group_without_offsets", params)
+    return Unavailable(f"kafka/{name}", Why.NOT_VISIBLE, "group_without_offsets", params)
 
 
 def _assigned(members: Iterable[Any]) -> list[Place]:

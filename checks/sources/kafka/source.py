@@ -157,4 +157,4 @@ def _group(group: Any) -> Group:
 
 def _absent(topic: str) -> Unavailable:
     params = {"path": "kafka", "got": "", "expected": cut(topic)}
-    return Unavailable(f"kafka/{cut(topic)}", Why.BLIND, "kafka_no_such_topic", params)
+    return Unavailable(f"kafka/{cut(topic)}", Why.NOT_VISIBLE, "kafka_no_such_topic", params)

@@ -179,7 +179,7 @@ class KafkaWire:
         self._consumer.poll(0)
         for one in (error, *self._errors):
             if one.code() in _DENIED:
-                return _unavailable(Why.BLIND, "kafka_denied", one.name())
+                return _unavailable(Why.NOT_VISIBLE, "kafka_denied", one.name())
         if error.code() in _LATE:
             return _unavailable(Why.LIMIT, "kafka_timeout", f"{self.timeout_seconds:g} s")
         return _unavailable(Why.GARBLED, "kafka_error", error.name())

@@ -95,7 +95,7 @@ def _unavailable(
 
 
 def unavailable_part(
-    part: str, reason: str, expected: str, got: str, why: Why = Why.BLIND
+    part: str, reason: str, expected: str, got: str, why: Why = Why.NOT_VISIBLE
 ) -> Unavailable:
     """An Unavailable that no single answer shows."""
     return Unavailable(part, why, reason, {"path": "", "got": cut(got), "expected": expected})

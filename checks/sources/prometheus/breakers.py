@@ -127,7 +127,7 @@ def _is_none(unavailable: Unavailable) -> bool:
 
 def _no_target(among: str) -> Unavailable:
     params = {"path": "", "got": "", "expected": f"up{{{among}}}"}
-    return Unavailable("ingest", Why.BLIND, "no_series", params)
+    return Unavailable("ingest", Why.NOT_VISIBLE, "no_series", params)
 
 
 def _trouble(target: Target, name: str) -> Unavailable | None:

@@ -174,18 +174,18 @@ def _complaint(answer: Answer) -> Unavailable:
     said = answer.data.get("error")
     got = cut(f"{answer.status} {said if isinstance(said, str) else ''}".strip())
     if answer.status in (401, 403):
-        return _unavailable(Why.BLIND, "prometheus_denied", answer.path, got)
+        return _unavailable(Why.NOT_VISIBLE, "prometheus_denied", answer.path, got)
     if answer.status == 503:
         return _unavailable(Why.REFUSED, "prometheus_error", answer.path, got)
     return _unavailable(Why.GARBLED, "prometheus_error", answer.path, got)
 
 
 def _no_series(query: str) -> Unavailable:
-    return _unavailable(Why.BLIND, "no_series", expected=cut(query))
+    return _unavailable(Why.NOT_VISIBLE, "no_series", expected=cut(query))
 
 
 def _no_numbers() -> Unavailable:
-    return _unavailable(Why.BLIND, "no_numbers")
+    return _unavailable(Why.NOT_VISIBLE, "no_numbers")
 
 
 def _unavailable(

@@ -65,7 +65,7 @@ class RedisWire:
     def _trouble(self, error: exceptions.RedisError) -> Unavailable:
         said = _first_word(error)
         if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)):
-            return _unavailable(Why.BLIND, "redis_denied", said)
+            return _unavailable(Why.NOT_VISIBLE, "redis_denied", said)
         if isinstance(error, exceptions.TimeoutError):
             return self._late(error)
         if isinstance(error, exceptions.BusyLoadingError) or "max number of clients" in str(error):

@@ -224,7 +224,7 @@ def unavailable_of(found: Pattern) -> Sequence[Unavailable]:
 def no_prometheus() -> Unavailable:
     """Nobody said where Prometheus is."""
     params: dict[str, Any] = {"path": "", "got": "", "expected": "platform.prometheus.url"}
-    return Unavailable("prometheus", Why.BLIND, "prometheus_not_configured", params)
+    return Unavailable("prometheus", Why.NOT_VISIBLE, "prometheus_not_configured", params)
 
 
 def cause_told(context: ToolContext, found: Pattern) -> tuple[str, datetime | None]:

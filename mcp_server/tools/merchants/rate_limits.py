@@ -232,7 +232,7 @@ def _verdict(
 
 def _lost() -> Unavailable:
     params: dict[str, Any] = {"path": "", "got": "", "expected": "the action of each counter"}
-    return Unavailable("redis/actions", Why.BLIND, "rate_action_lost", params)
+    return Unavailable("redis/actions", Why.NOT_VISIBLE, "rate_action_lost", params)
 
 
 TOOLSETS = ("redis-cache",)

@@ -84,7 +84,7 @@ def _parts(
     """Each shard's figures; what only the monitoring-service can tell, in its own ranges."""
     database = context.app.runner.platform.database
     parts = _between(context, asked)
-    is_blind = all(isinstance(f, Unavailable) and f.why is Why.BLIND for _, f in parts)
+    is_blind = all(isinstance(f, Unavailable) and f.why is Why.NOT_VISIBLE for _, f in parts)
     if is_blind and is_named and name in ("today", "last_hour", "last_24h", "all"):
         found = database.statistics(name, context.now)
         unavailable = () if isinstance(found, Unavailable) else found.unavailable

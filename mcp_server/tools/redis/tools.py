@@ -137,7 +137,7 @@ def _memory(memory: Fact[RedisMemory]) -> dict[str, Any] | None:
 
 def _not_shown() -> Unavailable:
     params: dict[str, Any] = {"path": "", "got": "", "expected": "platform.redis"}
-    return Unavailable("redis/memory", Why.BLIND, "redis_memory_not_shown", params)
+    return Unavailable("redis/memory", Why.NOT_VISIBLE, "redis_memory_not_shown", params)
 
 
 def _told(context: ToolContext, stats: Any, memory: Any, hits: dict[str, Any]) -> str:

@@ -171,17 +171,17 @@ def _around(task: _Task, day: date | None) -> tuple[Path | None, Path | None]:
 def _result(task: _Task, found: Matched | Unavailable) -> SettlementMatch:
     """As bad as the worst of it; a shard that is not seen makes it unknown."""
     from checks.settlement_file.findings import told
-    from checks.sources.facts.unavailable import Unavailable, blind, blinds
+    from checks.sources.facts.unavailable import Unavailable, monitoring_gap, monitoring_gaps
     from monitor.domain.books.settlement_match import SettlementMatch
     from monitor.domain.check import Verdict
 
     name, zone = task.file.name, task.options.zone
     if isinstance(found, Unavailable):
-        return SettlementMatch(name, Verdict.of([blind(found)]), zone, task.shard)
+        return SettlementMatch(name, Verdict.of([monitoring_gap(found)]), zone, task.shard)
     days = " – ".join(dict.fromkeys((found.first.isoformat(), found.last.isoformat())))
     tally = {**found.tally.remembered(), "file": name}
     findings = told(days, tally, task.options)
-    unavailable = blinds((each, "") for each in found.unavailable)
+    unavailable = monitoring_gaps((each, "") for each in found.unavailable)
     verdict, shown = Verdict.of([*findings, *unavailable]), task.options.evidence_max
     return SettlementMatch(name, verdict, zone, task.shard, days, shown, tally)
 

@@ -204,7 +204,7 @@ def test_a_step_that_was_stopped_is_unknown_and_is_done_again_an_hour_later(shar
         books=whole.books, sweep=lambda now, window, steps: (late,) * len(steps)
     )
     verdict = passes()
-    assert statuses(verdict)["blind:database/shard1/sweep"] is Status.UNKNOWN
+    assert statuses(verdict)["monitoring_gap:database/shard1/sweep"] is Status.UNKNOWN
     assert {f.obscures for f in verdict.findings} == {"shard1/sweep", "shard2/sweep"}
     passes.platform.database = whole
     swept = []
@@ -273,9 +273,11 @@ def test_a_shard_that_is_down_is_unknown_and_keeps_its_open_breaks(shards):
     file, away = shards["shard2"].file, shards["shard2"].file.with_suffix(".away")
     file.rename(away)
     verdict = passes(after(minutes=5))
-    assert {key for key in statuses(verdict) if "shard2" in key} == {"blind:database/shard2"}
+    assert {key for key in statuses(verdict) if "shard2" in key} == {
+        "monitoring_gap:database/shard2"
+    }
     assert statuses(verdict)["books_broken:shard1/L3"] is Status.CRIT
-    assert [f.obscures for f in verdict.findings if f.code == "blind"] == ["shard2"]
+    assert [f.obscures for f in verdict.findings if f.code == "monitoring_gap"] == ["shard2"]
     assert {m.subject for m in verdict.metrics} == {"shard1"}
     assert {b.shard for b in breaks_of(verdict)} == {"shard1", "shard2"}
     away.rename(file)
@@ -294,7 +296,7 @@ def test_a_merchant_on_two_shards_stays_told_while_one_shard_is_down(shards):
 def test_two_names_of_one_database_break_s1(shards):
     verdict = Passes({"shard1": shards["shard1"], "shard2": shards["shard1"]})()
     assert statuses(verdict)["books_broken:shards/S1"] is Status.CRIT
-    assert statuses(verdict)["blind:database/shard2"] is Status.UNKNOWN
+    assert statuses(verdict)["monitoring_gap:database/shard2"] is Status.UNKNOWN
 
 
 def test_a_missing_column_hides_its_invariants_and_no_other(shards):
@@ -302,7 +304,7 @@ def test_a_missing_column_hides_its_invariants_and_no_other(shards):
         connection.exec_driver_sql("ALTER TABLE outbox_event DROP COLUMN published_at")
     verdict = Passes(shards)()
     (told,) = verdict.findings
-    assert (told.key, told.obscures) == ("blind:database/shard1/O7", "shard1/O7")
+    assert (told.key, told.obscures) == ("monitoring_gap:database/shard1/O7", "shard1/O7")
     assert told.params["columns"] == "outbox_event.published_at"
     assert told.status is Status.UNKNOWN
     assert "breaks{shard1}" not in {m.series for m in verdict.metrics}
@@ -317,7 +319,7 @@ def test_a_look_that_ran_out_of_time_is_unknown_and_moves_no_watermark():
         memory=memory,
         now=after(minutes=5),
     )
-    assert statuses(verdict) == {"blind:database/shard1": Status.UNKNOWN}
+    assert statuses(verdict) == {"monitoring_gap:database/shard1": Status.UNKNOWN}
     assert verdict.findings[0].obscures == "shard1"
     for name in ("looked_at", "marks"):
         assert kept["shards"]["shard1"][name] == memory["shards"]["shard1"][name]
@@ -337,7 +339,7 @@ def test_an_invariant_that_was_not_examined_is_never_ok(missing):
 def test_what_stayed_unavailable_is_unknown_and_as_wide_as_the_part(part, obscures):
     row = [3, books.NOW.isoformat(), books.NOW.isoformat(), 0]
     memory = {"shards": {"shard2": {"breaks": {"L4": {"entry 3": row}}}}, "streams": {}}
-    verdict, kept = evaluate(Unavailable(part, Why.BLIND, "gateway_tautology"), memory=memory)
+    verdict, kept = evaluate(Unavailable(part, Why.NOT_VISIBLE, "gateway_tautology"), memory=memory)
     assert (verdict.status, verdict.findings[0].obscures) == (Status.UNKNOWN, obscures)
     assert verdict.metrics == ()
     assert kept == memory
@@ -512,7 +514,7 @@ def test_a_topic_that_grows_by_far_more_than_was_published_is_told(shards, arriv
     if is_told:
         assert verdict.findings[0].evidence[0]["arrived"] == 102
     kafka.is_down = True  # what was found stays so while nobody can look
-    unavailable = {"blind:kafka": Status.UNKNOWN}
+    unavailable = {"monitoring_gap:kafka": Status.UNKNOWN}
     assert statuses(passes(after(minutes=8))) == {**statuses(verdict), **unavailable}
     kafka.is_down = False
     passes(after(minutes=16))
@@ -536,7 +538,7 @@ def test_streams_that_cannot_be_seen_are_unknown_and_keep_what_was_known(shards)
     before = passes.memory["streams"]
     kafka.is_down = True
     verdict = passes(after(minutes=5))
-    assert statuses(verdict) == {"blind:kafka": Status.UNKNOWN}
+    assert statuses(verdict) == {"monitoring_gap:kafka": Status.UNKNOWN}
     assert verdict.findings[0].obscures == "shards/X1"
     assert passes.memory["streams"] == before
 

@@ -245,12 +245,12 @@ def test_k6_gets_no_secrets_of_ours_and_no_foreign_settings(api, tmp_path, monke
 @pytest.mark.parametrize(
     ("change", "why", "reason"),
     [
-        ({"k6_binary": "/nowhere/k6"}, Why.BLIND, "k6_missing"),
-        ({"target": "http://prod.example"}, Why.BLIND, "k6_target_refused"),
-        ({"target": ""}, Why.BLIND, "k6_target_refused"),
-        ({"targets_allowed": ()}, Why.BLIND, "k6_target_refused"),
-        ({"scenario": "nope"}, Why.BLIND, "k6_scenario_unknown"),
-        ({"scenario": "../scenarios/full-flow"}, Why.BLIND, "k6_scenario_unknown"),
+        ({"k6_binary": "/nowhere/k6"}, Why.NOT_VISIBLE, "k6_missing"),
+        ({"target": "http://prod.example"}, Why.NOT_VISIBLE, "k6_target_refused"),
+        ({"target": ""}, Why.NOT_VISIBLE, "k6_target_refused"),
+        ({"targets_allowed": ()}, Why.NOT_VISIBLE, "k6_target_refused"),
+        ({"scenario": "nope"}, Why.NOT_VISIBLE, "k6_scenario_unknown"),
+        ({"scenario": "../scenarios/full-flow"}, Why.NOT_VISIBLE, "k6_scenario_unknown"),
     ],
 )
 def test_what_cannot_be_run_says_why(api, change, why, reason):

@@ -433,8 +433,8 @@ def test_the_course_is_in_its_order_with_the_state_of_then(pair):
     [
         (None, "closed"),
         (Finding("breaker_open", Status.CRIT, "i/kafka-publisher", {"state": "OPEN"}), "open"),
-        (Finding("blind", Status.UNKNOWN, "gateway"), "unavailable"),
-        (Finding("blind", Status.UNKNOWN, "ingest/pg-auth-api"), "closed"),
+        (Finding("monitoring_gap", Status.UNKNOWN, "gateway"), "unavailable"),
+        (Finding("monitoring_gap", Status.UNKNOWN, "ingest/pg-auth-api"), "closed"),
     ],
 )
 def test_the_breakers_state_is_that_of_the_last_pass_before(pair, finding, state):

@@ -203,15 +203,18 @@ def test_a_file_that_cannot_be_used_is_unknown(passes, lines, spoil, reason):
         path.write_text("order,won\n1,2\n")
         at = MORNING.timestamp() - 3600
         os.utime(path, (at, at))
-    [blind] = passes(1).findings
-    assert (blind.status, blind.params["reason"]) == (Status.UNKNOWN, reason)
-    assert (blind.subject, blind.obscures) == ("pg_file/2026-03-09", "2026-03-09")
+    [monitoring_gap] = passes(1).findings
+    assert (monitoring_gap.status, monitoring_gap.params["reason"]) == (Status.UNKNOWN, reason)
+    assert (monitoring_gap.subject, monitoring_gap.obscures) == ("pg_file/2026-03-09", "2026-03-09")
 
 
 def test_a_folder_that_is_not_there_is_unknown_and_not_late(passes):
     passes.folder = passes.folder / "unmounted"
-    [blind] = passes(1).findings
-    assert (blind.subject, blind.params["reason"]) == ("pg_file/folder", "pg_file_unreadable")
+    [monitoring_gap] = passes(1).findings
+    assert (monitoring_gap.subject, monitoring_gap.params["reason"]) == (
+        "pg_file/folder",
+        "pg_file_unreadable",
+    )
 
 
 def test_the_first_pass_matches_older_files_that_are_there_and_misses_none(passes, kept):
@@ -239,7 +242,7 @@ def test_two_files_of_one_day_are_unknown(passes, lines):
 def test_a_shard_that_is_down_is_unknown_and_looked_at_again(passes, lines):
     passes.write(lines)
     aside = passes.shards[1].file.rename(passes.folder / "aside")
-    assert keys(passes(1)) == {"blind:database/shard2": "unknown"}
+    assert keys(passes(1)) == {"monitoring_gap:database/shard2": "unknown"}
     aside.rename(passes.shards[1].file)
     assert keys(passes(1.2)) == {}
 
@@ -247,8 +250,8 @@ def test_a_shard_that_is_down_is_unknown_and_looked_at_again(passes, lines):
 def test_through_the_gateway_nothing_is_seen(passes, lines):
     passes.write(lines)
     platform = SimpleNamespace(database=Gateway(Wire("http://127.0.0.1:9")))
-    [blind] = passes.over(platform, 1).findings
-    assert blind.params["reason"] == "gateway_shows_no_requests"
+    [monitoring_gap] = passes.over(platform, 1).findings
+    assert monitoring_gap.params["reason"] == "gateway_shows_no_requests"
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def unavailable_of(answer: Any) -> list[Unavailable]:
 def test_what_the_gateway_cannot_answer_is_unavailable_for_its_reason(state, question):
     ask, reason = BLIND[question]
     assert [(u.why, u.reason) for u in unavailable_of(ask(state.gateway, state.now))] == [
-        (Why.BLIND, reason)
+        (Why.NOT_VISIBLE, reason)
     ]
 
 

@@ -219,13 +219,13 @@ def test_what_redis_holds_is_not_shown_by_the_gateway(both):
 def test_a_free_key_is_known_to_redis_alone(both):
     assert both.redis.cached_key("nobody-used-it").exists is False
     found = both.gateway.cached_key("nobody-used-it")
-    assert (found.why, found.reason) == (Why.BLIND, "idempotency_without_merchant")
+    assert (found.why, found.reason) == (Why.NOT_VISIBLE, "idempotency_without_merchant")
 
 
 def test_a_group_and_a_topic_that_do_not_exist_are_unavailable_both_ways(both):
     for source in (both.gateway, both.kafka):
         lag, topic = source.group_lag("payment-consumer-group"), source.topic_ends("nonsense")
-        assert (lag.why, lag.reason) == (Why.BLIND, "group_without_offsets")
+        assert (lag.why, lag.reason) == (Why.NOT_VISIBLE, "group_without_offsets")
         assert isinstance(topic, Unavailable)
 
 

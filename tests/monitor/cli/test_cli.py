@@ -69,7 +69,7 @@ def incident(store) -> Incident:
 def test_a_platform_that_cannot_be_reached_is_unknown_and_never_ok(file):
     told = json.loads(call("check", "services", "outbox_age", "--json", "-c", file, code=3))
     assert {each["status"] for each in told.values()} == {"unknown"}
-    assert told["services"]["findings"][0]["code"] == "blind"
+    assert told["services"]["findings"][0]["code"] == "monitoring_gap"
 
 
 def test_a_check_that_does_not_exist_is_named_with_those_that_do(file):

@@ -11,9 +11,9 @@ from monitor.domain.check import Finding, Metric, Status, Verdict
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 BAD = Finding("outbox_old", Status.CRIT, "shard1")
 WARN = Finding("outbox_old", Status.WARN, "shard1")
-BLIND = Finding("blind", Status.UNKNOWN, "database", {"why": "refused"})
-BLIND_SHARD2 = Finding("blind", Status.UNKNOWN, "database/shard2", obscures="shard2")
-WAY = Finding("blind", Status.UNKNOWN, "gateway", {"why": "way"})
+BLIND = Finding("monitoring_gap", Status.UNKNOWN, "database", {"why": "refused"})
+BLIND_SHARD2 = Finding("monitoring_gap", Status.UNKNOWN, "database/shard2", obscures="shard2")
+WAY = Finding("monitoring_gap", Status.UNKNOWN, "gateway", {"why": "way"})
 
 
 def live(passes, rule=None, every=timedelta(minutes=1)):
@@ -81,7 +81,7 @@ def test_unknown_never_resolves_an_alert():
 def test_only_what_was_hidden_is_held():
     kinds, alerts = live([[BAD], [BAD], [BLIND_SHARD2], [BLIND_SHARD2]])
     assert "resolved" in kinds[-1]
-    assert set(alerts) == {"blind:database/shard2"}
+    assert set(alerts) == {"monitoring_gap:database/shard2"}
 
 
 def test_blindness_fires_only_when_it_lasts():
@@ -96,13 +96,13 @@ def test_a_part_that_is_seen_again_is_no_longer_blind_though_another_is_not():
     rule = Rule(blind_after=timedelta(0))
     kinds, alerts = live([[BLIND], [BLIND], [BLIND_SHARD2], [BLIND_SHARD2]], rule)
     assert "resolved" in kinds[-1]
-    assert set(alerts) == {"blind:database/shard2"}
+    assert set(alerts) == {"monitoring_gap:database/shard2"}
 
 
 def test_when_the_way_fails_nothing_is_said_about_parts_behind_it():
     rule = Rule(blind_after=timedelta(0))
     _, alerts = live([[BLIND], [BLIND], [WAY], [WAY], [WAY]], rule)
-    assert alerts["blind:database"].phase is Phase.FIRING
+    assert alerts["monitoring_gap:database"].phase is Phase.FIRING
 
 
 def test_a_finding_may_ask_to_fire_at_once():
@@ -131,13 +131,13 @@ def test_a_regression_holds_while_its_series_is_not_measured():
     assert measured[0].phase is Phase.RESOLVED
 
 
-CHECK_HUNG = Finding("blind", Status.UNKNOWN, "check/outbox_age", {"why": "limit"})
+CHECK_HUNG = Finding("monitoring_gap", Status.UNKNOWN, "check/outbox_age", {"why": "limit"})
 
 
 def test_a_pass_that_saw_nothing_does_not_end_a_blindness():
     rule = Rule(blind_after=timedelta(0))
     _, alerts = live([[BLIND], [BLIND], [CHECK_HUNG], [CHECK_HUNG], [CHECK_HUNG]], rule)
-    assert alerts["blind:database"].phase is Phase.FIRING
+    assert alerts["monitoring_gap:database"].phase is Phase.FIRING
 
 
 def test_blindness_that_comes_and_goes_is_none():

@@ -30,7 +30,7 @@ INVARIANTS = tuple(entry.id for entry in catalogue())
 SUBJECTS = {
     "service_down": PARTS,
     "service_slow": PARTS,
-    "blind": (*PARTS, "gateway@h:1", "kafka/payment-consumer", "ingest/requests"),
+    "monitoring_gap": (*PARTS, "gateway@h:1", "kafka/payment-consumer", "ingest/requests"),
     "breaker_open": BREAKERS,
     "breaker_forced": BREAKERS,
     "breaker_half_open_long": BREAKERS,
@@ -123,10 +123,10 @@ def test_every_rule_applies_to_something(causes_of):
         ("outbox_old:", "relay_stalled:"),
         ("relay_stalled:", "service_down:kafka"),
         ("books_broken:shard1/O1", "relay_stalled:"),
-        ("blind:kafka", "service_down:kafka"),
-        ("blind:kafka/payment-consumer", "service_down:kafka"),
-        ("blind:redis", "blind:gateway"),
-        ("blind:database/shard2", "service_down:database/shard2"),
+        ("monitoring_gap:kafka", "service_down:kafka"),
+        ("monitoring_gap:kafka/payment-consumer", "service_down:kafka"),
+        ("monitoring_gap:redis", "monitoring_gap:gateway"),
+        ("monitoring_gap:database/shard2", "service_down:database/shard2"),
         ("books_broken:shard1/L1", "lag_stuck:payment-consumer"),
         ("books_broken:shard1/L11", "books_broken:shard1/L1"),
         ("payments_refused:authorize", "breaker_open:ingest/pg-auth-api"),
@@ -143,9 +143,9 @@ def test_this_follows_from_that(effect, cause, causes_of):
 @pytest.mark.parametrize(
     ("effect", "cause"),
     [
-        ("service_down:kafka", "blind:gateway"),
+        ("service_down:kafka", "monitoring_gap:gateway"),
         ("service_down:redis", "service_down:kafka"),
-        ("blind:redis", "service_down:kafka"),
+        ("monitoring_gap:redis", "service_down:kafka"),
         ("outbox_old:shard1", "breaker_open:ingest/pg-auth-api"),
         ("books_broken:shard1/L4", "service_down:kafka"),
         ("books_broken:shard1/L1", "relay_stalled:"),
@@ -168,7 +168,7 @@ def test_a_broker_outage_is_the_root_of_what_it_brings():
         "outbox_old:shard1",
         "books_broken:shard1/O1",
         "work_delayed:settlement",
-        "blind:kafka",
+        "monitoring_gap:kafka",
         "regression:outbox_waiting_messages{shard1}",
     ]
     assert {root_of(key, active, every_cause()) for key in active} == {"service_down:kafka"}

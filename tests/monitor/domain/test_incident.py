@@ -14,7 +14,7 @@ START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 CAUSES = (
     Cause("breaker_open:*", "service_down:kafka"),
     Cause("outbox_old:*", "breaker_open:*"),
-    Cause("blind:{part}", "service_down:{part}"),
+    Cause("monitoring_gap:{part}", "service_down:{part}"),
     Cause("regression:response_ms{{part}}", "service_down:{part}"),
 )
 POLICY = Policy(
@@ -124,15 +124,18 @@ def test_two_causes_are_two_incidents():
     world = World()
     world.set(KAFKA)
     world.set("service_down:redis")
-    world.set("blind:redis", status=Status.UNKNOWN)
+    world.set("monitoring_gap:redis", status=Status.UNKNOWN)
     world.step(0)
     assert sorted(world.kinds) == [("firing", KAFKA), ("firing", "service_down:redis")]
-    assert root_of("blind:redis", [KAFKA, "service_down:redis"], CAUSES) == "service_down:redis"
+    assert (
+        root_of("monitoring_gap:redis", [KAFKA, "service_down:redis"], CAUSES)
+        == "service_down:redis"
+    )
 
 
 def test_several_checks_that_cannot_see_one_part_are_one_incident():
     world = World()
-    world.set("blind:gateway", status=Status.UNKNOWN, check="a")
+    world.set("monitoring_gap:gateway", status=Status.UNKNOWN, check="a")
     world.alerts[2] = replace(world.alerts[1], check="b", id=2)
     world.step(0)
     world.step(30)
@@ -183,6 +186,13 @@ def test_a_silence_holds_back_and_afterwards_the_difference_is_told():
     assert world.kinds == [("firing", KAFKA)]
 
 
+@pytest.mark.parametrize("pattern", ["*/monitoring_gap:redis", "*/blind:redis"])
+def test_a_monitoring_gap_is_silenced_by_its_name_and_its_former_name(pattern):
+    world = World(silences=[Silence(pattern, START + timedelta(hours=1))])
+    world.set("monitoring_gap:redis", status=Status.UNKNOWN)
+    assert world.step(0) == []
+
+
 def test_a_recovery_under_silence_is_told_when_the_silence_ends():
     world = World()
     world.set(KAFKA)
@@ -220,7 +230,7 @@ def test_later_consequences_are_told_together_and_not_one_by_one():
     assert world.kinds == [("firing", KAFKA), ("update", KAFKA)]
 
 
-@pytest.mark.parametrize("consequence", ["blind:kafka", "regression:response_ms{kafka}"])
+@pytest.mark.parametrize("consequence", ["monitoring_gap:kafka", "regression:response_ms{kafka}"])
 def test_what_follows_from_a_cause_as_a_matter_of_course_is_no_news(consequence):
     world = World()
     world.set(KAFKA)
@@ -241,8 +251,8 @@ def test_nothing_changes_while_nothing_happens():
 
 def test_what_can_never_be_seen_does_not_swallow_a_loss_of_sight():
     world = World()
-    world.set("blind:database", status=Status.UNKNOWN)
-    world.alerts[1] = replace(world.alerts[1], params={"why": "blind"})
+    world.set("monitoring_gap:database", status=Status.UNKNOWN)
+    world.alerts[1] = replace(world.alerts[1], params={"why": "not_visible"})
     world.step(0)
     world.step(40)
     world.alerts[2] = replace(world.alerts[1], params={"why": "limit"}, check="d", id=2)

@@ -142,7 +142,7 @@ def test_what_recovered_is_told_longest_first(tmp_path: Path) -> None:
 def test_blindness_is_unseen_and_makes_the_verdict_unknown(tmp_path: Path) -> None:
     store = fresh_store(tmp_path)
     passes(store, START, 24)
-    incident(store, NOW - HOUR, None, "blind", subject="kafka", status=Status.UNKNOWN)
+    incident(store, NOW - HOUR, None, "monitoring_gap", subject="kafka", status=Status.UNKNOWN)
     report = daily(store)
     assert (report.wrong, [t.subject for t in report.unseen]) == ((), ["kafka"])
     assert report.status is Status.UNKNOWN

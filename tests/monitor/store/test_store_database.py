@@ -310,3 +310,25 @@ def test_stats_count_rows_bytes_and_the_span(store: Store) -> None:
     assert (found.tables["snapshots"].bytes or 0) > 0
     assert (found.oldest_at, found.newest_at) == (T0, T0 + MINUTE)
     assert found.file_bytes >= found.tables["snapshots"].bytes
+
+
+def test_rows_of_the_time_when_a_gap_was_called_blind_are_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "paypulse.db"
+    migrate(path)
+    told = '{"root":"blind:kafka","alerts":[{"code":"blind","params":{"why":"blind"}}]}'
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("UPDATE alembic_version SET version_num = '0005'")
+        old.execute("INSERT INTO silences VALUES (1, '*/blind:kafka', 1, 1, 'me', '')")
+        old.execute(
+            "INSERT INTO notifications (key, receiver, kind, thread, payload, state, created_at,"
+            " due_at, attempts, error, reference) VALUES ('k', 'r', 'incident', '', ?, 'waiting',"
+            " 1, 1, 0, '', '{}')",
+            (told,),
+        )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as new:
+        assert new.execute("SELECT pattern FROM silences").fetchone() == ("*/monitoring_gap:kafka",)
+        (payload,) = new.execute("SELECT payload FROM notifications").fetchone()
+    assert payload == told.replace("blind", "monitoring_gap").replace(
+        '"why":"monitoring_gap"', '"why":"not_visible"'
+    )

@@ -66,7 +66,10 @@ def test_the_cause_leads_and_its_consequences_follow_worst_first() -> None:
 
 
 def test_one_thing_seen_by_several_checks_is_told_once() -> None:
-    twice = [alert("blind", "kafka"), replace(alert("blind", "kafka"), check="other")]
+    twice = [
+        alert("monitoring_gap", "kafka"),
+        replace(alert("monitoring_gap", "kafka"), check="other"),
+    ]
     assert payload("firing", twice)["consequences"] == []
 
 

@@ -213,10 +213,12 @@ def plain(code: str, title: str, text: str = "") -> str:
 def test_what_could_not_be_seen_is_told_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = plain("blind", "{{ part }}", "So it is: {{ ('reason.' ~ reason ~ '.text') | say }}")
+    text = plain(
+        "monitoring_gap", "{{ part }}", "So it is: {{ ('reason.' ~ reason ~ '.text') | say }}"
+    )
     words = written(tmp_path, monkeypatch, text + '[reason.html]\ntext = "got {{ got | cut(4) }}"')
     params = {"part": "kafka", "reason": "html", "got": "<html>"}
-    said = words.finding(Finding("blind", Status.UNKNOWN, "kafka", params))
+    said = words.finding(Finding("monitoring_gap", Status.UNKNOWN, "kafka", params))
     assert said.text == "So it is: got <ht…"
 
 

@@ -239,7 +239,9 @@ def _answer(snapshot: Snapshot, now: datetime, examination: Examination, aim: Ai
         return snapshot.unavailable_columns(missing)
     if _takes(examination.in_range, "parity") and aim.params.get("parity") is None:
         about = {"shard": snapshot.shard}
-        return Unavailable(f"database/{snapshot.shard}", Why.BLIND, "shard_rule_unknown", about)
+        return Unavailable(
+            f"database/{snapshot.shard}", Why.NOT_VISIBLE, "shard_rule_unknown", about
+        )
     params = {**aim.params, "before": naive_utc(now - examination.grace)}
     try:
         return _rows(snapshot, examination, params, aim.ids)

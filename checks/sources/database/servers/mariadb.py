@@ -18,22 +18,22 @@ _CONNECT_SECONDS = 5
 _IDENTITY_SECONDS = 60.0
 
 # The server's error numbers -> (why, reason); of a lost connection it depends.
-_DENIED = (Why.BLIND, "database_denied")
+_DENIED = (Why.NOT_VISIBLE, "database_denied")
 _REASONS = {
     1044: _DENIED,
     1045: _DENIED,
     1142: _DENIED,
     1143: _DENIED,
     1698: _DENIED,
-    1049: (Why.BLIND, "database_unknown"),
-    1054: (Why.BLIND, "database_schema"),
-    1146: (Why.BLIND, "database_schema"),
+    1049: (Why.NOT_VISIBLE, "database_unknown"),
+    1054: (Why.NOT_VISIBLE, "database_schema"),
+    1146: (Why.NOT_VISIBLE, "database_schema"),
     1205: (Why.LIMIT, "database_busy"),
     1213: (Why.LIMIT, "database_busy"),
     1969: (Why.LIMIT, "database_time_limit"),
     3024: (Why.LIMIT, "database_time_limit"),
-    1792: (Why.BLIND, "database_read_only"),
-    1290: (Why.BLIND, "database_read_only"),
+    1792: (Why.NOT_VISIBLE, "database_read_only"),
+    1290: (Why.NOT_VISIBLE, "database_read_only"),
     1064: (Why.GARBLED, "database_garbled"),
 }
 _LOST = 2013

@@ -76,7 +76,7 @@ class Snapshot:
         if views:
             params = {"shard": self.shard, "views": ", ".join(views)}
         reason = "table_is_view" if views else "column_missing"
-        return Unavailable(f"database/{self.shard}", Why.BLIND, reason, params)
+        return Unavailable(f"database/{self.shard}", Why.NOT_VISIBLE, reason, params)
 
 
 @lru_cache(maxsize=512)

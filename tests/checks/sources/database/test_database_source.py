@@ -131,7 +131,7 @@ def test_one_file_configured_twice_is_counted_once_and_said(shards, tmp_path):
     link = tmp_path / "twin.db"
     os.link(shards["shard1"].file, link)
     database = Database({"shard1": shards["shard1"].url, "shard2": f"sqlite:///{link}"})
-    assert unavailable(database) == {("database/shard2", Why.BLIND, "same_shard_twice")}
+    assert unavailable(database) == {("database/shard2", Why.NOT_VISIBLE, "same_shard_twice")}
 
 
 def test_a_file_that_is_no_database_is_garbled(database, shards):
@@ -156,7 +156,7 @@ def test_a_missing_column_is_named_and_hides_only_what_needs_it(database, shards
     assert (two.waiting, two.exhausted) == (1, None)
     _alter(shards["shard2"], "ALTER TABLE payment RENAME COLUMN merchant_id TO merchant")
     fact = database.statistics("all", books.NOW)
-    assert (fact.why, fact.reason) == (Why.BLIND, "column_missing")
+    assert (fact.why, fact.reason) == (Why.NOT_VISIBLE, "column_missing")
     assert fact.params["columns"] == "payment.merchant_id"
 
 

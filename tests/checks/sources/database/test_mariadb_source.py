@@ -72,11 +72,11 @@ def test_figures_are_those_of_both_servers(servers):
 
 
 UNAVAILABLE = {
-    "a wrong password": ({"password": "s3cret-wrong"}, Why.BLIND, "database_denied"),
-    "an unknown account": ({"username": "nobody-here"}, Why.BLIND, "database_denied"),
+    "a wrong password": ({"password": "s3cret-wrong"}, Why.NOT_VISIBLE, "database_denied"),
+    "an unknown account": ({"username": "nobody-here"}, Why.NOT_VISIBLE, "database_denied"),
     "a server that is down": ({"port": 1}, Why.REFUSED, "database_refused"),
     "a name that is none": ({"host": "nowhere.invalid"}, Why.REFUSED, "database_refused"),
-    "another schema": ({"database": "information_schema"}, Why.BLIND, None),
+    "another schema": ({"database": "information_schema"}, Why.NOT_VISIBLE, None),
 }
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_unavailable_and_says_why_without_the_credentials
 def test_an_unknown_database_is_named_as_that(servers):
     url = make_url(servers.admin_url).set(database="paydb_not_there")
     (one,) = Database({"shard1": url.render_as_string(hide_password=False)}).outbox(books.NOW)
-    assert (one.why, one.reason) == (Why.BLIND, "database_unknown")
+    assert (one.why, one.reason) == (Why.NOT_VISIBLE, "database_unknown")
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(servers):
@@ -168,7 +168,7 @@ def test_two_names_of_one_server_are_counted_once_and_break_s1(servers):
     source = Database({"shard1": servers.urls["shard1"], "shard2": again})
     one, two, together = source.books(books.NOW, Window(EXAMINATIONS), {})
     assert isinstance(one, Books)
-    assert (two.why, two.reason) == (Why.BLIND, "same_shard_twice")
+    assert (two.why, two.reason) == (Why.NOT_VISIBLE, "same_shard_twice")
     assert [(b.invariant, b.key) for b in together.breaks] == [("S1", "shard2 is shard1")]
 
 
@@ -182,7 +182,7 @@ def test_a_view_in_place_of_a_table_is_said(servers):
         with servers.shards[0].engine.begin() as connection:
             connection.exec_driver_sql("DROP VIEW outbox_event")
             connection.exec_driver_sql("RENAME TABLE outbox_real TO outbox_event")
-    assert (one.why, one.reason) == (Why.BLIND, "table_is_view")
+    assert (one.why, one.reason) == (Why.NOT_VISIBLE, "table_is_view")
     assert one.params["views"] == "outbox_event"
 
 

@@ -75,8 +75,8 @@ def test_ours_cannot_be_overruled_by_options():
     [
         (KafkaError._TIMED_OUT, Why.LIMIT, "kafka_timeout"),
         (KafkaError._TRANSPORT, Why.LIMIT, "kafka_timeout"),
-        (KafkaError._AUTHENTICATION, Why.BLIND, "kafka_denied"),
-        (KafkaError.GROUP_AUTHORIZATION_FAILED, Why.BLIND, "kafka_denied"),
+        (KafkaError._AUTHENTICATION, Why.NOT_VISIBLE, "kafka_denied"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, Why.NOT_VISIBLE, "kafka_denied"),
         (KafkaError.INVALID_REQUEST, Why.GARBLED, "kafka_error"),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_group_without_members_is_empty_and_an_unknown_one_has_no_lag_to_tell(
     found = kafka.group_lag("payment-consumr")
     assert (found.part, found.why, found.reason) == (
         "kafka/payment-consumr",
-        Why.BLIND,
+        Why.NOT_VISIBLE,
         "group_without_offsets",
     )
     assert cluster.names() == before

@@ -157,7 +157,7 @@ def test_the_cluster_is_what_it_says_and_refused_without_a_broker():
 def test_a_group_without_offsets_is_not_a_group_without_lag():
     answer = {"groupId": "payment-consumer", "message": "No offsets", "lag": 0}
     found = unavailable(gateway({"kafka/consumer-lag": answer}).group_lag("payment-consumer"))
-    assert (found.why, found.reason) == (Why.BLIND, "group_without_offsets")
+    assert (found.why, found.reason) == (Why.NOT_VISIBLE, "group_without_offsets")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_partitions_without_a_commit_are_not_left_out_of_a_lag():
 def test_a_lag_is_unavailable_where_nobody_knows_what_is_retained_without_a_commit():
     source = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 2: 4}, retained=9)})
     found = unavailable(source.group_lag(GROUP))
-    assert (found.why, found.reason) == (Why.BLIND, "partition_without_commit")
+    assert (found.why, found.reason) == (Why.NOT_VISIBLE, "partition_without_commit")
     assert found.params["got"] == "payment.captured/2"
 
 
@@ -332,7 +332,7 @@ def test_a_cached_key_is_read_in_either_form(answer, expected):
 
 def test_a_key_that_the_platform_calls_free_may_be_taken():
     found = unavailable(gateway({"redis/idempotency": {"exists": False}}).cached_key("k"))
-    assert (found.why, found.reason) == (Why.BLIND, "idempotency_without_merchant")
+    assert (found.why, found.reason) == (Why.NOT_VISIBLE, "idempotency_without_merchant")
 
 
 def test_the_lives_of_keys_are_read_by_prefix():
@@ -373,9 +373,9 @@ def test_an_outbox_that_contradicts_itself_is_unavailable(change):
 @pytest.mark.parametrize(
     ("change", "why", "reason"),
     [
-        ({"shard2Status": "UNCONFIGURED"}, Why.BLIND, "shard_unconfigured"),
+        ({"shard2Status": "UNCONFIGURED"}, Why.NOT_VISIBLE, "shard_unconfigured"),
         ({"shard2Status": "DOWN"}, Why.REFUSED, "shard_down"),
-        ({"shard1Total": 5, "shard2Total": 5}, Why.BLIND, "shard_not_counted"),
+        ({"shard1Total": 5, "shard2Total": 5}, Why.NOT_VISIBLE, "shard_not_counted"),
     ],
 )
 def test_a_shard_that_was_not_looked_at_is_said(change, why, reason):
@@ -403,7 +403,10 @@ def test_counts_without_a_shard_that_is_down_are_no_counts():
 
 def test_the_books_are_never_seen_through_the_gateway():
     (found,) = gateway({"database/reconciliation": {"balanced": True}}).books(NOW, None, {})
-    assert (unavailable(found).why, unavailable(found).reason) == (Why.BLIND, "gateway_tautology")
+    assert (unavailable(found).why, unavailable(found).reason) == (
+        Why.NOT_VISIBLE,
+        "gateway_tautology",
+    )
 
 
 def test_no_payments_in_a_range_have_no_amount():

@@ -54,7 +54,11 @@ def test_readings_come_with_their_labels_and_no_numbers_are_left_out():
 
 def test_no_series_is_not_zero():
     none = always(vector()).instant("lag_sum")
-    assert (none.why, none.reason, none.params["expected"]) == (Why.BLIND, "no_series", "lag_sum")
+    assert (none.why, none.reason, none.params["expected"]) == (
+        Why.NOT_VISIBLE,
+        "no_series",
+        "lag_sum",
+    )
     assert always(vector(({}, "0"))).instant("lag_sum")[0].value == 0
 
 
@@ -63,7 +67,7 @@ def test_no_series_is_not_zero():
     [
         ({"status": "error", "error": "parse error"}, 400, Why.GARBLED, "prometheus_error"),
         ({"status": "error", "error": "starting"}, 503, Why.REFUSED, "prometheus_error"),
-        ({"error": "no"}, 401, Why.BLIND, "prometheus_denied"),
+        ({"error": "no"}, 401, Why.NOT_VISIBLE, "prometheus_denied"),
         ({"status": "success"}, 200, Why.GARBLED, "ill_typed"),
         ({"status": "success", "data": {"resultType": "matrix"}}, 200, Why.GARBLED, "ill_typed"),
         (vector(({}, "many")), 200, Why.GARBLED, "ill_typed"),

@@ -14,8 +14,8 @@ from checks.sources.redis.wire import RedisWire
 @pytest.mark.parametrize(
     ("error", "why", "reason"),
     [
-        (exceptions.AuthenticationError("WRONGPASS no"), Why.BLIND, "redis_denied"),
-        (exceptions.NoPermissionError("NOPERM no"), Why.BLIND, "redis_denied"),
+        (exceptions.AuthenticationError("WRONGPASS no"), Why.NOT_VISIBLE, "redis_denied"),
+        (exceptions.NoPermissionError("NOPERM no"), Why.NOT_VISIBLE, "redis_denied"),
         (exceptions.BusyLoadingError("loading"), Why.REFUSED, "redis_not_serving"),
         (
             exceptions.ConnectionError("max number of clients reached"),

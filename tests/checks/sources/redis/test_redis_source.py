@@ -200,7 +200,7 @@ def locked(server: Server, writer: Any) -> Iterator[Server]:
 def test_a_wrong_password_is_not_an_outage_and_is_never_repeated(locked, password):
     found = Redis(f"redis://{password}127.0.0.1:{locked.port}/0")
     denied = found.healths()["redis"]
-    assert (denied.why, denied.reason) == (Why.BLIND, "redis_denied")
+    assert (denied.why, denied.reason) == (Why.NOT_VISIBLE, "redis_denied")
     assert "hush" not in repr(denied) + repr(found) + repr(found._wire)
 
 
