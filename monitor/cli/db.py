@@ -51,7 +51,7 @@ def backup(
 ) -> None:
     """Copy the database to a new file, consistent while the monitor runs."""
     from monitor.store.database import StoreError
-    from monitor.store.upkeep.stats import backup as copy
+    from monitor.store.upkeep.backup import backup as copy
 
     settings = load(config)
     try:

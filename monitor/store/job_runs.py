@@ -31,13 +31,8 @@ _START = (
     f"INSERT INTO job_runs ({_COLUMNS}) VALUES (?, ?, ?, NULL, 'running', ?) ON CONFLICT DO NOTHING"
 )
 _RECORD = f"INSERT INTO job_runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_RESUME = (
-    "UPDATE job_runs SET started_at = ? WHERE job = ? AND slot_at = ? AND state = 'running'"
-    " AND started_at = ?"
-)
 _FINISH = "UPDATE job_runs SET ended_at = ?, state = ? WHERE job = ? AND slot_at = ?"
 _LAST = "SELECT max(slot_at) FROM job_runs WHERE job = ?"
-_RUNNING = f"SELECT {_COLUMNS} FROM job_runs WHERE state = 'running' ORDER BY slot_at, job"
 _RUNS = (
     f"SELECT {_COLUMNS} FROM job_runs WHERE job = ? AND slot_at >= ? AND slot_at < ?"
     " ORDER BY slot_at"
@@ -63,14 +58,7 @@ def finish_run(
 ) -> None:
     """Note what became of a run: done, failed or skipped."""
     with store.write() as tx:
-        end_run(tx, job, slot_at, now, state)
-
-
-def end_run(
-    tx: Connection, job: str, slot_at: datetime, now: datetime, state: str = "done"
-) -> None:
-    """finish_run within the transaction that stores the run's result."""
-    tx.exec_driver_sql(_FINISH, (to_micros(now), state, job, to_micros(slot_at)))
+        tx.exec_driver_sql(_FINISH, (to_micros(now), state, job, to_micros(slot_at)))
 
 
 def last_slot(store: Store, job: str) -> datetime | None:
@@ -78,19 +66,6 @@ def last_slot(store: Store, job: str) -> datetime | None:
     with store.read() as tx:
         last: int | None = tx.exec_driver_sql(_LAST, (job,)).scalar_one()
     return from_micros(last)
-
-
-def interrupted_runs(store: Store) -> list[JobRun]:
-    """Runs that are still called running: at start-up, those that a crash left behind."""
-    with store.read() as tx:
-        return [_run_of(row) for row in tx.exec_driver_sql(_RUNNING)]
-
-
-def resume_run(store: Store, run: JobRun, now: datetime) -> bool:
-    """Take over an interrupted run; False if it was finished or taken over meanwhile."""
-    with store.write() as tx:
-        row = (to_micros(now), run.job, to_micros(run.slot_at), to_micros(run.started_at))
-        return tx.exec_driver_sql(_RESUME, row).rowcount == 1
 
 
 def runs(tx: Connection, job: str, start: datetime, end: datetime) -> list[JobRun]:

@@ -59,7 +59,6 @@ _REFERENCE = (
     " AND reference <> '{}' ORDER BY id LIMIT 1"
 )
 _KNOWN = "SELECT key FROM notifications WHERE key IN (SELECT value FROM json_each(?))"
-_NEXT = "SELECT min(max(due_at, coalesce(lease_until, 0))) FROM notifications WHERE state='waiting'"
 
 
 def add_notifications(tx: Connection, messages: Iterable[Message]) -> int:
@@ -117,12 +116,6 @@ def thread_reference(store: Store, thread: str, receiver: str) -> Mapping[str, A
     with store.read() as tx:
         row = tx.exec_driver_sql(_REFERENCE, (thread, receiver)).first()
     return None if row is None else json.loads(row[0])
-
-
-def next_due_at(tx: Connection) -> datetime | None:
-    """When the next waiting message can be claimed; None if none waits."""
-    due: int | None = tx.exec_driver_sql(_NEXT).scalar_one()
-    return from_micros(due)
 
 
 def notifications(

@@ -87,10 +87,9 @@ class Stormy:
 
     def _lose_a_claim(self) -> int:
         with self.app.store.read() as tx:
-            due_at = notifications.next_due_at(tx)
-        if due_at is None:
-            return 0
-        now = max(due_at, self.life.clock())
+            owed = notifications.waiting_and_dead(tx)
+        due = [max(m.due_at, m.lease_until or START) for m in owed if m.state == "waiting"]
+        now = max(min(due, default=START), self.life.clock())
         return len(notifications.claim(self.app.store, now, DeliveryPolicy().lease, 1))
 
     def owed(self, receiver: str) -> list[Message]:

@@ -1,8 +1,7 @@
-"""Looking after the file: how large it is and of what, and a copy of it while it is in use."""
+"""How large the file is, and of what."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.store.codec import from_micros
-from monitor.store.database import Store, StoreError
+from monitor.store.database import Store
 
 _TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -53,37 +52,6 @@ def stats(store: Store) -> Stats:
     tables = {name: TableStats(rows[name], sizes.get(name)) for name in names}
     times = (from_micros(oldest), from_micros(newest))
     return Stats(store.path, _file_bytes(store.path), free * page, tables, *times)
-
-
-def backup(path: Path, target: Path) -> int:
-    """Copy the database as it is at one moment, while others read and write; gives back bytes.
-
-    The target must not exist; it appears whole or not at all.
-    """
-    if not path.is_file():
-        raise StoreError(f"there is no database at {path}")
-    if target.exists():
-        raise StoreError(f"{target} exists already: choose another name for the backup")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        _copy(path, partial)
-        partial.rename(target)
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"the backup to {target} failed: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return target.stat().st_size
-
-
-def _copy(path: Path, target: Path) -> None:
-    with (
-        closing(sqlite3.connect(path, timeout=10)) as source,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        source.backup(copy)  # in one go: in steps, each write of another process restarts it
-        copy.execute("PRAGMA journal_mode = DELETE")
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sizes(path: Path) -> dict[str, int]:

@@ -21,7 +21,8 @@ import monitor.store.tables  # noqa: F401  (fills the metadata)
 from monitor.domain.check import Metric
 from monitor.resources import folder
 from monitor.store.database import Store, StoreError, head, migrate, open_store
-from monitor.store.upkeep.stats import backup, stats
+from monitor.store.upkeep.backup import backup
+from monitor.store.upkeep.stats import stats
 
 
 @pytest.fixture

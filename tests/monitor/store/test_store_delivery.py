@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from monitor.store.database import Store
 from monitor.store.job_runs import (
     JobRun,
     finish_run,
-    interrupted_runs,
     last_slot,
-    resume_run,
     runs,
     start_run,
 )
@@ -29,7 +26,6 @@ from monitor.store.notifications import (
     mark_retry,
     mark_sent,
     mark_unsent,
-    next_due_at,
     notifications,
     revive,
     thread_reference,
@@ -181,15 +177,6 @@ def test_the_thread_is_that_of_its_first_message_that_arrived(store: Store) -> N
     assert thread_reference(store, "t", "console") is None
 
 
-def test_the_next_claim_is_due_when_a_message_or_a_lease_is(store: Store) -> None:
-    with store.read() as tx:
-        assert next_due_at(tx) is None
-    _owe(store, "a")
-    _claim(store)
-    with store.read() as tx:
-        assert next_due_at(tx) == T0 + _LEASE
-
-
 def test_threads_that_claim_at_once_share_the_messages(store: Store) -> None:
     _owe(store, *map(str, range(40)))
     claimed: list[str] = []
@@ -223,14 +210,3 @@ def test_the_last_slot_of_a_job_is_remembered(store: Store) -> None:
     for slot in (T0 + DAY, T0):
         start_run(store, "report", slot, slot)
     assert last_slot(store, "report") == T0 + DAY
-
-
-def test_a_run_that_a_crash_left_behind_is_found_and_taken_over_once(store: Store) -> None:
-    start_run(store, "report", T0, T0)
-    start_run(store, "prune", T0, T0)
-    finish_run(store, "prune", T0, T0, "failed")
-    (left,) = interrupted_runs(store)
-    assert (left.job, left.state) == ("report", "running")
-    assert resume_run(store, left, T0 + HOUR)
-    assert not resume_run(store, left, T0 + HOUR)
-    assert interrupted_runs(store) == [replace(left, started_at=T0 + HOUR)]
