@@ -460,7 +460,7 @@ def trouble(code: str = "odd", ended_at: datetime | None = None, **kw: Any) -> T
         pytest.param(
             made(recovered=(trouble(ended_at=NOW),)),
             "All is well now. One incident is over; it lasted 1 h.",
-            "장애 1건이 해소되었고, 1시간 동안",
+            "장애 1건이 1시간 만에 해소되었습니다",
             id="over",
         ),
         pytest.param(
