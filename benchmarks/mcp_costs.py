@@ -198,7 +198,7 @@ def serve_platform(folder: str, ready: Any) -> None:
 
 
 class Asking:
-    """The stretches during which any source was being asked."""
+    """The periods during which any source was being asked."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[float, float]] = []

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
-from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
+from monitor.domain.detection.periods import Period, PeriodLimits, judge, strongest
 from monitor.domain.detection.rule import relative
 from monitor.domain.interval import Interval
 from monitor.domain.journal import IncidentStory
@@ -203,8 +203,8 @@ def _compared(
         now=now,
         before=before,
         word=_word(
-            Stretch(now.judged, here.parts.get(key, {})),
-            Stretch(before.judged, there.parts.get(key, {})),
+            Period(now.judged, here.parts.get(key, {})),
+            Period(before.judged, there.parts.get(key, {})),
             spec,
             limits,
             stands,
@@ -215,7 +215,7 @@ def _compared(
 
 
 def _word(
-    now: Stretch, before: Stretch, spec: MetricSpec, limits: PeriodLimits, stands: bool
+    now: Period, before: Period, spec: MetricSpec, limits: PeriodLimits, stands: bool
 ) -> Comparison:
     """A series that the live rule holds for worse as the period ends is so here too."""
     if stands:

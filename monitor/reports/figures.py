@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.domain.detection.ddsketch import Comparison, Summary
-from monitor.domain.detection.periods import PeriodLimits, Stretch, judge
+from monitor.domain.detection.periods import Period, PeriodLimits, judge
 from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS, spec_of
 from monitor.domain.report import Drift, Figure
@@ -39,12 +39,12 @@ _SERIES_PER_METRIC_MAX = 4
 _TREND_DAYS = 14
 _DRIFTS_MAX = 5
 _DRIFTS = PeriodLimits(change_min=0.10, effect_share=0.10, readings_min=48)
-_NOTHING = Stretch(Summary(0, 0.0, None, None))
+_NOTHING = Period(Summary(0, 0.0, None, None))
 
 
 @dataclass(slots=True)
 class Spans:
-    """The figures of stretches of local days, each read once."""
+    """The figures of periods of local days, each read once."""
 
     tx: Connection
     _read: dict[tuple[datetime, datetime], Mapping[Key, Summary]] = field(default_factory=dict)
@@ -57,14 +57,14 @@ class Spans:
             self._read[edges] = summaries(self.tx, *edges)
         return self._read[edges]
 
-    def stretches(self, first: date, days: int, zone: tzinfo) -> Mapping[Key, Stretch]:
+    def periods(self, first: date, days: int, zone: tzinfo) -> Mapping[Key, Period]:
         """The same with their hours, or with their days where there are several."""
         edges = midnight(first, zone), midnight(first + timedelta(days=days), zone)
         if edges not in self._cut:
             self._cut[edges] = parts(self.tx, *edges)
         cut = self._cut[edges]
         whole = self.days(first, days, zone)
-        return {key: Stretch(summary, cut.get(key, {})) for key, summary in whole.items()}
+        return {key: Period(summary, cut.get(key, {})) for key, summary in whole.items()}
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
@@ -82,7 +82,7 @@ def figures(
     """
     length, back = (7, 28) if kind == "weekly" else (1, 7)
     first = day - timedelta(days=length)
-    three = [spans.stretches(first - timedelta(days=n), length, zone) for n in (0, length, back)]
+    three = [spans.periods(first - timedelta(days=n), length, zone) for n in (0, length, back)]
     trend = [spans.days(day - timedelta(days=n), 1, zone) for n in range(_TREND_DAYS, 0, -1)]
     standing = standing_regressions(spans.tx, midnight(day, zone))
     return tuple(
@@ -93,7 +93,7 @@ def figures(
             limits,
             key in standing,
         )
-        for key in _chosen({key for stretches in three for key in stretches})
+        for key in _chosen({key for periods in three for key in periods})
     )
 
 
@@ -105,19 +105,19 @@ def _chosen(found: Collection[Key]) -> Iterator[Key]:
 
 def _figure(
     key: Key,
-    stretches: Sequence[Stretch],
+    periods: Sequence[Period],
     trend: Sequence[Summary | None],
     limits: PeriodLimits,
     stands: bool,
 ) -> Figure:
-    """`stretches`: now, the period before, and the earlier one."""
+    """`periods`: now, the period before, and the earlier one."""
     spec = spec_of(key[1])
     statistic = STATISTICS[spec.name]
     figure = attrgetter(statistic)
-    now, before, earlier = (figure(s.whole) if s.whole.count else None for s in stretches)
+    now, before, earlier = (figure(s.whole) if s.whole.count else None for s in periods)
     words = [
-        Comparison.REGRESSION if stands else judge(stretches[0], s, figure, spec, limits)
-        for s in stretches[1:]
+        Comparison.REGRESSION if stands else judge(periods[0], s, figure, spec, limits)
+        for s in periods[1:]
     ]
     return Figure(
         check=key[0],
@@ -137,14 +137,14 @@ def _figure(
 
 def drifts(spans: Spans, day: date, zone: tzinfo) -> tuple[Drift, ...]:
     """Series whose median of seven days is worse than that of the seven before, by over 10 %."""
-    now = spans.stretches(day - timedelta(days=7), 7, zone)
-    before = spans.stretches(day - timedelta(days=14), 7, zone)
+    now = spans.periods(day - timedelta(days=7), 7, zone)
+    before = spans.periods(day - timedelta(days=14), 7, zone)
     found = [_drift(key, now[key], before[key]) for key in now if key in before]
     worst_first = sorted((d for d in found if d), key=lambda d: -abs(d.change))
     return tuple(worst_first[:_DRIFTS_MAX])
 
 
-def _drift(key: Key, now: Stretch, before: Stretch) -> Drift | None:
+def _drift(key: Key, now: Period, before: Period) -> Drift | None:
     spec = METRICS.get(key[1].partition("{")[0])
     change = relative(now.whole.median, before.whole.median)
     if spec is None or change is None or before.whole.count < now.whole.count / 2:

@@ -172,7 +172,7 @@ class WrongAnswer:
 
 @dataclass(frozen=True, slots=True)
 class KeyFindings:
-    """What a look at the keys of a stretch found; `looked_at` are payments by shard.
+    """What a look at the keys of a period found; `looked_at` are payments by shard.
 
     `has_merged` False: not all shards were seen, so nothing is known across them.
     """
@@ -222,16 +222,16 @@ class ReplayState:
 
 @dataclass(frozen=True, slots=True)
 class MerchantShard:
-    """A merchant on one shard: its payments by stretch and status, and its first and last."""
+    """A merchant on one shard: its payments by period and status, and its first and last."""
 
     shard: str
     is_home: bool | None  # whether its digits belong here; None: the rule is not known
     first_at: datetime | None
     last_at: datetime | None
-    stretches: tuple[tuple[Count, ...], ...]
+    periods: tuple[tuple[Count, ...], ...]
 
 
-Stretches = tuple[tuple[datetime, datetime], ...]
+Periods = tuple[tuple[datetime, datetime], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +281,6 @@ class PaymentsSource(Protocol):
     def shared_keys(self, start: datetime, now: datetime) -> Fact[KeyFindings]: ...
     def outbox_late(self, now: datetime, before: datetime) -> tuple[Fact[OutboxState], ...]: ...
     def replay(self, now: datetime) -> tuple[Fact[ReplayState], ...]: ...
-    def merchant(
-        self, merchant_id: str, stretches: Stretches
-    ) -> tuple[Fact[MerchantShard], ...]: ...
+    def merchant(self, merchant_id: str, periods: Periods) -> tuple[Fact[MerchantShard], ...]: ...
     def payment(self, payment_id: int, shard: str) -> Mapping[str, Fact[PaymentRecords]]: ...
     def shard_names(self) -> tuple[str, ...]: ...

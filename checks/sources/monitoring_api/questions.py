@@ -22,8 +22,8 @@ from checks.sources.facts.payments import (
     PaymentFilter,
     PaymentPage,
     PaymentStatistics,
+    Periods,
     ReplayState,
-    Stretches,
     kind_of,
     position,
 )
@@ -91,17 +91,17 @@ class QuestionReads(DatabaseReads):
         """Never seen: the platform shows neither retries nor what became of the payments."""
         return (_blind("gateway_needs_direct"),)
 
-    def merchant(self, merchant_id: str, stretches: Stretches) -> tuple[Fact[MerchantShard], ...]:
+    def merchant(self, merchant_id: str, periods: Periods) -> tuple[Fact[MerchantShard], ...]:
         """A merchant's payments, if the platform lists all of them that are asked for."""
         wanted = PaymentFilter(merchant_id=merchant_id, limit=ROWS_MAX)
-        wanted = replace(wanted, start=min((start for start, _ in stretches), default=None))
+        wanted = replace(wanted, start=min((start for start, _ in periods), default=None))
         page, unavailable = self._listed(wanted), self._left_out()
         if isinstance(page, Unavailable):
             return (page,)
         if page.lacks:
             return page.lacks
         mine = page.payments
-        counts = tuple(_counts_within(mine, start, end) for start, end in stretches)
+        counts = tuple(_counts_within(mine, start, end) for start, end in periods)
         ends = [p.requested_at for p in mine]
         first, last = min(ends, default=None), max(ends, default=None)
         return MerchantShard("", None, first, last, counts), *unavailable

@@ -1,4 +1,4 @@
-"""A stretch of time as people say it: "1h", "14:00", "오후 2시", "yesterday 13:00 to 15:00"."""
+"""A period of time as people say it: "1h", "14:00", "오후 2시", "yesterday 13:00 to 15:00"."""
 
 from __future__ import annotations
 

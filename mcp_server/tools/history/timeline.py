@@ -1,4 +1,4 @@
-"""What happened in a stretch of time, as one list in order: out of everything that is stored."""
+"""What happened in a period of time, as one list in order: out of everything that is stored."""
 
 from __future__ import annotations
 

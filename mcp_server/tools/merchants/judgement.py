@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from checks.sources.facts.payments import Count, MerchantShard, Stretches
+from checks.sources.facts.payments import Count, MerchantShard, Periods
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unavailable
 from monitor.domain.check import Status
@@ -94,7 +94,7 @@ LIMIT_STATUS = {
 }
 
 
-def stretches(now: datetime, zone: Any) -> Stretches:
+def periods(now: datetime, zone: Any) -> Periods:
     """The last hour, the same hour of the days before, then today and the days before it."""
     hour = timedelta(hours=1)
     hours = [(days_before(now, n, zone) - hour, days_before(now, n, zone)) for n in range(DAYS + 1)]
@@ -109,9 +109,9 @@ def stretches(now: datetime, zone: Any) -> Stretches:
     return (*hours, *days)
 
 
-def volume(shards: Sequence[MerchantShard], asked: Stretches) -> Volume:
-    """What the shards counted in those stretches, together."""
-    sums = [_added([shard.stretches[at] for shard in shards]) for at in range(len(asked))]
+def volume(shards: Sequence[MerchantShard], asked: Periods) -> Volume:
+    """What the shards counted in those periods, together."""
+    sums = [_added([shard.periods[at] for shard in shards]) for at in range(len(asked))]
     counts = [sum(one.count for one in by_status.values()) for by_status in sums]
     first = min((s.first_at for s in shards if s.first_at), default=None)
     lived = [c for c, (start, _) in zip(counts[1 : DAYS + 1], asked[1:], strict=False)

@@ -20,7 +20,7 @@ from mcp_server.tools.merchants.judgement import (
     conclusion,
     limits,
     misplaced,
-    stretches,
+    periods,
     times_usual,
     volume,
 )
@@ -45,7 +45,7 @@ def investigate_merchant(
     context = ctx.request_context.lifespan_context
     uses = context.app.runner.platform.redis.rate_use(merchant_id)
     found = [] if isinstance(uses, Unavailable) else limits(uses, *_capacities(context))
-    asked = stretches(context.now, context.app.config.zone)
+    asked = periods(context.now, context.app.config.zone)
     shards, unavailable = parted(context.app.runner.platform.database.merchant(merchant_id, asked))
     volumes = volume(shards, asked) if shards else None
     earlier = _earlier(context, merchant_id)

@@ -130,7 +130,7 @@ def _answered(
 
 
 def _ends(wanted: Wanted, where: paging.Position | None) -> tuple[datetime | None, datetime | None]:
-    """The stretch of time; a page that goes on keeps that of the first."""
+    """The period of time; a page that goes on keeps that of the first."""
     if where is None:
         return wanted.start, wanted.end
     start, end = (datetime.fromisoformat(str(v)) if v else None for v in where[:_HEAD])

@@ -70,7 +70,7 @@ def payment_statistics(
 
 
 def _span(context: ToolContext, name: str, start: str, end: str) -> Interval | None:
-    """The stretch of time; None: all there ever was."""
+    """The period of time; None: all there ever was."""
     if start or end:
         return span(context, start or None, end or None, timedelta(days=1), _LONGEST)
     if name == "all":

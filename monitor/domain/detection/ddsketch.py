@@ -1,4 +1,4 @@
-"""A stretch of a series in figures, and the words of comparison."""
+"""A period of a series in figures, and the words of comparison."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def quantile(buckets: Mapping[int, int], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A stretch of a series in figures; the quantiles are None where nothing was read."""
+    """A period of a series in figures; the quantiles are None where nothing was read."""
 
     count: int
     total: float

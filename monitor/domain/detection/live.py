@@ -42,7 +42,7 @@ class Pace:
         return max(1, min(_TOGETHER_MAX, math.ceil(_SOON / self.interval)))
 
     def level_span(self, limits: LiveLimits) -> timedelta:
-        """The stretch over which the level of a series is taken."""
+        """The period over which the level of a series is taken."""
         return max(_HOUR, limits.level_readings * self.interval)
 
 

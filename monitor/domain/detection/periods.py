@@ -1,6 +1,6 @@
 """One period of a series beside an earlier one: what everything says that compares periods.
 
-The live rule judges reading by reading; here two stretches are compared as wholes, with the same
+The live rule judges reading by reading; here two periods are compared as wholes, with the same
 smallest changes. A change counts if it is large enough and borne by most parts of the period (its
 hours or days): one bad hour makes no bad week.
 """
@@ -20,7 +20,7 @@ Figure = Callable[[Summary], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Period:
     """A series in one period: the whole, and its parts by their number since the start."""
 
     whole: Summary
@@ -43,7 +43,7 @@ class PeriodLimits:
 
 
 def judge(
-    now: Stretch, before: Stretch, figure: Figure, spec: MetricSpec, limits: PeriodLimits
+    now: Period, before: Period, figure: Figure, spec: MetricSpec, limits: PeriodLimits
 ) -> Comparison:
     """A figure of one period against the same figure of an earlier one.
 

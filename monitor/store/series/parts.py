@@ -1,4 +1,4 @@
-"""All series in the parts of a stretch: its whole days, its whole hours, or five minutes each."""
+"""All series in the parts of a period: its whole days, its whole hours, or five minutes each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VALUES = (
 def parts(tx: Connection, start: datetime, end: datetime) -> Parts:
     """Every series from start to before end, cut by how long that is.
 
-    Parts of two stretches of the same length have the same number at the same distance from the
+    Parts of two periods of the same length have the same number at the same distance from the
     start, also where summer time begins between them. What is cut off at an edge is left out.
     """
     length = end - start

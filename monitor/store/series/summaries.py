@@ -1,6 +1,6 @@
-"""Any stretch of all series in figures: whole days and hours from histograms, edges from readings.
+"""Any period of all series in figures: whole days and hours from histograms, edges from readings.
 
-What is read depends on the length of the stretch, never on how much is stored.
+What is read depends on the length of the period, never on how much is stored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NAMES = 'SELECT id, "check", name FROM series'
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A stretch cut along whole hours and whole UTC days; all in microseconds."""
+    """A period cut along whole hours and whole UTC days; all in microseconds."""
 
     values: tuple[tuple[int, int], ...]
     hours: tuple[tuple[int, int], ...]
@@ -61,12 +61,12 @@ def summaries(tx: Connection, start: datetime, end: datetime) -> dict[tuple[str,
     oldest = tx.exec_driver_sql(_OLDEST).scalar_one()
     parts = _cut(*(_snapped(to_micros(edge), oldest) for edge in (start, end)))
     heaps: dict[int, _Heap] = {}
-    for span, stretches in ((DAY, parts.days), (HOUR, parts.hours)):
-        for low, high in stretches:
+    for span, periods in ((DAY, parts.days), (HOUR, parts.hours)):
+        for low, high in periods:
             bounds = (span, low // 1_000_000, high // 1_000_000)
             _add_histograms(heaps, tx.exec_driver_sql(_HISTOGRAMS, bounds).all())
-    for stretch in parts.values:
-        _add_values(heaps, tx.exec_driver_sql(_VALUES, stretch).all())
+    for period in parts.values:
+        _add_values(heaps, tx.exec_driver_sql(_VALUES, period).all())
     names = series_keys(tx)
     return {names[i]: _summary(heap) for i, heap in heaps.items()}
 
@@ -104,7 +104,7 @@ def _cut(start: int, end: int) -> _Parts:
 def _within(
     start: int, end: int, unit: int
 ) -> tuple[tuple[tuple[int, int], ...], tuple[int, int] | None]:
-    """The edges of a stretch, and what lies between them in whole units."""
+    """The edges of a period, and what lies between them in whole units."""
     low, high = -(-start // unit) * unit, end // unit * unit
     if low >= high:
         return ((start, end),) if start < end else (), None

@@ -111,7 +111,7 @@ def pages(facts: tuple[Any, ...], limit: int, rows: str, at: str) -> dict[str, A
 
 def merchants(facts: tuple[Any, ...]) -> dict[str, Any]:
     kept = [fact for fact in facts if isinstance(fact, MerchantShard) and fact.first_at]
-    counts = {c.kind: (c.count, c.amount_krw) for f in kept for c in f.stretches[0]}
+    counts = {c.kind: (c.count, c.amount_krw) for f in kept for c in f.periods[0]}
     return {"first": kept[0].first_at, "last": kept[0].last_at, "counts": counts}
 
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 import pytest
 
 from monitor.domain.detection.ddsketch import Comparison, Summary
-from monitor.domain.detection.periods import PeriodLimits, Stretch, judge, strongest
+from monitor.domain.detection.periods import Period, PeriodLimits, judge, strongest
 from monitor.domain.metrics import METRICS
 
 LIMITS = PeriodLimits()
@@ -19,8 +19,8 @@ def flat(value: float, count: int = 100) -> Summary:
     return Summary(count, value * count, value, value)
 
 
-def stretch(whole: float, parts: list[float]) -> Stretch:
-    return Stretch(flat(whole), {number: flat(value, 20) for number, value in enumerate(parts)})
+def period(whole: float, parts: list[float]) -> Period:
+    return Period(flat(whole), {number: flat(value, 20) for number, value in enumerate(parts)})
 
 
 def word(metric, now, before, limits=LIMITS):
@@ -43,42 +43,42 @@ def word(metric, now, before, limits=LIMITS):
     ],
 )
 def test_a_lasting_change_counts_if_it_is_large_enough(metric, before, now, expected):
-    assert word(metric, stretch(now, 7 * [now]), stretch(before, 7 * [before])) is expected
+    assert word(metric, period(now, 7 * [now]), period(before, 7 * [before])) is expected
 
 
 @pytest.mark.parametrize(("bad_days", "expected"), [(1, SAME), (4, SAME), (5, REGRESSION)])
 def test_a_change_counts_if_most_of_the_days_bear_it(bad_days, expected):
     days = bad_days * [3000.0] + (7 - bad_days) * [1000.0]
-    assert word("response_ms", stretch(1500, days), stretch(1000, 7 * [1000.0])) is expected
+    assert word("response_ms", period(1500, days), period(1000, 7 * [1000.0])) is expected
 
 
 def test_days_that_moved_a_little_the_same_way_bear_it_too():
-    before = stretch(1000, 7 * [1000.0])
-    assert word("response_ms", stretch(1250, 7 * [1120.0]), before) is REGRESSION
-    assert word("response_ms", stretch(1250, 7 * [1080.0]), before) is SAME
+    before = period(1000, 7 * [1000.0])
+    assert word("response_ms", period(1250, 7 * [1120.0]), before) is REGRESSION
+    assert word("response_ms", period(1250, 7 * [1080.0]), before) is SAME
 
 
 def test_only_parts_that_both_periods_have_are_compared():
-    now = Stretch(flat(2000), {0: flat(1000), 1: flat(3000), 2: flat(3000), 3: flat(3000)})
-    before = Stretch(flat(1000), {1: flat(1000), 2: flat(1000), 3: flat(1000), 4: flat(9000)})
+    now = Period(flat(2000), {0: flat(1000), 1: flat(3000), 2: flat(3000), 3: flat(3000)})
+    before = Period(flat(1000), {1: flat(1000), 2: flat(1000), 3: flat(1000), 4: flat(9000)})
     assert word("response_ms", now, before) is REGRESSION
 
 
 def test_too_few_readings_or_parts_are_not_compared():
-    much, little = stretch(3000, 5 * [3000.0]), stretch(1000, 2 * [1000.0])
+    much, little = period(3000, 5 * [3000.0]), period(1000, 2 * [1000.0])
     assert word("response_ms", much, little) is FEW
-    thin = Stretch(flat(1000, 11), stretch(1000, 5 * [1000.0]).parts)
+    thin = Period(flat(1000, 11), period(1000, 5 * [1000.0]).parts)
     assert word("response_ms", much, thin) is FEW
 
 
 def test_a_counter_is_compared_as_a_whole():
     """Dead letters of one bad hour are no fewer for the good ones."""
-    assert word("dlq_arrived_messages", Stretch(flat(5)), Stretch(flat(0))) is REGRESSION
+    assert word("dlq_arrived_messages", Period(flat(5)), Period(flat(0))) is REGRESSION
 
 
 def test_small_changes_count_where_they_are_looked_for():
     limits = PeriodLimits(change_min=0.1, effect_share=0.1)
-    now, before = stretch(260, 7 * [260.0]), stretch(200, 7 * [200.0])
+    now, before = period(260, 7 * [260.0]), period(200, 7 * [200.0])
     assert word("response_ms", now, before) is SAME
     assert word("response_ms", now, before, limits) is REGRESSION
 

@@ -1,4 +1,4 @@
-"""Reading history: snapshots, coverage, series, comparable figures of any stretch."""
+"""Reading history: snapshots, coverage, series, comparable figures of any period."""
 
 from __future__ import annotations
 

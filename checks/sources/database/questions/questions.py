@@ -23,8 +23,8 @@ from checks.sources.facts.payments import (
     PaymentFilter,
     PaymentPage,
     PaymentStatistics,
+    Periods,
     ReplayState,
-    Stretches,
 )
 from checks.sources.facts.unavailable import Fact
 
@@ -54,7 +54,7 @@ class Questions:
     def statistics_between(
         self, start: datetime | None, end: datetime
     ) -> tuple[tuple[str, Fact[PaymentStatistics]], ...]:
-        """Each shard's payments of a stretch of time (None: from the beginning)."""
+        """Each shard's payments of a period of time (None: from the beginning)."""
         read = partial(figures.statistics, time_range="asked", start=start, now=end)
         return tuple(self._each_named(read).items())
 
@@ -76,12 +76,12 @@ class Questions:
 
         return self._of("", read)
 
-    def merchant(self, merchant_id: str, stretches: Stretches) -> tuple[Fact[MerchantShard], ...]:
+    def merchant(self, merchant_id: str, periods: Periods) -> tuple[Fact[MerchantShard], ...]:
         """A merchant on each shard."""
 
         def read(snapshot: Snapshot) -> Fact[MerchantShard]:
             parity = self._constants(snapshot.shard)["parity"]
-            return merchant(snapshot, merchant_id, stretches, parity)
+            return merchant(snapshot, merchant_id, periods, parity)
 
         return self._of("", read)
 

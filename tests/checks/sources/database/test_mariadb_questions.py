@@ -101,7 +101,7 @@ def test_the_other_questions_are_answered_alike(servers, files):
         EntryFilter(merchant_id="MERCHANT-5", limit=100),
         EntryFilter(start=books.NOW - 5 * HOUR, lists=False),
     )
-    stretches = ((books.NOW - 20 * HOUR, books.NOW - 10 * HOUR), (books.NOW - 10 * HOUR, books.NOW))
+    periods = ((books.NOW - 20 * HOUR, books.NOW - 10 * HOUR), (books.NOW - 10 * HOUR, books.NOW))
     questions = (
         *(
             lambda s, e=e: [(a.entries, sorted(a.totals, key=str)) for a in s.entries(e)]
@@ -112,8 +112,8 @@ def test_the_other_questions_are_answered_alike(servers, files):
             for name, f in s.statistics_between(books.NOW - 7 * HOUR, books.NOW)
         ],
         lambda s: [
-            (a.shard, a.is_home, a.first_at, [sorted(t, key=str) for t in a.stretches])
-            for a in s.merchant("MERCHANT-4", stretches)
+            (a.shard, a.is_home, a.first_at, [sorted(t, key=str) for t in a.periods])
+            for a in s.merchant("MERCHANT-4", periods)
         ],
         lambda s: s.shared_keys(books.NOW - 20 * HOUR, books.NOW),
         lambda s: s.outbox_late(books.NOW, books.NOW - HOUR),
