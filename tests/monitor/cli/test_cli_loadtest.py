@@ -233,6 +233,24 @@ def test_every_table_fits_into_eighty_columns(ask, history, tmp_path, language):
     assert ("무효" in ask("loadtest", "list", language="ko").stdout) is True
 
 
+def test_below_the_list_stands_why_a_run_is_invalid(ask, history):
+    name = "broken.json"
+    (history / name).write_text(export(50, failed=100))
+    ask("loadtest", "import", str(history / name), "--at", "2026-11-22T04:00")
+    listed = ask("loadtest", "list").stdout
+    table, _, below = listed.partition("#11: ")
+    assert "broken" not in below
+    assert below.startswith("100 % of the requests failed")
+    assert len(table.splitlines()) == 1 + 11
+
+
+def test_a_long_value_folds_instead_of_being_cut(ask, history):
+    shown = ask("loadtest", "show", "10").stdout
+    assert "file kept" in shown
+    assert "bytes)" in " ".join(shown.split())
+    assert "…" not in shown
+
+
 def test_an_empty_history_says_what_to_do(ask):
     assert "paypulse loadtest import" in ask("loadtest", "list").stdout
 
