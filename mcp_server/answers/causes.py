@@ -80,12 +80,12 @@ def told(context: ToolContext, causes: Sequence[Mapping[str, Any]], checks: int)
     if not causes:
         return context.say("well", checks=checks) if checks else context.say("no_checks")
     first = causes[0]
-    hence = [row["title_text"] for row in first["consequences"][:3]]
+    therefore = [row["title_text"] for row in first["consequences"][:3]]
     return context.say(
         "diagnosis",
         count=len(causes),
         cause=first["title_text"],
         since=first["since"],
-        hence="; ".join(hence),
-        more=max(int(first["consequences_count"]) - len(hence), 0),
+        therefore="; ".join(therefore),
+        more=max(int(first["consequences_count"]) - len(therefore), 0),
     )

@@ -92,7 +92,7 @@ def test_a_diagnosis_names_the_cause_of_the_breaker_and_leaves_out_other_causes(
     plain = answer(app, "diagnose_circuit_breaker")
     (cause,) = plain["evidence"]["causes"]
     assert (plain["verdict"], cause["about_text"]) == ("crit", "kafka")
-    assert plain["summary"].startswith("Kafka is down") and "hence" in plain["summary"]
+    assert plain["summary"].startswith("Kafka is down") and "consequences: " in plain["summary"]
     effects = {row["metric"]: row["value"] for row in plain["evidence"]["effects"]}
     assert effects == {"outbox_waiting_messages": 212, "outbox_oldest_age_seconds": 90}
 

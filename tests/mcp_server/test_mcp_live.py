@@ -151,7 +151,7 @@ def test_a_diagnosis_names_one_cause_with_its_consequences(tmp_path):
     (cause,) = plain["evidence"]["causes"]
     assert cause["code"] == "service_down" and cause["about_text"] == "kafka"
     assert [c["code"] for c in cause["consequences"]] == ["breaker_open", "outbox_old"]
-    assert cause["title_text"] in plain["summary"] and "hence" in plain["summary"]
+    assert cause["title_text"] in plain["summary"] and "consequences: " in plain["summary"]
 
 
 def test_the_overview_leads_with_the_cause_and_tells_a_thing_once(tmp_path):

@@ -94,8 +94,8 @@ def get_system_overview(ctx: Context[ToolContext]) -> CallToolResult:
 
 def diagnose_issues(ctx: Context[ToolContext]) -> CallToolResult:
     """Find what is wrong and why: every check live, the findings grouped under their root causes
-    ("Kafka is down since 14:02, hence ..."), each with what to do. Use it when something is wrong
-    or a payment flow stands still."""
+    ("Kafka is down since 14:02; consequences: ..."), each with what to do. Use it when something
+    is wrong or a payment flow stands still."""
     context = ctx.request_context.lifespan_context
     seen = context.live()
     causes = cause_rows(context, seen)

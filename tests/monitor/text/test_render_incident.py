@@ -114,7 +114,7 @@ def test_the_context_tells_check_status_incident_and_local_time() -> None:
         "Check: services",
         "Status: critical",
         "Incident 7",
-        "In the hands of Kim",
+        "Acknowledged by Kim",
     ]
 
 
