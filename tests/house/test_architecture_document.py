@@ -12,7 +12,7 @@ import pytest
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from architecture import diagram, document, modules, table  # noqa: E402
+from architecture import DOCUMENT, diagram, document, modules, table  # noqa: E402
 from architecture_flows import FLOWS, Way, ways  # noqa: E402
 
 MADE = {name: Way(("pyproject.toml", "README.md"), 3) for name in FLOWS}
@@ -77,6 +77,10 @@ def test_the_diagram_draws_folders_and_only_arrows_that_follow_from_no_other(mad
         "monitor_app --> monitor_store",
         "monitor_store --> monitor_paths",
     ]
+
+
+def test_the_document_is_up_to_date():
+    assert outdated(DOCUMENT.read_text("utf-8")) == []
 
 
 def test_the_document_of_this_tree_is_up_to_date_as_it_is_made(tmp_path):
