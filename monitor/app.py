@@ -31,7 +31,7 @@ from monitor.domain.detection.regressions import Baselines
 from monitor.domain.load_test.plan import Plan
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
-from monitor.load_tests.watch import Eyes
+from monitor.load_tests.watch import HealthWatcher
 from monitor.record import Recorder
 from monitor.reports.job import await_passes, owe_report
 from monitor.reports.payment_history import history_of
@@ -258,8 +258,8 @@ def _loads(
     section = config.check("load_test").options
     rules = options_of(load_test.Options, section, "checks.load_test.")
     own = Runner(runner.platform, runner.recorder, None, runner.other_findings)
-    eyes = Eyes(store, checks, own, words, clock)
-    return LoadRunner(store, clock, config.zone, rules, k6, eyes)
+    watcher = HealthWatcher(store, checks, own, words, clock)
+    return LoadRunner(store, clock, config.zone, rules, k6, watcher)
 
 
 def platform_of(config: Config, transport: httpx.BaseTransport | None = None) -> Platform:

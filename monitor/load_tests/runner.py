@@ -24,7 +24,7 @@ from monitor.domain.load_test.run import INVALID, LoadTestRun
 from monitor.domain.statement import Statement
 from monitor.load_tests.port import K6
 from monitor.load_tests.verdicts import judged_against
-from monitor.load_tests.watch import Eyes, watch
+from monitor.load_tests.watch import HealthWatcher, watch
 from monitor.store import load_tests
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class LoadRunner:
     zone: tzinfo
     rules: RunRules
     k6: K6
-    eyes: Eyes
+    watcher: HealthWatcher
     _going: dict[int, _Going] = field(default_factory=dict)
 
     def carry_out(self, plan: Plan) -> LoadTestRun | Refusal:
@@ -195,7 +195,9 @@ class LoadRunner:
         if bounds is not None or consent.anyway:
             return bounds
         hour = outside_hours(self.clock().astimezone(self.zone), self.rules)
-        return hour or self.eyes.incident() or self.eyes.look(self.rules.health_checks).refusal
+        return (
+            hour or self.watcher.incident() or self.watcher.look(self.rules.health_checks).refusal
+        )
 
     def _marked(self, prepared: Prepared, asked: Asked, address: str) -> LoadTestRun:
         """The row that says: our own load is on the platform from now on."""
@@ -230,7 +232,7 @@ class LoadRunner:
 
         over = threading.Event()
         names = () if going.consent.anyway else self.rules.health_checks
-        about = (self.eyes, names, self.rules.watch_seconds, over, call_off)
+        about = (self.watcher, names, self.rules.watch_seconds, over, call_off)
         watching = threading.Thread(target=watch, args=about, name="load watch", daemon=True)
         if not going.consent.anyway:
             watching.start()

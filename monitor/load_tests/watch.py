@@ -41,7 +41,7 @@ class Health:
 
 
 @dataclass(slots=True)
-class Eyes:
+class HealthWatcher:
     """Looks at the platform with a runner of its own: the scheduler's passes are not disturbed."""
 
     store: Store
@@ -74,7 +74,7 @@ class Eyes:
 
 
 def watch(
-    eyes: Eyes,
+    watcher: HealthWatcher,
     names: Sequence[str],
     every_seconds: float,
     over: threading.Event,
@@ -84,8 +84,8 @@ def watch(
     critical = 0
     while not over.wait(every_seconds):
         try:
-            found = eyes.look(names).refusal
-            trouble = eyes.incident()
+            found = watcher.look(names).refusal
+            trouble = watcher.incident()
         except Exception:  # the store's or a check's bug must not decide about the run
             log.exception("the platform could not be watched during a load test")
             continue

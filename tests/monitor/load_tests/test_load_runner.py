@@ -38,7 +38,7 @@ CRITICAL = Health({"services": Status.CRIT}, {"services": ["Kafka is down"]})
 
 
 @dataclass
-class Eyes:
+class HealthWatcher:
     """What the platform looks like, as a test says."""
 
     health: Callable[[], Health] = lambda: WELL
@@ -75,10 +75,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def runner(store: Store, api: Api, eyes: Eyes | None = None, **options: Any) -> LoadRunner:
+def runner(
+    store: Store, api: Api, watcher: HealthWatcher | None = None, **options: Any
+) -> LoadRunner:
     rules = Options(target=api.url, targets_allowed=(api.url,), watch_seconds=0.1, **options)
     clock = lambda: datetime.now(UTC)  # noqa: E731
-    return LoadRunner(store, clock, UTC, rules, k6, eyes or Eyes())  # type: ignore[arg-type]
+    return LoadRunner(store, clock, UTC, rules, k6, watcher or HealthWatcher())  # type: ignore[arg-type]
 
 
 def plan(loads: LoadRunner, **changes: Any) -> Plan:
@@ -167,14 +169,14 @@ def test_a_run_of_the_calendar_is_left_to_its_caller_to_record(store, api):
 
 def test_a_platform_that_turns_critical_ends_the_run(store, api, tmp_path):
     looks = iter([WELL, CRITICAL, WELL, CRITICAL])
-    eyes = Eyes(lambda: next(looks, CRITICAL))
-    loads = runner(store, api, eyes)
+    watcher = HealthWatcher(lambda: next(looks, CRITICAL))
+    loads = runner(store, api, watcher)
     number = begun(loads.start(plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))))
     assert loads.wait(number, 20)
     run = row(store, number)
     assert (run.state, run.reason) == ("invalid", "platform_critical")
     assert run.doubts[0].params == {"what": "Kafka is down"}
-    assert len(eyes.asked) >= 5, "one critical look alone decides nothing"
+    assert len(watcher.asked) >= 5, "one critical look alone decides nothing"
     assert run.figures == {}
     with k6_process.alone() as lock:
         assert lock is not None
@@ -182,7 +184,7 @@ def test_a_platform_that_turns_critical_ends_the_run(store, api, tmp_path):
 
 def test_an_incident_that_opens_meanwhile_ends_the_run(store, api, tmp_path):
     told: list[Refusal | None] = [None]
-    loads = runner(store, api, Eyes(trouble=lambda: told[0]))
+    loads = runner(store, api, HealthWatcher(trouble=lambda: told[0]))
     number = begun(loads.start(plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))))
     told[0] = Refusal("load_incident_open", {"id": 3, "root": "service_down:kafka"})
     assert loads.wait(number, 20)
@@ -246,20 +248,25 @@ def test_another_tmp_hides_no_run(store, api, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "eyes", "changes", "code"),
+    ("options", "watcher", "changes", "code"),
     [
-        ({}, Eyes(), {"target": "http://elsewhere"}, "k6_target_refused"),
-        ({}, Eyes(), {"scenario": "nope"}, "k6_scenario_unknown"),
-        ({"rate_max": 5}, Eyes(), {}, "load_over_rate"),
-        ({"vus_max": 5}, Eyes(), {}, "load_over_vus"),
-        ({"seconds_max": 0.5}, Eyes(), {}, "load_over_seconds"),
-        ({"hours": "00:00-00:00"}, Eyes(), {}, "load_outside_hours"),
-        ({}, Eyes(lambda: CRITICAL), {}, "load_platform_critical"),
-        ({}, Eyes(trouble=lambda: Refusal("load_incident_open")), {}, "load_incident_open"),
+        ({}, HealthWatcher(), {"target": "http://elsewhere"}, "k6_target_refused"),
+        ({}, HealthWatcher(), {"scenario": "nope"}, "k6_scenario_unknown"),
+        ({"rate_max": 5}, HealthWatcher(), {}, "load_over_rate"),
+        ({"vus_max": 5}, HealthWatcher(), {}, "load_over_vus"),
+        ({"seconds_max": 0.5}, HealthWatcher(), {}, "load_over_seconds"),
+        ({"hours": "00:00-00:00"}, HealthWatcher(), {}, "load_outside_hours"),
+        ({}, HealthWatcher(lambda: CRITICAL), {}, "load_platform_critical"),
+        (
+            {},
+            HealthWatcher(trouble=lambda: Refusal("load_incident_open")),
+            {},
+            "load_incident_open",
+        ),
     ],
 )
-def test_what_may_not_begin_says_why_and_makes_no_load(store, api, options, eyes, changes, code):
-    loads = runner(store, api, eyes, **options)
+def test_what_may_not_begin_says_why_and_makes_no_load(store, api, options, watcher, changes, code):
+    loads = runner(store, api, watcher, **options)
     for refused in (loads.start(plan(loads, **changes)), loads.carry_out(plan(loads, **changes))):
         assert isinstance(refused, Refusal)
         assert refused.code == code
@@ -274,7 +281,7 @@ def test_what_may_not_begin_says_why_and_makes_no_load(store, api, options, eyes
 
 
 def test_production_needs_a_word_each_time_and_health_may_be_overridden(store, api):
-    loads = runner(store, api, Eyes(lambda: CRITICAL), targets_production=(api.url,))
+    loads = runner(store, api, HealthWatcher(lambda: CRITICAL), targets_production=(api.url,))
     refused = loads.start(plan(loads))
     assert isinstance(refused, Refusal)
     assert refused.code == "load_production"
