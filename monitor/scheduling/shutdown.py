@@ -11,7 +11,7 @@ from time import monotonic, sleep
 _SLICE_SECONDS = 0.1
 
 
-class EndAsked:
+class ShutdownRequested:
     """Set by a signal handler, waited for by the main thread.
 
     A threading.Event would not do: a handler that runs while the main thread is inside `wait`
@@ -39,9 +39,9 @@ class EndAsked:
 
 
 @contextmanager
-def interruptible() -> Iterator[EndAsked]:
+def interruptible() -> Iterator[ShutdownRequested]:
     """What Ctrl-C and SIGTERM set within this block."""
-    asked = EndAsked()
+    asked = ShutdownRequested()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
     try:

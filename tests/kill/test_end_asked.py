@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitor.scheduling.shutdown import EndAsked, interruptible
+from monitor.scheduling.shutdown import ShutdownRequested, interruptible
 
 MOMENTS = """
 import signal
-from monitor.scheduling.shutdown import EndAsked
+from monitor.scheduling.shutdown import ShutdownRequested
 
 for micros in range(1, 21):
-    ended = EndAsked()
+    ended = ShutdownRequested()
     signal.signal(signal.SIGALRM, lambda *_: ended.set())
     signal.setitimer(signal.ITIMER_REAL, micros / 1e6)
     assert ended.wait(60)
@@ -27,7 +27,7 @@ def test_a_signal_at_any_moment_of_the_wait_ends_it():
 
 
 def test_what_was_asked_stays_asked():
-    ended = EndAsked()
+    ended = ShutdownRequested()
     assert not ended.wait(0)
     ended.set()
     assert ended.is_set()

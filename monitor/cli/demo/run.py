@@ -28,7 +28,7 @@ from monitor.cli.report import print_report
 from monitor.config.models import Config, parse
 from monitor.scheduling.lock import only_scheduler
 from monitor.scheduling.schedule import Scheduler
-from monitor.scheduling.shutdown import EndAsked, interruptible
+from monitor.scheduling.shutdown import ShutdownRequested, interruptible
 from monitor.scheduling.timetable import Timetable
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
@@ -105,7 +105,7 @@ def _introduce(plan: Plan, server: Running) -> Words:
 
 
 def _live_history(
-    plan: Plan, standin: StandIn, server: Running, words: Words, ended: EndAsked
+    plan: Plan, standin: StandIn, server: Running, words: Words, ended: ShutdownRequested
 ) -> None:
     """The fortnight, ending at the real now; its messages are kept and sent nowhere."""
     began = monotonic()
@@ -165,7 +165,7 @@ def _go_on(
     standin: StandIn,
     server: Running,
     words: Words,
-    ended: EndAsked,
+    ended: ShutdownRequested,
     started: float,
 ) -> None:
     """Real time: the scheduler, the script, and at the end the morning report."""
@@ -191,7 +191,7 @@ def _go_on(
     app.close()
 
 
-def _play(plan: Plan, standin: StandIn, words: Words, ended: EndAsked) -> None:
+def _play(plan: Plan, standin: StandIn, words: Words, ended: ShutdownRequested) -> None:
     """The script of faults, each step said; what has no time to end is not begun."""
     began, length = monotonic(), plan.minutes * 60
     acts = [act for act in SCRIPT if act[2] + RECOVERY_SECONDS <= length]
@@ -236,7 +236,7 @@ def _command() -> str:
     return str(started.absolute()) if started.name == "paypulse" else "paypulse"
 
 
-def _await_pass(app: App, began: datetime, ended: EndAsked) -> None:
+def _await_pass(app: App, began: datetime, ended: ShutdownRequested) -> None:
     """Until the store holds a snapshot of real time."""
     while not ended.wait(0.1):
         with app.store.read() as tx:

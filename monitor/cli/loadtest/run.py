@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from monitor.domain.load_test.preflight import Refusal
 from monitor.load_tests.runner import Consent
-from monitor.scheduling.shutdown import EndAsked
+from monitor.scheduling.shutdown import ShutdownRequested
 from monitor.text.load_test_values import progress_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 
-def run_test(app: App, plan: Plan, consent: Consent, ended: EndAsked, quiet: bool) -> int:
+def run_test(app: App, plan: Plan, consent: Consent, ended: ShutdownRequested, quiet: bool) -> int:
     """Run it to its end, or until `ended` is set; its number. A refusal ends the command."""
     swept = app.loads.sweep()
     if swept and not quiet:
@@ -57,7 +57,7 @@ _FORCEABLE = (
 )
 
 
-def _show(app: App, number: int, ended: EndAsked) -> None:
+def _show(app: App, number: int, ended: ShutdownRequested) -> None:
     console = Console()
     far = app.loads.progress(number)
     _say_started(app, number)
@@ -92,7 +92,7 @@ def _say_started(app: App, number: int) -> None:
         typer.echo(app.words.say("loadtest.run.started", **about, **told))
 
 
-def _wait(app: App, number: int, ended: EndAsked, tell: Any) -> None:
+def _wait(app: App, number: int, ended: ShutdownRequested, tell: Any) -> None:
     is_stopping = False
     while not app.loads.wait(number, _LOOK_SECONDS):
         if ended.is_set() and not is_stopping:
