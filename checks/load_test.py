@@ -110,11 +110,11 @@ def probe(context: ProbeContext) -> Fact[LoadTestRun]:
     return k6.run(plan_of(context.options), context.now)
 
 
-def run_by(carry_out: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
+def run_by(execute: Callable[[Plan], LoadTestRun | Refusal]) -> Check:
     """The check, its runs carried out by someone who may refuse them, or call them off."""
 
     def probe_watched(context: ProbeContext) -> Fact[LoadTestRun]:
-        outcome = carry_out(plan_of(context.options))
+        outcome = execute(plan_of(context.options))
         return k6.unavailable(outcome) if isinstance(outcome, Refusal) else outcome
 
     return replace(CHECK, probe=probe_watched)

@@ -242,7 +242,7 @@ def build(
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:
     """The checks, the runs of the load test carried out under the monitor's eyes."""
-    name, check = load_test.CHECK.name, load_test.run_by(loads.carry_out)
+    name, check = load_test.CHECK.name, load_test.run_by(loads.execute)
     return {n: replace(p, check=check) if n == name else p for n, p in checks.items()}
 
 

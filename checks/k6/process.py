@@ -68,7 +68,7 @@ def free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def execute(
+def run_process(
     binary: Path,
     script: Path,
     variables: Mapping[str, str],

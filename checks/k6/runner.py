@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from checks.k6 import inspect as k6_inspect
 from checks.k6.inspect import BrokenScriptError
 from checks.k6.keeper import UNSTARTABLE
-from checks.k6.process import alone, claimed, execute, free_address
+from checks.k6.process import alone, claimed, free_address, run_process
 from checks.k6.read import read_bytes
 from checks.k6.rest import look_live
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
@@ -33,10 +33,10 @@ from monitor.domain.load_test.validity import Ending
 __all__ = [
     "alone",
     "ask",
-    "carry_out",
     "claimed",
     "describe",
     "described",
+    "execute",
     "finish",
     "free_address",
     "look_live",
@@ -109,7 +109,7 @@ def run(plan: Plan, now: datetime) -> Fact[LoadTestRun]:
     with alone() as locks:
         if locks is None:
             return unavailable(Refusal("k6_busy"))
-        ended = carry_out(prepared, locks, Control())
+        ended = execute(prepared, locks, Control())
     return unavailable(ended) if isinstance(ended, Refusal) else finish(_bare(prepared, now), ended)
 
 
@@ -119,12 +119,12 @@ def _bare(prepared: Prepared, now: datetime) -> LoadTestRun:
     return LoadTestRun(prepared.scenario, prepared.target, now, None, RUNNING, options=options)
 
 
-def carry_out(prepared: Prepared, locks: Sequence[int], control: Control) -> Ended | Refusal:
+def execute(prepared: Prepared, locks: Sequence[int], control: Control) -> Ended | Refusal:
     """Run k6; another port is tried where somebody took the one that `control` names."""
     plan = prepared.plan
     for _ in range(_PORTS_TRIED):
         try:
-            ended = execute(
+            ended = run_process(
                 *(prepared.binary, prepared.script, prepared.variables),
                 *(plan.limit_seconds, locks, control),
             )

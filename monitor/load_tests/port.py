@@ -26,7 +26,7 @@ class K6(Protocol):
     def describe(self, prepared: Prepared, asked: Asked, now: datetime, /) -> LoadTestRun:
         """The run as it is stored while it goes on."""
 
-    def carry_out(
+    def execute(
         self, prepared: Prepared, locks: Sequence[int], control: Control, /
     ) -> Ended | Refusal:
         """Run it to its end, which `control` may bring about earlier; the locks are inherited."""

@@ -82,7 +82,7 @@ class LoadRunner:
     watcher: HealthWatcher
     _going: dict[int, _Going] = field(default_factory=dict)
 
-    def carry_out(self, plan: Plan) -> LoadTestRun | Refusal:
+    def execute(self, plan: Plan) -> LoadTestRun | Refusal:
         """A run of the calendar: over when this call is, and recorded by its caller."""
         going = self._begin(plan, Consent(production=self.rules.allow_production))
         if isinstance(going, Refusal):
@@ -237,7 +237,7 @@ class LoadRunner:
         if not going.consent.anyway:
             watching.start()
         try:
-            ended = self.k6.carry_out(going.prepared, going.locks, going.control)
+            ended = self.k6.execute(going.prepared, going.locks, going.control)
         finally:
             over.set()
             going.held.close()

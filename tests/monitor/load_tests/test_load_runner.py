@@ -156,7 +156,7 @@ def test_409_is_told_apart_a_refusal_of_the_payment_gateway_has_no_payment(store
 
 def test_a_run_of_the_calendar_is_left_to_its_caller_to_record(store, api):
     loads = runner(store, api)
-    run = loads.carry_out(plan(loads))
+    run = loads.execute(plan(loads))
     assert isinstance(run, LoadTestRun)
     assert run.state == "passed"
     assert run.id is not None
@@ -208,7 +208,7 @@ def test_a_monitor_that_ends_takes_its_run_with_it(store, api, tmp_path):
     loads = runner(store, api)
     ended: list[LoadTestRun | Refusal] = []
     slow = plan(loads, scenario=script(tmp_path, GET + "sleep(0.1);"))
-    calendar = threading.Thread(target=lambda: ended.append(loads.carry_out(slow)))
+    calendar = threading.Thread(target=lambda: ended.append(loads.execute(slow)))
     calendar.start()
     wait_until(lambda: api.bodies, "k6 did not start")
     loads.stop_all()
@@ -267,7 +267,7 @@ def test_another_tmp_hides_no_run(store, api, tmp_path, monkeypatch):
 )
 def test_what_may_not_begin_says_why_and_makes_no_load(store, api, options, watcher, changes, code):
     loads = runner(store, api, watcher, **options)
-    for refused in (loads.start(plan(loads, **changes)), loads.carry_out(plan(loads, **changes))):
+    for refused in (loads.start(plan(loads, **changes)), loads.execute(plan(loads, **changes))):
         assert isinstance(refused, Refusal)
         assert refused.code == code
     again = loads.refusal(plan(loads, **changes))
@@ -288,7 +288,7 @@ def test_production_needs_a_word_each_time_and_health_may_be_overridden(store, a
     number = begun(loads.start(plan(loads), Consent(production=True, anyway=True)))
     loads.wait(number, 20)
     assert row(store, number).state == "passed"
-    calendar = loads.carry_out(plan(loads))
+    calendar = loads.execute(plan(loads))
     assert isinstance(calendar, Refusal)
     assert calendar.code == "load_production"
 
