@@ -23,7 +23,7 @@ from monitor.domain.check import (
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.detection.regressions import Baselines
 from monitor.record import Recorder
-from monitor.scheduling.bounded import Lane, Overran, Raised
+from monitor.scheduling.bounded import BoundedWorker, Overran, Raised
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Runner:
     baselines: Baselines | None
     other_findings: Callable[[], tuple[OtherFinding, ...]]
     abandoned: threading.Event = field(default_factory=threading.Event)
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _workers: dict[str, BoundedWorker] = field(default_factory=dict)
 
     def run(self, planned: Planned, slot_at: datetime, now: datetime, missed: int = 0) -> Observed:
         """One pass: look, judge, compare with the past, and record all of it at once."""
@@ -68,9 +68,13 @@ class Runner:
     ) -> Observed:
         """Look and judge, and record nothing: what a person or a model asks for live."""
         context = ProbeContext(self.platform, planned.options, memory, now, other_findings)
-        lane = self._lanes.setdefault(planned.check.name, Lane(f"check {planned.check.name}"))
+        worker = self._workers.setdefault(
+            planned.check.name, BoundedWorker(f"check {planned.check.name}")
+        )
         started = perf_counter()
-        result = lane.run(lambda: _probed(planned.check, context), planned.timeout, self.abandoned)
+        result = worker.run(
+            lambda: _probed(planned.check, context), planned.timeout, self.abandoned
+        )
         took_ms = (perf_counter() - started) * 1000
         verdict, after = result if isinstance(result, tuple) else (_failed(planned, result), memory)
         name = planned.check.name

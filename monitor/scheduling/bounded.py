@@ -32,7 +32,7 @@ class Raised:
     error: Exception
 
 
-class Lane:
+class BoundedWorker:
     """One thread for one kind of work: a call that hangs blocks only the next ones of its kind."""
 
     def __init__(self, name: str) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.scheduling.bounded import Lane
+from monitor.scheduling.bounded import BoundedWorker
 from monitor.scheduling.lock import LockedError, holder, only_scheduler
 from monitor.scheduling.schedule import Calendar, Job, Scheduler, SlotTrigger, simulate
 from monitor.scheduling.timetable import Timetable
@@ -129,11 +129,11 @@ def test_jitter_only_delays():
 
 def test_a_pass_that_lasts_is_abandoned_when_the_scheduler_stops(store, monkeypatch):
     monkeypatch.setattr("monitor.scheduling.schedule._PATIENCE_SECONDS", 0.1)
-    abandoned, entered, lane = threading.Event(), threading.Event(), Lane("k6")
+    abandoned, entered, worker = threading.Event(), threading.Event(), BoundedWorker("k6")
 
     def run(slot_at, now, missed):
         entered.set()
-        lane.run(lambda: threading.Event().wait(60), timedelta(minutes=1), abandoned)
+        worker.run(lambda: threading.Event().wait(60), timedelta(minutes=1), abandoned)
 
     job = Job("load_test", Timetable(timedelta(hours=1)), run, records=True)
     scheduler = Scheduler(Calendar(store), [job], abandon=abandoned.set)
