@@ -1,4 +1,4 @@
-"""Reconciliation at a person's wish: a window of any width, or all rows, and every break of them.
+"""Reconciliation at a person's request: a window of any width, or all rows, and every break of them.
 
 It starts from what the check remembers, so that a break keeps its age, and leaves no trace.
 """
@@ -28,7 +28,7 @@ _TOGETHER = ("S1", "S3", "S4", "L13", "X1", "X2", "X3")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReconcileRequest:
     """What is to be looked at: all rows, or those since a time, or what is new (None)."""
 
     options: Options
@@ -49,49 +49,49 @@ class Wish:
 
 
 def reconcile(
-    platform: Platform, wish: Wish, clock: Callable[[], datetime], progress: Progress
+    platform: Platform, request: ReconcileRequest, clock: Callable[[], datetime], progress: Progress
 ) -> Reconciled:
     """Look, judge, and give back every break; what could not be examined stays unknown."""
-    now, window = clock(), _window(wish)
-    ids = {shard: open_ids(known) for shard, known in wish.known.items()}
-    books = platform.database.books(now, window, ids, wish.shard)
+    now, window = clock(), _window(request)
+    ids = {shard: open_ids(known) for shard, known in request.known.items()}
+    books = platform.database.books(now, window, ids, request.shard)
     sweep = Sweep(platform.database, replace(window, counts_rows=True), clock, progress)
-    swept = sweep.run(wish.shard) if wish.is_full else ()
-    names = {entry.id for entry in selected(wish.options.only, wish.options.ignore)}
-    streams = Streams() if wish.shard else look_at_streams(platform.kafka, names)
+    swept = sweep.run(request.shard) if request.is_full else ()
+    names = {entry.id for entry in selected(request.options.only, request.options.ignore)}
+    streams = Streams() if request.shard else look_at_streams(platform.kafka, names)
     facts = Facts(books, swept, streams)
-    options = replace(wish.options, known_max=BREAKS_MAX)
-    verdict, after = evaluate(facts, ProbeContext(platform, options, wish.memory, now))
-    findings = [f for f in verdict.findings if _is_asked(f, wish)]
-    findings += _unexamined(wish, facts, names)
+    options = replace(request.options, known_max=BREAKS_MAX)
+    verdict, after = evaluate(facts, ProbeContext(platform, options, request.memory, now))
+    findings = [f for f in verdict.findings if _is_asked(f, request)]
+    findings += _unexamined(request, facts, names)
     return Reconciled(
         at=now,
         status=worst(finding.status for finding in findings),
-        breaks=tuple(_breaks(wish, facts, after)),
+        breaks=tuple(_breaks(request, facts, after)),
         unavailable=tuple({f.key: f for f in findings if f.status is Status.UNKNOWN}.values()),
         looks=tuple(_looks(facts, window, now, sweep.totals)),
         examined={each.shard: each.examined for each in _books(facts)},
         truncated=frozenset((b.shard, name) for b in _books(facts) for name in b.truncated),
-        full_only=() if wish.is_full else _full_only(wish),
-        together_only=tuple(i for i in _TOGETHER if i in names) if wish.shard else (),
-        is_full=wish.is_full,
+        full_only=() if request.is_full else _full_only(request),
+        together_only=tuple(i for i in _TOGETHER if i in names) if request.shard else (),
+        is_full=request.is_full,
     )
 
 
-def _window(wish: Wish) -> Window:
-    window = window_of(wish.options, wish.memory)
-    return replace(window, since=wish.since, breaks_max=BREAKS_MAX, ids_max=IDS_MAX)
+def _window(request: ReconcileRequest) -> Window:
+    window = window_of(request.options, request.memory)
+    return replace(window, since=request.since, breaks_max=BREAKS_MAX, ids_max=IDS_MAX)
 
 
-def _is_asked(finding: Finding, wish: Wish) -> bool:
+def _is_asked(finding: Finding, request: ReconcileRequest) -> bool:
     """A finding without an own shard ("could not look") is everybody's."""
-    shard = str(finding.params.get("shard", wish.shard))
-    return wish.wants(shard)
+    shard = str(finding.params.get("shard", request.shard))
+    return request.wants(shard)
 
 
-def _full_only(wish: Wish) -> tuple[str, ...]:
+def _full_only(request: ReconcileRequest) -> tuple[str, ...]:
     """What is examined in whole tables or by their sums only."""
-    entries = selected(wish.options.only, wish.options.ignore)
+    entries = selected(request.options.only, request.options.ignore)
     return tuple(e.id for e in entries if e.whole is not None or e.id == _APPEND_ONLY)
 
 
@@ -101,10 +101,10 @@ def _books(facts: Facts) -> Iterator[Books]:
     yield from (each.books for _, each in facts.swept if not isinstance(each, Unavailable))
 
 
-def _unexamined(wish: Wish, facts: Facts, names: set[str]) -> Iterator[Finding]:
+def _unexamined(request: ReconcileRequest, facts: Facts, names: set[str]) -> Iterator[Finding]:
     """What the judgement does not know that it was not looked at."""
     for each in facts.books:
-        if isinstance(each, Books) and each.overflow and not wish.is_full:
+        if isinstance(each, Books) and each.overflow and not request.is_full:
             params: Params = {"shard": each.shard, "payments": IDS_MAX}
             unavailable = Unavailable(
                 f"database/{each.shard}", Why.LIMIT, "too_many_touched", params
@@ -137,13 +137,13 @@ def _looks(
             yield LookedAt(each.shard, since, each.payments_seen, done, total)
 
 
-def _breaks(wish: Wish, facts: Facts, after: Memory) -> Iterator[FoundBreak]:
+def _breaks(request: ReconcileRequest, facts: Facts, after: Memory) -> Iterator[FoundBreak]:
     """All breaks that are open now, by shard and invariant, oldest first."""
-    entries = {e.id: e for e in selected(wish.options.only, wish.options.ignore)}
+    entries = {e.id: e for e in selected(request.options.only, request.options.ignore)}
     fresh = {(b.shard, b.invariant, b.key): b for books in _books(facts) for b in books.breaks}
-    for shard in [each for each in after["shards"] if wish.wants(each)]:
+    for shard in [each for each in after["shards"] if request.wants(each)]:
         open_ = open_breaks(shard, after["shards"][shard])
-        before = wish.known.get(shard, {}).get("breaks", {})
+        before = request.known.get(shard, {}).get("breaks", {})
         for one in sorted(open_, key=lambda b: (b.invariant, b.first_seen_at, b.payment_id or 0)):
             if one.invariant in entries:
                 found = fresh.get((shard, one.invariant, one.key))

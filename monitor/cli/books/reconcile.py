@@ -14,7 +14,7 @@ import typer
 from monitor.cli.common import ConfigOption, build, fail, load
 
 if TYPE_CHECKING:
-    from checks.books.by_hand import Wish
+    from checks.books.by_hand import ReconcileRequest
     from monitor.app import App
     from monitor.config.models import Config
     from monitor.domain.books.reconciliation import Reconciled
@@ -53,7 +53,7 @@ def reconcile(
     _check(settings, shard, out)
     app = build(settings, senders={})
     try:
-        result = _looked(app, _wish(app, full, start, shard))
+        result = _looked(app, _request(app, full, start, shard))
     finally:
         app.close()
     if as_json:
@@ -94,8 +94,8 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
             fail(f"--csv {error}")
 
 
-def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
-    from checks.books.by_hand import Wish
+def _request(app: App, full: bool, start: datetime | None, shard: str) -> ReconcileRequest:
+    from checks.books.by_hand import ReconcileRequest
     from checks.reconciliation import CHECK
     from monitor.config.plan import options_of
     from monitor.store.passes.memory import memory_of
@@ -104,22 +104,22 @@ def _wish(app: App, full: bool, start: datetime | None, shard: str) -> Wish:
     options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
     with app.store.read() as tx:
         memory = memory_of(tx, CHECK.name)
-    return Wish(options, memory, full, start, shard)
+    return ReconcileRequest(options, memory, full, start, shard)
 
 
-def _looked(app: App, wish: Wish) -> Reconciled:
+def _looked(app: App, request: ReconcileRequest) -> Reconciled:
     from checks.books.by_hand import reconcile as looked
 
-    with _progress(app.words, wish) as progress:
-        return looked(app.runner.platform, wish, app.clock, progress)
+    with _progress(app.words, request) as progress:
+        return looked(app.runner.platform, request, app.clock, progress)
 
 
 @contextmanager
-def _progress(words: Words, wish: Wish) -> Iterator[Callable[[int, int], None]]:
+def _progress(words: Words, request: ReconcileRequest) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; the rows of a sweep, or that something is going on."""
     from monitor.cli.progress import rows_bar
 
-    title = words.say("reconcile.sweeping" if wish.is_full else "reconcile.looking")
+    title = words.say("reconcile.sweeping" if request.is_full else "reconcile.looking")
     with rows_bar(title, words.say("reconcile.rows")) as progress:
         yield progress
 

@@ -14,7 +14,7 @@ import books
 import pytest
 from typer.testing import CliRunner
 
-from checks.books.by_hand import Wish, reconcile
+from checks.books.by_hand import ReconcileRequest, reconcile
 from checks.reconciliation import Options
 from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
@@ -44,12 +44,12 @@ def pair(healthy, tmp_path: Path) -> list[books.Shard]:
     return [books.copied(shard, tmp_path) for shard in healthy]
 
 
-def looked(pair: list[books.Shard], *, memory=None, progress=None, **wish: object) -> Reconciled:
+def looked(pair: list[books.Shard], *, memory=None, progress=None, **request: object) -> Reconciled:
     """A look at the shards as they are half an hour after the last payment."""
     urls = {f"shard{n}": each.url for n, each in enumerate(pair, 1)}
     platform = connect(Address("http://127.0.0.1:9", 0.2, shards=urls))
-    options = wish.pop("options", OPTIONS)
-    asked = Wish(options, memory or {}, **wish)  # type: ignore[arg-type]
+    options = request.pop("options", OPTIONS)
+    asked = ReconcileRequest(options, memory or {}, **request)  # type: ignore[arg-type]
     return reconcile(platform, asked, lambda: LATER, progress or (lambda done, total: None))
 
 
