@@ -13,7 +13,7 @@ from checks.settlement_file.layout import Layout
 from checks.settlement_file.match import Match, Rules, unless_accepted
 from checks.settlement_file.reader import PART, FileRead, read
 from checks.settlement_file.run import Tally, run
-from checks.settlement_file.staging import Bench
+from checks.settlement_file.staging import Staging
 from checks.sources.facts.psp import BadLine, Line
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
@@ -75,43 +75,45 @@ NOBODY = Told()
 
 def match_file(request: Request, database: Any, told: Told = NOBODY) -> Fact[Matched]:
     """Match a file with the rows of all shards that are seen, or say why that cannot be."""
-    with _bench() as bench:
+    with _staging() as staging:
         tally, days = Tally(), _Days(request.layout)
-        found = _read(request, bench, tally, days, told)
+        found = _read(request, staging, tally, days, told)
         if isinstance(found, Unavailable):
             return found
         span = days.span(request)
         if isinstance(span, Unavailable):
             return span
-        around = [_neighbour(bench, request, n) for n in (-1, 1)]
-        records = _records(request, database, bench, (span, days), told.pace)
+        around = [_neighbour(staging, request, n) for n in (-1, 1)]
+        records = _records(request, database, staging, (span, days), told.pace)
         unavailable = tuple(fact for fact in records.values() if isinstance(fact, Unavailable))
         if len(unavailable) == len(records):
             return unavailable[0] if unavailable else _no_shard(request)
         is_partial = bool(unavailable) or request.shards is not None
         rules = _rules(request, span, around, is_partial=is_partial)
-        _run(bench, rules, tally, frozenset(request.terms.accepted), told)
+        _run(staging, rules, tally, frozenset(request.terms.accepted), told)
         return Matched(tally, *span, unavailable)
 
 
-def _run(bench: Bench, rules: Rules, tally: Tally, accepted: frozenset[str], told: Told) -> None:
+def _run(
+    staging: Staging, rules: Rules, tally: Tally, accepted: frozenset[str], told: Told
+) -> None:
     def tell(match: Match) -> None:
         match = unless_accepted(match, accepted)
         tally.add(match)
         told.match(match)
 
     lines = max(1, tally.lines)
-    run(bench, rules, tell, lambda done: told.pace(0.8 + 0.2 * min(1.0, done / lines)))
+    run(staging, rules, tell, lambda done: told.pace(0.8 + 0.2 * min(1.0, done / lines)))
     told.pace(1.0)
 
 
 @contextmanager
-def _bench() -> Iterator[Bench]:
-    bench = Bench()
+def _staging() -> Iterator[Staging]:
+    staging = Staging()
     try:
-        yield bench
+        yield staging
     finally:
-        bench.close()
+        staging.close()
 
 
 @dataclass(slots=True)
@@ -145,11 +147,13 @@ class _Days:
         return first, last
 
 
-def _read(request: Request, bench: Bench, tally: Tally, days: _Days, told: Told) -> Fact[FileRead]:
+def _read(
+    request: Request, staging: Staging, tally: Tally, days: _Days, told: Told
+) -> Fact[FileRead]:
     size = _size(request.path)
 
     def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
-        bench.add_lines(lines)
+        staging.add_lines(lines)
         days.add(lines)
         tally.lines += len(lines)
         for line in bad:
@@ -182,14 +186,14 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _neighbour(bench: Bench, request: Request, which: int) -> bool:
+def _neighbour(staging: Staging, request: Request, which: int) -> bool:
     """Whether the file of the day before (-1) or after (1) was read; if not, it is as absent."""
     path = request.before if which < 0 else request.after
     if path is None:
         return False
 
     def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
-        bench.add_lines([replace(line, file=which) for line in lines])
+        staging.add_lines([replace(line, file=which) for line in lines])
 
     return not isinstance(read(path, request.layout, take), Unavailable)
 
@@ -197,7 +201,7 @@ def _neighbour(bench: Bench, request: Request, which: int) -> bool:
 def _records(
     request: Request,
     database: Any,
-    bench: Bench,
+    staging: Staging,
     about: tuple[tuple[date, date], _Days],
     pace: Pace,
 ) -> Mapping[str, Fact[int]]:
@@ -206,11 +210,11 @@ def _records(
     window = timedelta(days=request.terms.window_days)
     start = _midnight(min(first, days.first) - window, request.layout)
     end = _midnight(max(last, days.last) + window + timedelta(days=1), request.layout)
-    expected = max(1, len(bench.done_lines))
+    expected = max(1, len(staging.done_lines))
 
     def take(records: Sequence[Any]) -> None:
-        bench.add_records(records)
-        pace(0.5 + 0.3 * min(1.0, len(bench.done_records) / expected))
+        staging.add_records(records)
+        pace(0.5 + 0.3 * min(1.0, len(staging.done_records) / expected))
 
     found: Mapping[str, Fact[int]] = database.pg_records(start, end, take, request.shards)
     return found

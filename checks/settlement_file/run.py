@@ -1,4 +1,4 @@
-"""One match from end to end: what is laid out on a bench is paired, judged, counted and told."""
+"""One match from end to end: what is staged is paired, judged, counted and told."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from checks.settlement_file.match import (
     judge_record,
     shares_transaction,
 )
-from checks.settlement_file.staging import Bench, Group, Numbered
+from checks.settlement_file.staging import Group, Numbered, Staging
 from checks.sources.facts.psp import BadLine, Kind, Line
 from monitor.domain.books.settlement_match import Outcome
 from monitor.domain.check import Params
@@ -116,10 +116,10 @@ def _text(at: datetime) -> str:
 
 
 def run(
-    bench: Bench, rules: Rules, tell: Callable[[Match], None], advance: Callable[[int], None]
+    staging: Staging, rules: Rules, tell: Callable[[Match], None], advance: Callable[[int], None]
 ) -> None:
-    """Decide about everything on the bench; `advance` hears how many were decided by now."""
-    for done, match in enumerate(_decide(bench, rules), 1):
+    """Decide about everything that is staged; `advance` hears how many were decided by now."""
+    for done, match in enumerate(_decide(staging, rules), 1):
         tell(match)
         if not done % _STEP:
             advance(done)
@@ -128,53 +128,53 @@ def run(
 _STEP = 10_000
 
 
-def _decide(bench: Bench, rules: Rules) -> Iterator[Match]:
-    for group in bench.by_transaction():
-        yield from _same_transaction(bench, group, rules)
-    for group in bench.by_payment():
-        yield from _same_payment(bench, group, rules)
-    for _, line in bench.left_lines():
+def _decide(staging: Staging, rules: Rules) -> Iterator[Match]:
+    for group in staging.by_transaction():
+        yield from _same_transaction(staging, group, rules)
+    for group in staging.by_payment():
+        yield from _same_payment(staging, group, rules)
+    for _, line in staging.left_lines():
         yield from _said(judge_line(line, rules))
-    for _, record in bench.left_records():
+    for _, record in staging.left_records():
         yield from _said(judge_record(record, rules))
 
 
-def _same_transaction(bench: Bench, group: Group, rules: Rules) -> Iterator[Match]:
+def _same_transaction(staging: Staging, group: Group, rules: Rules) -> Iterator[Match]:
     lines, records = group
     if not lines or not records:
         return
     paired: list[Line] = []
     numbers = _numbers(lines) | _numbers(records)
     for line, record in by_transaction([ln for _, ln in lines], [r for _, r in records]):
-        bench.done_lines[numbers[id(line)]] = bench.done_records[numbers[id(record)]] = 1
+        staging.done_lines[numbers[id(line)]] = staging.done_records[numbers[id(record)]] = 1
         paired.append(line)
         yield from _said(judge_pair(line, record, rules))
     for no, line in lines:
-        if not bench.done_lines[no] and line.is_done and shares_transaction(line, paired):
-            bench.done_lines[no] = 1
+        if not staging.done_lines[no] and line.is_done and shares_transaction(line, paired):
+            staging.done_lines[no] = 1
             yield from _said(judge_again(line, records[0][1], "same_id"))
 
 
-def _same_payment(bench: Bench, group: Group, rules: Rules) -> Iterator[Match]:
+def _same_payment(staging: Staging, group: Group, rules: Rules) -> Iterator[Match]:
     """Rows with money first, so that a line is not taken for a failed try of the same payment."""
     lines, records = group
-    yield from _fall_back(bench, group, rules, is_done=True)
-    paid = [ln for no, ln in lines if bench.done_lines[no] and ln.is_done]
-    rest = [r for no, r in records if not bench.done_records[no]]
+    yield from _fall_back(staging, group, rules, is_done=True)
+    paid = [ln for no, ln in lines if staging.done_lines[no] and ln.is_done]
+    rest = [r for no, r in records if not staging.done_records[no]]
     first = next((r for _, r in records if r.is_done), None)
     for no, line in lines:
-        if not bench.done_lines[no] and line.is_done and is_again(line, paid, rest, rules):
-            bench.done_lines[no] = 1
+        if not staging.done_lines[no] and line.is_done and is_again(line, paid, rest, rules):
+            staging.done_lines[no] = 1
             yield from _said(judge_again(line, first, "same_payment"))
-    yield from _fall_back(bench, group, rules, is_done=False)
+    yield from _fall_back(staging, group, rules, is_done=False)
 
 
-def _fall_back(bench: Bench, group: Group, rules: Rules, *, is_done: bool) -> Iterator[Match]:
-    lines = [one for one in group[0] if not bench.done_lines[one[0]]]
-    records = [r for r in group[1] if not bench.done_records[r[0]] and r[1].is_done is is_done]
+def _fall_back(staging: Staging, group: Group, rules: Rules, *, is_done: bool) -> Iterator[Match]:
+    lines = [one for one in group[0] if not staging.done_lines[one[0]]]
+    records = [r for r in group[1] if not staging.done_records[r[0]] and r[1].is_done is is_done]
     numbers = _numbers(lines) | _numbers(records)
     for line, record in by_payment([ln for _, ln in lines], [r for _, r in records], rules):
-        bench.done_lines[numbers[id(line)]] = bench.done_records[numbers[id(record)]] = 1
+        staging.done_lines[numbers[id(line)]] = staging.done_records[numbers[id(record)]] = 1
         yield from _said(judge_pair(line, record, rules))
 
 

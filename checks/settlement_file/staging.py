@@ -1,4 +1,4 @@
-"""A bench to lay out both sides of a match on: a temporary database, so that memory stays small.
+"""Where both sides of a match are staged: a temporary database, so that memory stays small.
 
 Lines and rows are written as they come and read back sorted; about 200 bytes of disk each, and a
 mark of one byte in memory. The file of the database is nameless and goes with it.
@@ -34,11 +34,11 @@ _RECORD = (
     "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 T = TypeVar("T")
-Numbered: TypeAlias = tuple[int, T]  # a line or a row, and its number on the bench
+Numbered: TypeAlias = tuple[int, T]  # a line or a row, and its number in the staging
 Group: TypeAlias = tuple[Sequence[Numbered[Line]], Sequence[Numbered[Record]]]
 
 
-class Bench:
+class Staging:
     """Both sides of one match; used by one thread, closed after it."""
 
     def __init__(self) -> None:

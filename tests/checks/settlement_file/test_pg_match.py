@@ -10,7 +10,7 @@ import pytest
 
 from checks.settlement_file.match import Rules, unless_accepted
 from checks.settlement_file.run import Tally, run
-from checks.settlement_file.staging import GROUP_MAX, Bench
+from checks.settlement_file.staging import GROUP_MAX, Staging
 from checks.sources.facts.psp import Kind, Line, Record
 from monitor.domain.books.settlement_match import Outcome
 
@@ -33,11 +33,11 @@ def row(key=1, txn="A", payment=1, amount=1000, hours=0.0, kind="c", status="SUC
 def matched(lines, records, **rules) -> list[tuple[str, str, int | None, int | None]]:
     """Every outcome: its name, why, the line's number and the row's id; in their order."""
     found = []
-    with closing(Bench()) as bench:
-        bench.add_lines(lines)
-        bench.add_records(records)
+    with closing(Staging()) as staging:
+        staging.add_lines(lines)
+        staging.add_records(records)
         wanted = Rules(DAY, DAY, **rules)
-        run(bench, wanted, found.append, lambda done: None)
+        run(staging, wanted, found.append, lambda done: None)
     return sorted(
         (m.outcome.value, m.why, m.line.number if m.line else 0, m.record.id if m.record else 0)
         for m in found
@@ -248,11 +248,11 @@ def test_an_id_on_thousands_of_lines_tells_nothing_apart_and_loses_nothing():
 
 def test_what_somebody_has_cleared_up_is_accepted():
     tally = Tally()
-    with closing(Bench()) as bench:
-        bench.add_lines([line(1, "A"), line(2, "B", 2)])
+    with closing(Staging()) as staging:
+        staging.add_lines([line(1, "A"), line(2, "B", 2)])
         accepted = frozenset({"A"})
         run(
-            bench,
+            staging,
             Rules(DAY, DAY),
             lambda match: tally.add(unless_accepted(match, accepted)),
             lambda done: None,
