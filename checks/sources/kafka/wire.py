@@ -1,4 +1,4 @@
-"""One bounded way to ask Kafka: a knock first, time-outs everywhere, and no exceptions.
+"""One bounded way to ask Kafka: a port check first, time-outs everywhere, and no exceptions.
 
 Of librdkafka's admin requests, those that go to a group's coordinator (its offsets, its
 description) are never used: they end the whole process when the coordinator moves meanwhile, or
@@ -145,7 +145,7 @@ class KafkaWire:
 
     def ask(self, read: Callable[[Talk], T]) -> Fact[T]:
         """What `read` makes of the cluster's answers, or why there are none."""
-        unavailable = self._knock()
+        unavailable = self._check_port()
         if unavailable is not None:
             return unavailable
         ends_at = time.monotonic() + self.timeout_seconds
@@ -160,7 +160,7 @@ class KafkaWire:
         """Close the connections."""
         self._consumer.close()
 
-    def _knock(self) -> Unavailable | None:
+    def _check_port(self) -> Unavailable | None:
         """Whether any address answers at all: librdkafka itself would wait out its whole time."""
         trouble = None
         for host, port in addresses(self.bootstrap):
