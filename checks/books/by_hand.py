@@ -1,4 +1,5 @@
-"""Reconciliation at a person's request: a window of any width, or all rows, and every break of them.
+"""Reconciliation at a person's request: a window of any width, or all rows, and every break of
+them.
 
 It starts from what the check remembers, so that a break keeps its age, and leaves no trace.
 """

@@ -310,7 +310,7 @@ def parent(temporary: Path, plan: Plan) -> subprocess.Popen[bytes]:
     code = textwrap.dedent(
         f"""
         import datetime, tempfile, threading
-        from checks.sources import k6
+        from checks.k6 import runner as k6
         from monitor.domain.load_test.plan import Plan
         tempfile.tempdir = {str(temporary)!r}
         plan = Plan({plan.scenario!r}, {plan.target!r}, {plan.targets_allowed!r},
