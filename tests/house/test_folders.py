@@ -28,7 +28,12 @@ LARGER = {"monitor": 15, "monitor/domain": 15}
 
 def folders() -> list[Path]:
     """Every folder that holds something of ours."""
-    below = [path for name in SHOWN for path in (ROOT / name).rglob("*") if path.is_dir()]
+    below = [
+        path
+        for name in SHOWN
+        for path in (ROOT / name).rglob("*")
+        if path.is_dir() and path.name != "__pycache__"
+    ]
     return sorted([ROOT / name for name in SHOWN] + [path for path in below if entries(path)])
 
 

@@ -16,7 +16,7 @@ from test_mcp_payments import HOSTILE, without_data
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unavailable, Why
-from mcp_server.tools.merchants.judgement import Volume, conclusion, limits, stretches
+from mcp_server.tools.merchants.judgement import Volume, conclusion, limits, periods
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.reports.job import owe_report
@@ -230,7 +230,7 @@ def test_the_hours_compared_are_the_same_on_the_clock_over_a_change_of_time():
 
     berlin = ZoneInfo("Europe/Berlin")
     now = NOW.replace(month=10, day=28, hour=11, minute=0)
-    hours = stretches(now, berlin)[:8]
+    hours = periods(now, berlin)[:8]
     assert {end.astimezone(berlin).hour for _, end in hours} == {12}
 
 

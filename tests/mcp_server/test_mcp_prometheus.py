@@ -114,7 +114,7 @@ def test_a_share_of_nothing_is_told_as_such(tmp_path):
     ("language", "query", "summary"),
     [
         ("en", "breaker state", "State of the breakers: kafka-publisher CLOSED, (…) OPEN."),
-        ("ko", "breaker_state", "브레이커 상태: kafka-publisher CLOSED, (…) OPEN."),
+        ("ko", "breaker_state", "서킷 브레이커 상태: kafka-publisher CLOSED, (…) OPEN."),
         ("en", "instances_up", "Instances: 3 of 2 up."),
         ("ko", "request_rate", "초당 요청 수: 합계 3건/초, 시계열 2개(1건/초~2건/초)."),
         ("en", "cpu", "CPU used by the process: 2 series from 1 % to 2 %."),
