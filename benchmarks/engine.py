@@ -31,7 +31,6 @@ from monitor.config.models import parse
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Memory, Metric, ProbeContext, Status, Verdict
 from monitor.domain.check_pass import Planned
-from monitor.domain.incident import Policy
 from monitor.store.database import open_store
 
 PASSES = 1000
@@ -111,7 +110,7 @@ def _planned(name: str, verdict: Callable[[int], Verdict]) -> Planned:
 
     check = Check(name, Nothing, probe=lambda context: None, evaluate=evaluate)
     minute = timedelta(minutes=1)
-    return Planned(check, Nothing(), minute, "", minute, Rule(), Policy())
+    return Planned(check, Nothing(), minute, "", minute, Rule())
 
 
 def _metrics(number: int) -> list[Metric]:

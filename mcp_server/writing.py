@@ -21,8 +21,8 @@ from mcp_server.access.caller import called_by, may_write
 from mcp_server.access.confirm import LIFE_SECONDS, TOKEN_MAX, Act
 from mcp_server.answers.answer import Answer, plain, result
 from mcp_server.context import ToolContext
+from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Status
-from monitor.domain.journal import AuditEntry
 from monitor.store.audit import begin_audit, end_audit
 from monitor.store.database import StoreError
 from monitor.text.catalog import Words

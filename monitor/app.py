@@ -17,6 +17,7 @@ from checks.k6 import runner as k6
 from checks.payment_story.probe import moments, spans
 from checks.payment_story.probe import probe as probe_payment
 from checks.payment_story.story import tell
+from checks.sizes import SIZES
 from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
 from monitor import outbox
@@ -24,15 +25,18 @@ from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
 from monitor.domain.books.payment_story import Story
+from monitor.domain.cause import Causes
 from monitor.domain.check import OtherFinding
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.delivery import Sender
 from monitor.domain.detection.regressions import Baselines
+from monitor.domain.incident.model import Rules
 from monitor.domain.load_test.plan import Plan
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
 from monitor.load_tests.watch import HealthWatcher
-from monitor.record import Recorder
+from monitor.recording.announce import Announcer
+from monitor.recording.record import Recorder
 from monitor.reports.job import await_passes, owe_report
 from monitor.reports.payment_history import history_of
 from monitor.run_check import Runner
@@ -83,7 +87,7 @@ class App:
             found = pool.map(lambda name: self._observe(name, now, ()), looking)
             seen = dict(zip(looking, found, strict=True))
         other_findings = tuple(
-            s for each in seen.values() for s in _other_findings(each, _since(stored))
+            s for each in seen.values() for s in each.as_other_findings(_since(stored))
         )
         return seen | {
             n: self._observe(n, now, other_findings) for n in wanted if self._explains(n)
@@ -178,7 +182,7 @@ class App:
                 slot_at,
                 now,
                 list(self.senders),
-                simulated=self.runner.recorder.is_simulated,
+                simulated=self.runner.recorder.announcer.is_simulated,
             )
 
         return run
@@ -186,6 +190,9 @@ class App:
     def _house_jobs(self) -> list[Job]:
         def deliver(slot_at: datetime, now: datetime, missed: int) -> None:
             self.deliver()
+
+        def announce(slot_at: datetime, now: datetime, missed: int) -> None:
+            self.runner.recorder.announcer.step(now)
 
         def clean(slot_at: datetime, now: datetime, missed: int) -> None:
             kept = self.config.retention
@@ -198,12 +205,13 @@ class App:
             )
 
         def tell(slot_at: datetime, now: datetime, missed: int) -> None:
-            simulated = self.runner.recorder.is_simulated
+            simulated = self.runner.recorder.announcer.is_simulated
             owe_load_reports(self.store, now, list(self.senders), simulated=simulated)
 
         return [
             Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
+            Job("announce", Timetable(self.deliver_every), announce, records=True),
             Job("deliver", Timetable(self.deliver_every), deliver, records=True),
         ]
 
@@ -226,7 +234,8 @@ def build(
         store = open_store(config.database, durable=is_durable)
     senders = receivers(config) if senders is None else senders
     names = list(senders)
-    recorder = Recorder(store, CAUSES_ALL, lambda: names, is_simulated)
+    announcer = Announcer(store, _rules(config, checks), lambda: names, is_simulated)
+    recorder = Recorder(store, announcer)
     runner = Runner(
         platform=platform_of(config, transport),
         recorder=recorder,
@@ -238,6 +247,12 @@ def build(
     checks = _with_runs_of(loads, checks)
     calendar = Calendar(store)
     return App(config, store, clock, checks, runner, calendar, senders, words, loads, deliver_every)
+
+
+def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:
+    """All that decides about incidents."""
+    slack = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
+    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), SIZES, slack)
 
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:
@@ -300,15 +315,3 @@ def _latest(store: Store) -> tuple[OtherFinding, ...]:
 
 def _since(stored: tuple[OtherFinding, ...]) -> dict[tuple[str, str], datetime | None]:
     return {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
-
-
-def _other_findings(
-    seen: Observed, since: Mapping[tuple[str, str], datetime | None]
-) -> list[OtherFinding]:
-    """A live pass as the check that explains others sees it; what goes on began when it began."""
-    name, status, found = seen.name, seen.verdict.status, seen.verdict.findings
-    if not found:
-        return [OtherFinding(name, status, seen.at)]
-    return [
-        OtherFinding(name, status, seen.at, f, since.get((name, f.key)) or seen.at) for f in found
-    ]

@@ -22,7 +22,7 @@ from monitor.domain.check import (
 )
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.detection.regressions import Baselines
-from monitor.record import Recorder
+from monitor.recording.record import Recorder
 from monitor.scheduling.bounded import BoundedWorker, Overran, Raised
 
 log = logging.getLogger(__name__)

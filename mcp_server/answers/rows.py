@@ -19,7 +19,7 @@ from monitor.text.filters import clean
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
-    from monitor.domain.journal import IncidentStory
+    from monitor.domain.incident.journal import IncidentStory
 
 _ROWS_MAX = 3
 _CONSEQUENCES_MAX = 8
@@ -123,7 +123,7 @@ def incident_row(context: ToolContext, story: IncidentStory) -> dict[str, Any]:
         "since": stamp(_began(story)),
         "ended_at": stamp(incident.ended_at),
         "lasted_seconds": round(((incident.ended_at or now) - _began(story)).total_seconds()),
-        "announced": incident.told is not None,
+        "announced": incident.announced is not None,
         "acknowledged_by": incident.acked_by or None,
         "consequences": len(others),
         "consequence_titles_text": [

@@ -29,7 +29,7 @@ from monitor.config.section import SECONDS_MAX, Seconds, SecondsOrZero, Section,
 from monitor.domain.alert import Rule
 from monitor.domain.detection.past import DAY_HOURS, LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
-from monitor.domain.incident import Policy
+from monitor.domain.incident.model import Policy
 
 
 class ConfigError(Exception):

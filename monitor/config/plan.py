@@ -44,7 +44,6 @@ def _plan(check: Check, config: Config) -> Planned | None:
         cron=_cron(check, section),
         timeout=_seconds(section.timeout_seconds, check.timeout),
         rule=config.alerts.for_check(section.alert),
-        policy=config.alerts.policy(),
         jitter_seconds=section.jitter_seconds,
     )
     return planned if enabled else None

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
-from monitor.domain.check import Finding, Params, Status, Verdict
+from monitor.domain.check import Finding, Params, Status, Verdict, worst
 
 
 class Phase(StrEnum):
@@ -34,8 +35,42 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """Which parameter of an alert says how large its trouble is, declared as data.
+
+    `pattern` is over `code:subject`; growth of less than `floor` is no news; `falls`: the lower
+    the value, the worse.
+    """
+
+    pattern: str
+    param: str
+    floor: float
+    falls: bool = False
+
+    def of(self, alert: Alert) -> float | None:
+        """How large an alert is by this parameter; None if it does not say."""
+        value = alert.params.get(self.param)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return value if fnmatchcase(alert.key, self.pattern) else None
+
+    def beyond(self, value: float, known: float) -> float:
+        """By how much a value is worse than a known one; negative if it is better."""
+        return known - value if self.falls else value - known
+
+    def has_doubled(self, value: float, known: float) -> bool:
+        """Whether it is so much worse that it must be said again."""
+        if self.beyond(value, known) < self.floor:
+            return False
+        return value <= known / 2 if self.falls else value >= known * 2
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """One episode of one finding. `passes` are the last looks, newest last: 1 seen, 0 not."""
+    """One episode of one finding. `passes` are the last looks, newest last: 1 seen, 0 not.
+
+    `worst` is the worst status that it had, and `peak` its parameters then.
+    """
 
     check: str
     code: str
@@ -47,6 +82,8 @@ class Alert:
     params: Params = field(default_factory=dict)
     evidence: tuple[Params, ...] = ()
     passes: str = "1"
+    worst: Status = Status.OK
+    peak: Params = field(default_factory=dict)
     fired_at: datetime | None = None
     ended_at: datetime | None = None
     id: int | None = None
@@ -165,6 +202,7 @@ def advance_all(
     rule: Rule,
     now: datetime,
     unjudged: Collection[str] = (),
+    sizes: Sequence[Size] = (),
 ) -> tuple[list[Alert], list[Transition]]:
     """One pass of one check over its live alerts (by key): the changed alerts and transitions.
 
@@ -180,13 +218,36 @@ def advance_all(
         for key, alert in alerts.items()
         if key not in findings and not _is_hidden(alert, unseen, measured)
     ]
-    changed = [replace(after, check=check) for after, _ in steps]
+    changed = [_peaked(_of(after, check), sizes) for after, _ in steps]
     transitions = [
         replace(transition, alert=after)
         for after, (_, transition) in zip(changed, steps, strict=True)
         if transition is not None
     ]
     return changed, transitions
+
+
+def _of(alert: Alert, check: str) -> Alert:
+    return alert if alert.check == check else replace(alert, check=check)
+
+
+def _peaked(alert: Alert, sizes: Sequence[Size]) -> Alert:
+    """The alert, with the worst that it was so far."""
+    if alert.ended_at is not None or not _is_worse(alert, sizes):
+        return alert
+    return replace(alert, worst=alert.status, peak=alert.params)
+
+
+def _is_worse(alert: Alert, sizes: Sequence[Size]) -> bool:
+    """Whether it is at least as bad as it ever was."""
+    if alert.status is not alert.worst:
+        return worst((alert.status, alert.worst)) is alert.status
+    before = replace(alert, params=alert.peak)
+    for size in sizes:
+        value, known = size.of(alert), size.of(before)
+        if value is not None and known is not None:
+            return size.beyond(value, known) >= 0
+    return True
 
 
 def _is_hidden(alert: Alert, unseen: Sequence[Finding], measured: Collection[str]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.domain.alert import Rule
-from monitor.domain.check import Check, Memory, Verdict
-from monitor.domain.incident import Policy
+from monitor.domain.check import Check, Memory, OtherFinding, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,6 @@ class Planned:
     cron: str
     timeout: timedelta
     rule: Rule
-    policy: Policy
     jitter_seconds: float = 0
 
 
@@ -35,3 +34,15 @@ class Observed:
     verdict: Verdict
     memory: Memory
     unjudged: frozenset[str] = frozenset()  # watched series that lack the history to be judged
+
+    def as_other_findings(
+        self, since: Mapping[tuple[str, str], datetime | None]
+    ) -> list[OtherFinding]:
+        """This pass as the check that explains others sees it; what goes on began when it began."""
+        name, status, found = self.name, self.verdict.status, self.verdict.findings
+        if not found:
+            return [OtherFinding(name, status, self.at)]
+        return [
+            OtherFinding(name, status, self.at, f, since.get((name, f.key)) or self.at)
+            for f in found
+        ]

@@ -43,7 +43,8 @@ class Message:
     `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
     `load_test` or its `load_chart` (domain.load_report).
     Messages of one `thread` and receiver go out in order; "" is no thread. `attempts` counts the
-    tries, this one included; `state`: waiting, sent or dead; `id` is 0 until it is stored.
+    tries, this one included; `state`: waiting, sent or dead; `id` is 0 until it is stored;
+    `priority` 0 overtakes 1.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Message:
     sent_at: datetime | None = None
     reference: Reference = field(default_factory=dict)
     id: int = 0
+    priority: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status, worst
 from monitor.domain.detection.periods import PeriodLimits
-from monitor.domain.journal import IncidentStory
+from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_tests.verdicts import judged_against

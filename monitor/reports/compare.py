@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, Comparison, Summary
 from monitor.domain.detection.periods import Period, PeriodLimits, judge, strongest
 from monitor.domain.detection.rule import relative
+from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.interval import Interval
-from monitor.domain.journal import IncidentStory
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS, Kind, MetricSpec, Worse
 from monitor.store.alerting.incidents import incidents_between

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.domain.journal import AuditEntry
+from monitor.domain.audit import AuditEntry
 from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
 

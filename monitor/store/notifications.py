@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "id, key, receiver, kind, thread, payload, state, created_at, due_at, lease_until, attempts,"
-    " error, sent_at, reference"
+    " error, sent_at, reference, priority"
 )
 _ADD = (
     "INSERT INTO notifications (key, receiver, kind, thread, payload, state, created_at, due_at,"
-    " lease_until, attempts, error, sent_at, reference)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " lease_until, attempts, error, sent_at, reference, priority)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _DUE = (
     f"SELECT {_COLUMNS} FROM notifications AS n WHERE state = 'waiting' AND due_at <= ?"
     " AND (lease_until IS NULL OR lease_until <= ?) AND (thread = '' OR NOT EXISTS ("
     " SELECT 1 FROM notifications AS e WHERE e.thread = n.thread AND e.receiver = n.receiver"
-    " AND e.state = 'waiting' AND e.id < n.id)) ORDER BY due_at, id LIMIT ?"
+    " AND e.state = 'waiting' AND e.id < n.id)) ORDER BY priority, due_at, id LIMIT ?"
 )
 _LEASE = "UPDATE notifications SET lease_until = ?, attempts = attempts + 1 WHERE id = ?"
 _SENT = (
@@ -171,6 +171,7 @@ def message_of(row: Sequence[Any]) -> Message:
         error=row[11],
         sent_at=from_micros(row[12]),
         reference=json.loads(row[13]),
+        priority=row[14],
     )
 
 
@@ -180,6 +181,7 @@ def _row(message: Message) -> tuple[Any, ...]:
         *(to_json(dict(message.payload)), message.state, to_micros(message.created_at)),
         *(to_micros(message.due_at), to_micros(message.lease_until), message.attempts),
         *(message.error, to_micros(message.sent_at), to_json(dict(message.reference))),
+        message.priority,
     )
 
 

@@ -160,6 +160,8 @@ class AlertRow(SQLModel, table=True):
     params: dict[str, Any] = _json()
     evidence: list[dict[str, Any]] = _json()
     passes: str
+    worst: str = "ok"
+    peak: dict[str, Any] = _json()
     fired_at: datetime | None = _time(default=None)
     ended_at: datetime | None = _time(default=None)
 
@@ -178,11 +180,17 @@ class IncidentRow(SQLModel, table=True):
     opened_at: datetime = _time()
     ended_at: datetime | None = _time(default=None)
     closed: bool = False
-    told: str | None = None
-    told_members: list[int] = _json()
-    told_root: str = ""
-    told_at: datetime | None = _time(default=None)
+    announced: str | None = None
+    announced_members: list[int] = _json()
+    announced_at: datetime | None = _time(default=None)
+    announced_sizes: dict[str, Any] = _json()
+    worst: str = "ok"
+    left_by: str = ""
+    left_by_incident: int | None = None
+    speak_at: datetime | None = _time(default=None)
+    unsteady_at: datetime | None = _time(default=None)
     acked_by: str = ""
+    acked_members: list[int] = _json()
     members: list[int] = _json()
 
 
@@ -197,7 +205,7 @@ class TransitionRow(SQLModel, table=True):
     )
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = _time()
-    kind: str  # pending fired worsened eased resolved cleared | firing update reminder resolved
+    kind: str  # of an alert: pending fired ... joined; of an incident: the notice's
     reason: str
     alert_id: int | None = None
     incident_id: int | None = None
@@ -231,6 +239,22 @@ class NotificationRow(SQLModel, table=True):
     error: str = ""
     sent_at: datetime | None = _time(default=None)
     reference: dict[str, Any] = _json()
+    priority: int = 1  # 0: a critical first message, which overtakes everything else
+    first_tried_at: datetime | None = _time(default=None)
+
+
+class AcceptanceRow(SQLModel, table=True):
+    """A known state that somebody accepted until it grows (domain.incident.model.Acceptance)."""
+
+    __tablename__ = "acceptances"
+    id: int | None = Field(default=None, primary_key=True)
+    pattern: str
+    sizes: dict[str, Any] = _json()
+    at: datetime = _time()
+    until: datetime | None = _time(default=None)
+    author: str = ""
+    reason: str = ""
+    ended_at: datetime | None = _time(default=None)
 
 
 class SilenceRow(SQLModel, table=True):

@@ -41,7 +41,7 @@ from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.life import Kept, Life, SimulatedClock
 from monitor.config.models import parse
-from monitor.domain.message import IncidentMessage
+from monitor.domain.incident.message import IncidentMessage
 from monitor.text.catalog import Words
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from checks.sources.facts.prometheus import Turn
 from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.incident import Change, Incident
+from monitor.domain.incident.model import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
@@ -211,7 +211,7 @@ def outage(app, part: str, since: datetime, minutes: float) -> None:
     with app.store.write() as tx:
         members = tuple(a.id for a in save_alerts(tx, [root, breaker]))
         what = (f"service_down:{part}", since, Status.CRIT, members)
-        told = Incident(*what, told=Status.CRIT, ended_at=ended_at, closed=True)
+        told = Incident(*what, announced=Status.CRIT, ended_at=ended_at, closed=True)
         save_incidents(tx, [Change(told)], since)
 
 

@@ -12,7 +12,7 @@ from store_case import DAY, HOUR, MINUTE, record
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.incident import Change, Incident
+from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
 from monitor.store.notes import Note, add_note
@@ -38,7 +38,7 @@ def readings(app, span_start, span_end, value, metric="response_ms", subject="in
         moment += step
 
 
-def incident(app, since, ended_at=None, subject="kafka", status=Status.CRIT, told=Status.CRIT):
+def incident(app, since, ended_at=None, subject="kafka", status=Status.CRIT, announced=Status.CRIT):
     phase = Phase.RESOLVED if ended_at else Phase.FIRING
     first = Alert(
         *("services", "service_down", subject, phase, status, since, since),
@@ -51,7 +51,7 @@ def incident(app, since, ended_at=None, subject="kafka", status=Status.CRIT, tol
         ids = tuple(a.id for a in save_alerts(tx, [first, second]))
         opened = Incident(
             *(f"service_down:{subject}", since, status, ids),
-            told=told,
+            announced=announced,
             ended_at=ended_at,
             closed=ended_at is not None,
         )
@@ -95,7 +95,7 @@ def test_a_span_of_ones_own_is_compared_with_the_same_local_hours(app):
 
 def test_the_incidents_and_notes_of_both_periods_are_told(app):
     incident(app, NOW - 2 * DAY, NOW - 2 * DAY + HOUR)
-    incident(app, NOW - 9 * DAY, NOW - 9 * DAY + HOUR, told=None)
+    incident(app, NOW - 9 * DAY, NOW - 9 * DAY + HOUR, announced=None)
     add_note(app.store, Note(NOW - 8 * DAY, "deployment", "ingest 1.4.2"))
     evidence = answer(app, "compare_periods")["evidence"]
     (row,) = evidence["events_now"]["incidents"]

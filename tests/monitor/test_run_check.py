@@ -8,13 +8,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from store_case import T0, fresh_store
+from store_case import T0, fresh_store, recorder_of
 
 from monitor.domain.alert import Rule
 from monitor.domain.check import Check, Finding, Status, Verdict
 from monitor.domain.check_pass import Planned
-from monitor.domain.incident import Policy
-from monitor.record import Recorder
 from monitor.run_check import FINDINGS_MAX, TEXT_MAX, Runner
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.passes.snapshots import latest_snapshots
@@ -30,12 +28,12 @@ class Nothing:
 def planned(evaluate, *, timeout: float = 5, name: str = "services") -> Planned:
     check = Check(name, Nothing, lambda look: None, lambda facts, look: (evaluate(), {}))
     rule = Rule(blind_after=timedelta(0))
-    return Planned(check, Nothing(), MINUTE, "", timedelta(seconds=timeout), rule, Policy())
+    return Planned(check, Nothing(), MINUTE, "", timedelta(seconds=timeout), rule)
 
 
 @pytest.fixture
 def runner(tmp_path):
-    recorder = Recorder(fresh_store(tmp_path), (), lambda: ["kept"])
+    recorder = recorder_of(fresh_store(tmp_path), ["kept"])
     return Runner(None, recorder, None, tuple)
 
 
@@ -111,7 +109,7 @@ def counting(kept_in: str) -> Planned:
         return Verdict.of([]), after
 
     check = Check("services", Nothing, lambda look: None, evaluate)
-    return Planned(check, Nothing(), MINUTE, "", MINUTE, Rule(), Policy())
+    return Planned(check, Nothing(), MINUTE, "", MINUTE, Rule())
 
 
 BROKEN_COMMIT = """

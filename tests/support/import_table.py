@@ -26,9 +26,13 @@ OURS: dict[str, list[str]] = {
         *("monitor.domain", "-monitor.domain.load_test", "-monitor.domain.books")
     ],
     "monitor.domain.books": ["monitor.domain", "-monitor.domain.load_test"],
-    "monitor.domain": [
+    "monitor.domain.incident": [
         *("monitor.domain", "-monitor.domain.load_test"),
         *("-monitor.domain.detection", "-monitor.domain.books"),
+    ],
+    "monitor.domain": [
+        *("monitor.domain", "-monitor.domain.load_test"),
+        *("-monitor.domain.detection", "-monitor.domain.books", "-monitor.domain.incident"),
     ],
     "monitor.store.alerting": ["monitor.store.alerting", *ROWS],
     "monitor.store.series": ["monitor.store.series", "monitor.store.load_tests", *ROWS],
@@ -67,7 +71,7 @@ OURS: dict[str, list[str]] = {
     "monitor.scheduling": [*DOMAIN, "monitor.store", "monitor.scheduling"],
     "monitor": [
         *(*DOMAIN, "monitor.store"),
-        *("monitor.record", "monitor.scheduling.bounded"),
+        *("monitor.recording", "monitor.scheduling.bounded"),
     ],
     "checks.sources.facts": FACTS,
     "checks.sources.http": ["checks.sources.http", *FACTS],

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, event
 from monitor import app, outbox
 from monitor.cli.main import main
 from monitor.notifiers.slack import SlackChannel
-from monitor.record import Recorder
+from monitor.recording.record import Recorder
 from monitor.store import notifications
 
 # Of a pass, within its transaction: right after these statements.

@@ -14,7 +14,7 @@ from monitor import app as application
 from monitor.app import App
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock
 from monitor.config.models import parse
-from monitor.domain.message import IncidentMessage
+from monitor.domain.incident.message import IncidentMessage
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import open_incidents
 from monitor.store.codec import to_micros

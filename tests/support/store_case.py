@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from monitor.domain.cause import Causes
 from monitor.domain.check import Finding, Memory, Metric, Status, Verdict
 from monitor.domain.check_pass import Observed
+from monitor.domain.incident.model import Rules
+from monitor.recording.announce import Announcer
+from monitor.recording.record import Recorder
+from monitor.resources import folder
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes.record import record_pass
 
@@ -22,6 +32,23 @@ def _migrated() -> bytes:
         path = Path(folder) / "empty.db"
         migrate(path)
         return path.read_bytes()
+
+
+def back_to(path: Path, revision: str) -> None:
+    """Take a migrated database back to the schema of an earlier revision."""
+    config = Config()
+    config.set_main_option("script_location", str(folder("alembic")))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as tx:
+        config.attributes["connection"] = tx
+        command.downgrade(config, revision)
+    engine.dispose()
+
+
+def recorder_of(store: Store, receivers: Sequence[str]) -> Recorder:
+    """A recorder without declared causes, whose messages are owed to these receivers."""
+    return Recorder(store, Announcer(store, Rules(Causes(())), lambda: receivers))
 
 
 def fresh_store(folder: Path) -> Store:

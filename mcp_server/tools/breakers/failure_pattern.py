@@ -14,8 +14,8 @@ from mcp_server.answers.live import platform
 from mcp_server.answers.rows import incident_row, root_of, run_row
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Alert
+from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.interval import Interval
-from monitor.domain.journal import IncidentStory
 from monitor.reports.compare import Events, events
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.series.history import metric_history as stored_history

@@ -15,7 +15,7 @@ from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import at as at_of
 from mcp_server.writing import writing
 from monitor.domain.check import Status
-from monitor.domain.incident import Silence, is_silenced
+from monitor.domain.incident.model import Silence, is_silenced
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import acknowledge, incident_by_id
 from monitor.store.alerting.silences import add_silence

@@ -14,7 +14,7 @@ from mcp_server.answers.rows import finding_row, incident_row, root_of
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
-from monitor.domain.journal import IncidentStory
+from monitor.domain.incident.journal import IncidentStory
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import incidents_between
 

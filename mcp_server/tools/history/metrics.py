@@ -112,7 +112,7 @@ def _compared(
 
 def _events(context: ToolContext, events: Events) -> dict[str, Any]:
     """What happened in a period: how much of each kind, and the latest of each."""
-    stories = [s for s in events.incidents if s.incident.told is not None]
+    stories = [s for s in events.incidents if s.incident.announced is not None]
     return {
         "incidents_count": len(stories),
         "load_tests_count": len(events.load_tests),

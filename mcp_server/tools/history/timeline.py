@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mcp_server.answers.rows import root_of
 from mcp_server.context import ToolContext
 from monitor.domain.check import Status, worst
+from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.interval import Interval
-from monitor.domain.journal import IncidentStory
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests

@@ -154,7 +154,7 @@ def _lived(app: App) -> dict[str, Any]:
         load_runs = len(load_tests(tx, *span, limit=_ROWS_MAX))
     return {
         "passes": passes,
-        "incidents": sum(story.incident.told is not None for story in stories),
+        "incidents": sum(story.incident.announced is not None for story in stories),
         "load_tests": load_runs,
         "payments": getattr(app.runner.platform.database.counts(), "payments", 0),
     }

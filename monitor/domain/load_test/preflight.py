@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Protocol
 
 from monitor.domain.check import Status
-from monitor.domain.incident import Incident
+from monitor.domain.incident.model import Incident
 from monitor.domain.statement import Statement
 
 Refusal = Statement  # why a run may not begin: a word of templates (table `reason`)

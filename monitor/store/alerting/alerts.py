@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     'id, "check", code, subject, phase, status, since, last_seen_at,'
-    " params, evidence, passes, fired_at, ended_at"
+    " params, evidence, passes, worst, peak, fired_at, ended_at"
 )
 _LIVE = f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL"
 _BY_ID = f"SELECT {_COLUMNS} FROM alerts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_ENDED_SINCE = (
+    f"SELECT {_COLUMNS} FROM alerts WHERE ended_at >= ? AND fired_at IS NOT NULL ORDER BY id"
+)
 _INSERT = (
     'INSERT INTO alerts ("check", code, subject, phase, status, since, last_seen_at, params,'
-    " evidence, passes, fired_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " evidence, passes, worst, peak, fired_at, ended_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
     "UPDATE alerts SET phase = ?, status = ?, last_seen_at = ?, params = ?, evidence = ?,"
-    " passes = ?, fired_at = ?, ended_at = ? WHERE id = ?"
+    " passes = ?, worst = ?, peak = ?, fired_at = ?, ended_at = ? WHERE id = ?"
 )
 _BETWEEN = (
     f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL AND since < ? AND"
@@ -74,6 +78,12 @@ def alert_subjects(tx: Connection, check: str, limit: int = 1000) -> list[str]:
     return [row[0] for row in tx.exec_driver_sql(_SUBJECTS, (check, limit))]
 
 
+def alerts_ended_since(tx: Connection, since: datetime) -> dict[int, Alert]:
+    """The alerts that fired and ended since then, by id."""
+    rows = tx.exec_driver_sql(_ENDED_SINCE, (to_micros(since),))
+    return {row[0]: _alert(row) for row in rows}
+
+
 def save_alerts(tx: Connection, alerts: Iterable[Alert]) -> list[Alert]:
     """Store changed alerts and give them back, in the same order, with their ids.
 
@@ -105,8 +115,10 @@ def _alert(row: Sequence[Any]) -> Alert:
         params=json.loads(row[8]),
         evidence=tuple(json.loads(row[9])),
         passes=row[10],
-        fired_at=from_micros(row[11]),
-        ended_at=from_micros(row[12]),
+        worst=Status(row[11]),
+        peak=json.loads(row[12]),
+        fired_at=from_micros(row[13]),
+        ended_at=from_micros(row[14]),
     )
 
 
@@ -122,5 +134,6 @@ def _state(alert: Alert) -> tuple[Any, ...]:
         *(alert.phase.value, alert.status.value, to_micros(alert.last_seen_at)),
         to_json(dict(alert.params)),
         to_json([dict(row) for row in alert.evidence]),
-        *(alert.passes, to_micros(alert.fired_at), to_micros(alert.ended_at)),
+        *(alert.passes, alert.worst.value, to_json(dict(alert.peak))),
+        *(to_micros(alert.fired_at), to_micros(alert.ended_at)),
     )

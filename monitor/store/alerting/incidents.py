@@ -9,35 +9,37 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
-from monitor.domain.incident import Change, Incident
-from monitor.domain.journal import IncidentStory
+from monitor.domain.incident.journal import IncidentStory
+from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import alerts_by_id
-from monitor.store.alerting.transitions import notices_of, save_notice
+from monitor.store.alerting.transitions import notices_of, save_joined, save_notice
 from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_COLUMNS = (
-    "id, root, status, opened_at, ended_at, closed, told, told_members, told_root, told_at,"
-    " acked_by, members"
+_STORED = (
+    *("root", "status", "opened_at", "ended_at", "closed", "announced", "announced_members"),
+    *("announced_at", "announced_sizes", "worst", "left_by", "left_by_incident", "speak_at"),
+    *("unsteady_at", "acked_by", "acked_members", "members"),
 )
+_COLUMNS = f"id, {', '.join(_STORED)}"
 _OPEN = f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0 ORDER BY id"
-_INSERT = (
-    "INSERT INTO incidents (root, status, opened_at, ended_at, closed, told, told_members,"
-    " told_root, told_at, acked_by, members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_UPDATE = (
-    "UPDATE incidents SET root = ?, status = ?, opened_at = ?, ended_at = ?, closed = ?, told = ?,"
-    " told_members = ?, told_root = ?, told_at = ?, acked_by = ?, members = ? WHERE id = ?"
+_RECENT = (
+    f"SELECT {_COLUMNS} FROM incidents WHERE closed = 1 AND opened_at >= ?"
+    " AND ended_at >= ? AND announced IS NOT NULL ORDER BY id"
 )
 _BETWEEN = (
     f"SELECT {_COLUMNS} FROM incidents WHERE opened_at < ? AND members <> '[]'"
     " AND (ended_at IS NULL OR ended_at >= ?) ORDER BY opened_at DESC, id DESC LIMIT ?"
 )
 _BY_ID = f"SELECT {_COLUMNS} FROM incidents WHERE id = ?"
-_ACKNOWLEDGE = "UPDATE incidents SET acked_by = ? WHERE id = ? AND closed = 0"
+_INSERT = f"INSERT INTO incidents ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"
+_UPDATE = f"UPDATE incidents SET {', '.join(f'{c} = ?' for c in _STORED)} WHERE id = ?"
+_ACKNOWLEDGE = (
+    "UPDATE incidents SET acked_by = ?, acked_members = members WHERE id = ? AND closed = 0"
+)
 
 
 def open_incidents(tx: Connection) -> list[Incident]:
@@ -45,12 +47,19 @@ def open_incidents(tx: Connection) -> list[Incident]:
     return [_incident(row) for row in tx.exec_driver_sql(_OPEN)]
 
 
+def incidents_ended_since(tx: Connection, since: datetime, opened: datetime) -> list[Incident]:
+    """The announced incidents that ended since then, of those opened since `opened`."""
+    rows = tx.exec_driver_sql(_RECENT, (to_micros(opened), to_micros(since)))
+    return [_incident(row) for row in rows]
+
+
 def save_incidents(tx: Connection, changes: Iterable[Change], at: datetime) -> list[Incident]:
-    """Store changed incidents and journal their notices; gives them back with their ids."""
+    """Store changed incidents and journal who joined and what is said; gives them their ids."""
     saved = []
     for change in changes:
         incident = _save(tx, change.incident)
         saved.append(incident)
+        save_joined(tx, incident, change.joined, at)
         if change.notice is not None:
             save_notice(tx, incident, change.notice, at)
     return saved
@@ -71,34 +80,33 @@ def incident_by_id(tx: Connection, incident_id: int) -> IncidentStory | None:
 
 
 def acknowledge(store: Store, incident_id: int, who: str) -> bool:
-    """Note who takes care of an incident; False if it is not open."""
+    """Note who takes care of an incident, as it is now; False if it is not open."""
     with store.write() as tx:
         return tx.exec_driver_sql(_ACKNOWLEDGE, (who, incident_id)).rowcount == 1
-
-
-def _incident(row: Sequence[Any]) -> Incident:
-    """The incident behind a row of _COLUMNS."""
-    return Incident(
-        id=row[0],
-        root=row[1],
-        status=Status(row[2]),
-        opened_at=from_micros(row[3]),
-        ended_at=from_micros(row[4]),
-        closed=bool(row[5]),
-        told=None if row[6] is None else Status(row[6]),
-        told_members=tuple(json.loads(row[7])),
-        told_root=row[8],
-        told_at=from_micros(row[9]),
-        acked_by=row[10],
-        members=tuple(json.loads(row[11])),
-    )
 
 
 def _story(tx: Connection, found: Incident) -> IncidentStory:
     alerts = alerts_by_id(tx, found.members)
     members = tuple(alerts[member] for member in found.members if member in alerts)
-    notices = tuple(notices_of(tx, found))
-    return IncidentStory(found, members, notices)
+    return IncidentStory(found, members, tuple(notices_of(tx, found)))
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    found = dict(zip(("id", *_STORED), row, strict=True))
+    for name in ("opened_at", "ended_at", "announced_at", "speak_at", "unsteady_at"):
+        found[name] = from_micros(found[name])
+    for name in ("announced_members", "acked_members", "members"):
+        found[name] = tuple(json.loads(found[name]))
+    return Incident(
+        **{
+            **found,
+            "status": Status(found["status"]),
+            "worst": Status(found["worst"]),
+            "announced": None if found["announced"] is None else Status(found["announced"]),
+            "announced_sizes": json.loads(found["announced_sizes"]),
+            "closed": bool(found["closed"]),
+        }
+    )
 
 
 def _save(tx: Connection, incident: Incident) -> Incident:
@@ -109,10 +117,12 @@ def _save(tx: Connection, incident: Incident) -> Incident:
 
 
 def _row(incident: Incident) -> tuple[Any, ...]:
-    told = None if incident.told is None else incident.told.value
-    return (
-        *(incident.root, incident.status.value, to_micros(incident.opened_at)),
-        *(to_micros(incident.ended_at), incident.closed, told, to_json(incident.told_members)),
-        *(incident.told_root, to_micros(incident.told_at), incident.acked_by),
-        to_json(incident.members),
-    )
+    return tuple(_stored(getattr(incident, name)) for name in _STORED)
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_micros(value)
+    if isinstance(value, Status):
+        return value.value
+    return to_json(value) if isinstance(value, (tuple, dict)) else value

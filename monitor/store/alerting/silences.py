@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from monitor.domain.incident import Silence
+from monitor.domain.incident.model import Silence
 from monitor.store.codec import from_micros, to_micros
 from monitor.store.database import Store
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.domain.alert import Alert, Phase, Transition
-from monitor.domain.incident import Incident, Notice
-from monitor.domain.journal import JournalEntry
+from monitor.domain.incident.journal import JournalEntry
+from monitor.domain.incident.model import Incident, Joined, Notice
 from monitor.store.codec import from_micros, to_micros
 
 if TYPE_CHECKING:
@@ -21,8 +21,19 @@ _LIVE_ID = (
     'SELECT max(id) FROM alerts WHERE "check" = ? AND ended_at IS NULL AND code = ? AND subject = ?'
 )
 _NOTICE = "INSERT INTO transitions (at, kind, reason, incident_id) VALUES (?, ?, ?, ?)"
-_NOTICES = "SELECT at, kind, reason FROM transitions WHERE incident_id = ? ORDER BY id"
-_COUNT = "SELECT count(*) FROM transitions WHERE incident_id = ?"
+_JOINED = (
+    "INSERT INTO transitions (at, kind, reason, alert_id, incident_id)"
+    " VALUES (?, 'joined', ?, ?, ?)"
+)
+_NOTICES = (
+    "SELECT at, kind, reason FROM transitions WHERE incident_id = ? AND alert_id IS NULL"
+    " ORDER BY id"
+)
+_JOINS = (
+    "SELECT at, alert_id, reason FROM transitions WHERE incident_id = ? AND kind = 'joined'"
+    " ORDER BY id"
+)
+_COUNT = "SELECT count(*) FROM transitions WHERE incident_id = ? AND alert_id IS NULL"
 
 
 def save_transitions(
@@ -43,7 +54,23 @@ def save_notice(tx: Connection, incident: Incident, notice: Notice, at: datetime
     tx.exec_driver_sql(_NOTICE, (to_micros(at), notice.kind, notice.reason, incident.id))
 
 
-def notices_told(tx: Connection, incident: Incident) -> int:
+def save_joined(tx: Connection, incident: Incident, joined: Iterable[Joined], at: datetime) -> None:
+    """Write into the journal which alerts belong to an incident from now on, and why."""
+    rows = [
+        (to_micros(at), f"{each.reason} {each.cause}".strip(), each.alert_id, incident.id)
+        for each in joined
+    ]
+    if rows:
+        tx.exec_driver_sql(_JOINED, rows)
+
+
+def joins_of(tx: Connection, incident: Incident) -> list[tuple[datetime, int, str]]:
+    """When which alert joined an incident, and why (a code, and the key of the cause)."""
+    rows = tx.exec_driver_sql(_JOINS, (incident.id,))
+    return [(from_micros(at), alert_id, reason) for at, alert_id, reason in rows]
+
+
+def notices_said(tx: Connection, incident: Incident) -> int:
     """How many notices of an incident the journal holds: the number of its latest."""
     return int(tx.exec_driver_sql(_COUNT, (incident.id,)).scalar_one())
 

@@ -18,7 +18,7 @@ def incident_text(view: IncidentView) -> str:
     )
     held = [(heading, lines) for heading, lines in sections if lines]
     foot = (" · ".join(view.context), view.url)
-    return _text(filter(None, (view.header, view.when, view.text)), held, foot)
+    return _text(filter(None, (view.header, view.when, view.text, *view.links)), held, foot)
 
 
 def report_text(view: ReportView) -> str:

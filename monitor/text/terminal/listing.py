@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.alert import Phase
+from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
-from monitor.domain.incident import Silence
-from monitor.domain.journal import AuditEntry, IncidentStory
+from monitor.domain.incident.journal import IncidentStory
+from monitor.domain.incident.model import Silence
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.symbols import ARROW, DOTS

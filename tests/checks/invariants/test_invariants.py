@@ -21,7 +21,7 @@ from checks.sources.database.questions import figures as database_figures
 from checks.sources.database.servers.functions import parity_of
 from checks.sources.database.servers.shard import needs
 from checks.sources.database.servers.tables import CLOCKS, METADATA, Scope
-from monitor.domain.incident import explains
+from monitor.domain.cause import explains
 
 GLOBAL = {"P2", "P3", "O1", "O2", "O3"}  # looked at as a whole at every pass
 S4 = {"S4"}  # what every pair of shards has, by design

@@ -104,8 +104,9 @@ def test_grave_incidents_load_tests_and_silences_are_unusual_for_a_day_at_the_mo
         for status, begun, ended in (("crit", 60, None), ("crit", 9, 8), ("warn", 9, 8)):
             times = to_micros(NOW - begun * HOUR), ended and to_micros(NOW - ended * HOUR)
             tx.exec_driver_sql(
-                "INSERT INTO incidents (root, status, opened_at, ended_at, closed, told_members,"
-                " told_root, acked_by, members) VALUES ('a:b', ?, ?, ?, 0, '[]', '', '', '[]')",
+                "INSERT INTO incidents (root, status, opened_at, ended_at, closed, acked_by,"
+                " announced_members, members, announced_sizes)"
+                " VALUES ('a:b', ?, ?, ?, 0, '', '[]', '[]', '{}')",
                 (status, *times),
             )
         tx.exec_driver_sql(

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
-from monitor.domain.incident import Change, Incident
-from monitor.domain.journal import AuditEntry
+from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import open_incidents, save_incidents
 from monitor.store.audit import begin_audit
@@ -61,7 +61,7 @@ def incident(store) -> Incident:
     )
     with store.write() as tx:
         [saved] = save_alerts(tx, [alert])
-        made = Incident(alert.key, NOW, Status.CRIT, (saved.id or 0,), told=Status.CRIT)
+        made = Incident(alert.key, NOW, Status.CRIT, (saved.id or 0,), announced=Status.CRIT)
         [kept] = save_incidents(tx, [Change(made)], NOW)
     return kept
 

@@ -9,7 +9,7 @@ from monitor.config.plan import plan
 from monitor.domain.alert import Rule
 from monitor.domain.detection.past import LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
-from monitor.domain.incident import Policy
+from monitor.domain.incident.model import Policy
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """The alert's state machine, pass by pass."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.domain.alert import Alert, Phase, Rule, advance_all
+from monitor.domain.alert import Alert, Phase, Rule, Size, advance_all
 from monitor.domain.check import Finding, Metric, Status, Verdict
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
@@ -180,3 +181,43 @@ def test_a_regression_holds_while_its_series_lacks_history():
     ended, _ = advance_all("services", alerts, quiet, rule, START)
     assert held == []
     assert ended[0].phase is Phase.RESOLVED
+
+
+def at_its_end(*seen):
+    """The alert after these passes, each a status and a count, and two that do not see it."""
+    alerts: dict[str, Alert] = {}
+    for minute, row in enumerate([*seen, None, None]):
+        found = [] if row is None else [replace(BAD, status=row[0], params={"waiting": row[1]})]
+        sizes = [Size("outbox_old:*", "waiting", 10)]
+        now = START + timedelta(minutes=minute)
+        changed, _ = advance_all("outbox_age", alerts, Verdict.of(found), Rule(), now, (), sizes)
+        alerts = {alert.key: alert for alert in changed}
+    return alerts[BAD.key]
+
+
+@pytest.mark.parametrize(
+    ("seen", "worst", "peak"),
+    [
+        pytest.param([("crit", 5), ("crit", 50), ("crit", 7)], "crit", 50, id="the largest"),
+        pytest.param([("crit", 5), ("crit", 5), ("warn", 90)], "crit", 5, id="while it was worst"),
+        pytest.param([("warn", 9), ("crit", 3), ("warn", 9)], "crit", 3, id="worst comes first"),
+    ],
+)
+def test_an_alert_keeps_the_worst_that_it_was(seen, worst, peak):
+    ended = at_its_end(*((Status(status), count) for status, count in seen))
+    assert ended.phase is Phase.RESOLVED
+    assert (ended.worst, ended.peak["waiting"]) == (Status(worst), peak)
+
+
+@pytest.mark.parametrize(
+    ("size", "value", "known", "doubled"),
+    [
+        pytest.param(Size("*", "n", 10), 30, 15, True, id="twice as large"),
+        pytest.param(Size("*", "n", 10), 29, 15, False, id="not yet twice"),
+        pytest.param(Size("*", "n", 10), 4, 2, False, id="less than anybody would act on"),
+        pytest.param(Size("*", "n", 10, falls=True), 40, 93, True, id="half, where less is worse"),
+        pytest.param(Size("*", "n", 10, falls=True), 93, 40, False, id="better is no growth"),
+    ],
+)
+def test_growth_is_twice_as_bad_and_beyond_its_floor(size, value, known, doubled):
+    assert size.has_doubled(value, known) is doubled

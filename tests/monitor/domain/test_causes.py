@@ -13,7 +13,7 @@ from checks.causes import every_cause
 from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
-from monitor.domain.incident import explains, root_of
+from monitor.domain.cause import explains, root_of
 from monitor.text.catalog import languages, load
 
 ROOT = Path(__file__).resolve().parents[3]

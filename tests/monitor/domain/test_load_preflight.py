@@ -14,7 +14,7 @@ from checks.k6 import runner as k6
 from checks.k6.inspect import asked_of, script_hash, seconds_of
 from checks.load_test import Options
 from monitor.domain.check import Status
-from monitor.domain.incident import Incident
+from monitor.domain.incident.model import Incident
 from monitor.domain.load_test.preflight import (
     Asked,
     hours_of,

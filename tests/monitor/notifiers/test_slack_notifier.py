@@ -14,8 +14,8 @@ from slack_server import TOKEN, WEBHOOK_PATH, SlackServer
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message, Permanent, Sender, SlackContent, Temporary
-from monitor.domain.incident import Incident, Notice
-from monitor.domain.message import incident_message
+from monitor.domain.incident.message import incident_message
+from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers import slack
 from monitor.text.messages.render import MessageRenderer, Words
 

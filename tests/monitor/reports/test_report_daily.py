@@ -19,7 +19,7 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
-from monitor.domain.incident import Change, Incident
+from monitor.domain.incident.model import Change, Incident
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
 from monitor.reports.build import build

@@ -11,7 +11,7 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.alert import Alert, Phase, Rule, Transition, advance_all
 from monitor.domain.check import Finding, Status, Verdict
-from monitor.domain.incident import Change, Incident, Notice
+from monitor.domain.incident.model import Change, Incident, Notice
 from monitor.store.alerting.alerts import (
     alerts_between,
     alerts_by_id,
@@ -148,7 +148,9 @@ def test_an_incident_comes_back_whole_with_its_alerts_and_notices(store: Store) 
     opened = Incident("outbox_old:shard1", T0, Status.CRIT, (first.id or 0, second.id or 0))
     with store.write() as tx:
         (saved,) = save_incidents(tx, [Change(opened)], T0)
-        told = replace(saved, told=Status.CRIT, told_members=saved.members, told_at=T0 + MINUTE)
+        told = replace(
+            saved, announced=Status.CRIT, announced_members=saved.members, announced_at=T0 + MINUTE
+        )
         save_incidents(tx, [Change(told, Notice("firing", "waited"))], T0 + MINUTE)
     with store.read() as tx:
         assert open_incidents(tx) == [told]

@@ -7,15 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from store_case import DAY, HOUR, MINUTE, T0, fresh_store, rows
+from store_case import DAY, HOUR, MINUTE, T0, fresh_store, recorder_of, rows
 
 from checks.reconciliation import CHECK
 from monitor.domain.alert import Rule
 from monitor.domain.books.discrepancies import OpenBreak, OpenBreaks, ageing, money_in
 from monitor.domain.check import Status, Verdict
 from monitor.domain.check_pass import Observed, Planned
-from monitor.domain.incident import Policy
-from monitor.record import Recorder
+from monitor.recording.record import Recorder
 from monitor.store.discrepancies import break_ages, breaks_of_payment, open_breaks, save_breaks
 from monitor.store.passes.record import record_pass
 from monitor.store.upkeep.prune import prune
@@ -123,8 +122,8 @@ def observed(breaks, at) -> Observed:
 
 
 def recorder(store) -> tuple[Recorder, Planned]:
-    planned = Planned(CHECK, CHECK.options(), MINUTE, "", MINUTE, Rule(), Policy())
-    return Recorder(store, (), list), planned
+    planned = Planned(CHECK, CHECK.options(), MINUTE, "", MINUTE, Rule())
+    return recorder_of(store, []), planned
 
 
 def test_a_pass_leaves_its_breaks_with_its_snapshot_or_neither(store, monkeypatch):

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
-from store_case import MINUTE, T0, fresh_store, record, rows
+from store_case import MINUTE, T0, back_to, fresh_store, record, rows
 
 import monitor.store.tables  # noqa: F401  (fills the metadata)
 from monitor.domain.check import Metric
@@ -316,9 +316,9 @@ def test_stats_count_rows_bytes_and_the_span(store: Store) -> None:
 def test_rows_of_the_time_when_a_gap_was_called_blind_are_renamed(tmp_path: Path) -> None:
     path = tmp_path / "paypulse.db"
     migrate(path)
+    back_to(path, "0005")
     told = '{"root":"blind:kafka","alerts":[{"code":"blind","params":{"why":"blind"}}]}'
     with closing(sqlite3.connect(path)) as old, old:
-        old.execute("UPDATE alembic_version SET version_num = '0005'")
         old.execute("INSERT INTO silences VALUES (1, '*/blind:kafka', 1, 1, 'me', '')")
         old.execute(
             "INSERT INTO notifications (key, receiver, kind, thread, payload, state, created_at,"

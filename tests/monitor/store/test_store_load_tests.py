@@ -12,16 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-from store_case import MINUTE, T0, fresh_store, rows
+from store_case import MINUTE, T0, back_to, fresh_store, rows
 
 from checks.k6.read import read_file
 from monitor.domain.load_test.result import figures
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.statement import Statement
-from monitor.resources import folder
 from monitor.store import load_tests
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.load_tests import LoadSpan
@@ -141,14 +137,7 @@ def test_pruning_takes_large_files_first_and_the_rest_with_its_run(store):
 def test_the_upgrade_keeps_the_runs_of_earlier_versions(tmp_path):
     path = tmp_path / "old.db"
     migrate(path)
-    config = Config()
-    config.set_main_option("script_location", str(folder("alembic")))
-    config.set_main_option("path_separator", "os")
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as tx:
-        config.attributes["connection"] = tx
-        command.downgrade(config, "0003")
-    engine.dispose()
+    back_to(path, "0003")
     told = {"p95_ms": 120.0, "median_ms": 40.0, "failed_percent": 2.5, "iterations": 9.0}
     with closing(sqlite3.connect(path)) as old:
         old.execute(

@@ -15,7 +15,7 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 from monitor.domain.alert import Alert, Phase, Transition
 from monitor.domain.check import Finding, Metric, Status
 from monitor.domain.delivery import Message
-from monitor.domain.incident import Change, Incident
+from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
 from monitor.store.alerting.silences import add_silence

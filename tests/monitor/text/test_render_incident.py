@@ -16,8 +16,8 @@ from slack_server import problem_of, texts_of
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message, Temporary
-from monitor.domain.incident import Incident, Notice
-from monitor.domain.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
+from monitor.domain.incident.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
+from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers.console import Console, ConsoleOptions
 from monitor.text.messages.render import MessageRenderer, Words
 from monitor.text.messages.slack import fit, units
@@ -112,7 +112,6 @@ def test_the_context_tells_check_status_incident_and_local_time() -> None:
     assert [element["text"] for element in elements] == [
         "First seen 2026-11-22 14:02:00 KST",
         "Check: services",
-        "Status: critical",
         "Incident 7",
         "Acknowledged by Kim",
     ]

@@ -1,4 +1,4 @@
-"""What is on record for people: stories of incidents, acts that were asked for."""
+"""What was done, or refused, at somebody's word."""
 
 from __future__ import annotations
 
@@ -6,27 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-
-from monitor.domain.alert import Alert
-from monitor.domain.incident import Incident
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentStory:
-    """An incident with its alerts, in the order in which they joined, and what was said of it."""
-
-    incident: Incident
-    alerts: tuple[Alert, ...]
-    notices: tuple[JournalEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A notice of an incident, and when it was given."""
-
-    at: datetime
-    kind: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

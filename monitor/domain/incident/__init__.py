@@ -1,0 +1,1 @@
+"""Incidents: one for each fault that speaks for itself, its consequences with it."""

@@ -1,0 +1,182 @@
+"""What an incident is, what may be said of it, and the data that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from monitor.domain.alert import Alert, Size
+from monitor.domain.cause import Causes
+from monitor.domain.check import Status
+
+MANY = "*"  # the subject of an incident about many alike
+NOT_VISIBLE = "not_visible:"  # the one incident of what this set-up can never see
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Until `until`, nobody is told about alerts whose `check/code:subject` matches."""
+
+    pattern: str
+    until: datetime
+    id: int | None = None
+    author: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A known state that is no incident as long as it does not grow: who accepted it, and why.
+
+    `sizes` are those of the alert as it was accepted; `until` None: until somebody ends it.
+    """
+
+    pattern: str
+    author: str
+    reason: str
+    at: datetime
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    until: datetime | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When an incident speaks.
+
+    `wait`: how long a first message waits for a cause that may show itself; `wait_max`: the
+    longest wait of what is not critical while such a cause is pending; `slack_max`: by how much a
+    cause may at most be seen after what follows from it; `update_every`: the shortest time between
+    two updates; `remind_crit`, `remind_warn`: how often one that goes on is said again;
+    `storm`: from how many alike in one pass they become one incident; `flaps` ends within
+    `flap_within` make one unsteady, until it has been steady for `steady_after`; one that then
+    goes on for `lasting` is said again.
+    """
+
+    wait: timedelta = timedelta(seconds=20)
+    wait_max: timedelta = timedelta(minutes=3)
+    slack_max: timedelta = timedelta(minutes=3)
+    update_every: timedelta = timedelta(minutes=5)
+    remind_crit: timedelta = timedelta(hours=4)
+    remind_warn: timedelta = timedelta(hours=24)
+    storm: int = 6
+    flaps: int = 3
+    flap_within: timedelta = timedelta(hours=1)
+    steady_after: timedelta = timedelta(minutes=30)
+    lasting: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All data that decides about incidents.
+
+    `slack` is by check the time in which it sees a change: its interval times the passes needed.
+    """
+
+    causes: Causes
+    policy: Policy = Policy()
+    sizes: Sequence[Size] = ()
+    slack: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A fault and what follows from it.
+
+    `root` is the key of the alert that it is named by (`code:*`: many alike), `members` are ids of
+    alerts, live or ended, in the order in which they joined. `announced` is the last status that
+    was told, with what was told then. `left_by` is the key of a cause that is over and left it
+    behind; until `speak_at` it has time to go away by itself. `worst` is the worst that it was.
+    """
+
+    root: str
+    opened_at: datetime
+    status: Status
+    members: tuple[int, ...] = ()
+    worst: Status = Status.OK
+    announced: Status | None = None
+    announced_at: datetime | None = None
+    announced_members: tuple[int, ...] = ()
+    announced_sizes: Mapping[str, float] = field(default_factory=dict)
+    left_by: str = ""
+    left_by_incident: int | None = None
+    speak_at: datetime | None = None
+    unsteady_at: datetime | None = None
+    acked_by: str = ""
+    acked_members: tuple[int, ...] = ()
+    ended_at: datetime | None = None
+    closed: bool = False
+    id: int | None = None
+
+    @property
+    def refers_to(self) -> frozenset[int]:
+        """The ids of the alerts without which it cannot be decided."""
+        return frozenset((*self.members, *self.announced_members, *self.acked_members))
+
+    @property
+    def is_many(self) -> bool:
+        """Whether it stands for many alike."""
+        return self.root.endswith(f":{MANY}")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be said about an incident, and the code of the reason for it.
+
+    kind: firing, update, reminder, unsteady, resolved, or brief (it began and is over: both in one
+    message). `in_channel`: it must be seen by who does not follow the thread.
+    """
+
+    kind: str
+    reason: str
+    in_channel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An alert that belongs to an incident from now on, and why (a code, and the cause's key)."""
+
+    alert_id: int
+    reason: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An incident after this moment, what to say about it, and who joined it.
+
+    `reason` says why it is silent where nothing is to be said.
+    """
+
+    incident: Incident
+    notice: Notice | None = None
+    joined: tuple[Joined, ...] = ()
+    reason: str = ""
+
+
+def is_silenced(alert: Alert, silences: Collection[Silence], now: datetime) -> bool:
+    """Whether one of these keeps quiet about an alert; a gap may go by its old name, blind."""
+    names = {name := f"{alert.check}/{alert.key}", name.replace("/monitoring_gap:", "/blind:")}
+    return any(s.until > now and fnmatchcase(n, s.pattern) for s in silences for n in names)
+
+
+def accepting(
+    alert: Alert, accepted: Collection[Acceptance], sizes: Sequence[Size], now: datetime
+) -> Acceptance | None:
+    """The acceptance that covers an alert as large as it is now; None if there is none."""
+    name = f"{alert.check}/{alert.key}"
+    for one in accepted:
+        holds = one.until is None or one.until > now
+        if holds and fnmatchcase(name, one.pattern) and not _exceeds(alert, one, sizes):
+            return one
+    return None
+
+
+def _exceeds(alert: Alert, accepted: Acceptance, sizes: Sequence[Size]) -> bool:
+    for size in sizes:
+        value, known = size.of(alert), accepted.sizes.get(size.param)
+        if value is not None and known is not None and size.beyond(value, known) >= size.floor:
+            return True
+    return False

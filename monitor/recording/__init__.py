@@ -1,0 +1,1 @@
+"""What a pass leaves behind: what is stored, and what people must be told."""

@@ -1,0 +1,50 @@
+"""What somebody accepted as known: added, ended, and what holds now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from monitor.domain.incident.model import Acceptance
+from monitor.store.codec import from_micros, to_json, to_micros
+from monitor.store.database import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_COLUMNS = "id, pattern, sizes, at, until, author, reason"
+_HELD = (
+    f"SELECT {_COLUMNS} FROM acceptances WHERE ended_at IS NULL"
+    " AND (until IS NULL OR until > ?) ORDER BY id"
+)
+_INSERT = (
+    "INSERT INTO acceptances (pattern, sizes, at, until, author, reason) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_END = "UPDATE acceptances SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+
+
+def active_acceptances(tx: Connection, now: datetime) -> list[Acceptance]:
+    """What is accepted now, oldest first."""
+    return [_acceptance_of(row) for row in tx.exec_driver_sql(_HELD, (to_micros(now),))]
+
+
+def add_acceptance(store: Store, one: Acceptance) -> int:
+    """Accept; gives back its number."""
+    row = (one.pattern, to_json(dict(one.sizes)), to_micros(one.at), to_micros(one.until))
+    with store.write() as tx:
+        return int(tx.exec_driver_sql(_INSERT, (*row, one.author, one.reason)).lastrowid or 0)
+
+
+def end_acceptance(store: Store, number: int, now: datetime) -> bool:
+    """Accept no longer; False if it does not hold."""
+    with store.write() as tx:
+        return tx.exec_driver_sql(_END, (to_micros(now), number)).rowcount == 1
+
+
+def _acceptance_of(row: Sequence[Any]) -> Acceptance:
+    number, pattern, sizes, at, until, author, reason = row
+    return Acceptance(
+        pattern, author, reason, from_micros(at), json.loads(sizes), from_micros(until), number
+    )
