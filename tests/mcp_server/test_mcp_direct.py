@@ -18,9 +18,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from mcp_case import answer, refused
 from ops_case import EVIL, TOKENS_USUAL, assert_only_data, pages, seeing, tokens
-from own_server import program, running
+from own_server import program, prometheus_command, running, until
 from services import service
-from test_prometheus_source import prometheus_command, until
 
 from checks.breakers import CHECK, Options
 from checks.sources.kafka.source import Kafka

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+GONE = 9  # a port where nobody answers
 
 
 def program(name: str) -> str:
@@ -79,3 +82,22 @@ def silent() -> Iterator[int]:
     """A port that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
+
+
+def prometheus_command(binary: str, folder: Path, target: str, port: int) -> list[str]:
+    every = "scrape_interval: 500ms, scrape_timeout: 400ms"
+    jobs = [
+        f"{{job_name: {name}, static_configs: [{{targets: ['{address}']}}], {every}}}"
+        for name, address in (("ingest-service", target), ("refund-worker", f"127.0.0.1:{GONE}"))
+    ]
+    (folder / "p.yml").write_text(f"scrape_configs: [{', '.join(jobs)}]")
+    address = f"--web.listen-address=127.0.0.1:{port}"
+    return [binary, f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/d", address]
+
+
+def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    """What is seen once it is as wanted, or at last."""
+    ends_at = time.monotonic() + 15
+    while not wanted(found := look()) and time.monotonic() < ends_at:
+        time.sleep(0.1)
+    return found

@@ -12,25 +12,20 @@ from zoneinfo import ZoneInfo
 
 import books
 import pytest
+from reconciled import FULL, LATER, OPTIONS, SINCE, found, looked
 from typer.testing import CliRunner
 
-from checks.books.by_hand import ReconcileRequest, reconcile
 from checks.reconciliation import Options
-from checks.sources.connect import Address, connect
 from checks.sources.database.source import Database
 from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.cli.books.csv_file import CsvError, inert, write
 from monitor.cli.books.time_input import moment_before
 from monitor.cli.main import main
-from monitor.domain.books.reconciliation import Reconciled
 from monitor.domain.check import Status
 from monitor.store.database import open_store
 from monitor.store.discrepancies import open_breaks
 
 NOW = books.NOW
-LATER = NOW + timedelta(minutes=30)  # past every grace; what waits has waited too long
-WAITING = ("P2", "P3")
-OPTIONS = Options(ignore=("S4", "T9", "R6", "X1", "X2", "X3", *WAITING))
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +39,6 @@ def pair(healthy, tmp_path: Path) -> list[books.Shard]:
     return [books.copied(shard, tmp_path) for shard in healthy]
 
 
-def looked(pair: list[books.Shard], *, memory=None, progress=None, **request: object) -> Reconciled:
-    """A look at the shards as they are half an hour after the last payment."""
-    urls = {f"shard{n}": each.url for n, each in enumerate(pair, 1)}
-    platform = connect(Address("http://127.0.0.1:9", 0.2, shards=urls))
-    options = request.pop("options", OPTIONS)
-    asked = ReconcileRequest(options, memory or {}, **request)  # type: ignore[arg-type]
-    return reconcile(platform, asked, lambda: LATER, progress or (lambda done, total: None))
-
-
-def found(result: Reconciled) -> set[tuple[str, str, int | None]]:
-    return {(f.one.shard, f.one.invariant, f.one.payment_id) for f in result.breaks}
-
-
-SINCE = {"since": NOW - timedelta(hours=1)}
-FULL = {"is_full": True}
 OLD, YOUNG = 5, 198  # of 200 payments over 40 hours
 
 

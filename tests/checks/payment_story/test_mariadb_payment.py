@@ -8,9 +8,9 @@ from datetime import timedelta
 import books
 import pytest
 from mariadb_books import database, keep, refill
+from reconciled import FULL, SINCE, found, looked
 from services import services
 from test_payment_story import codes, told
-from test_reconcile import FULL, SINCE, found, looked
 
 from checks.sources.database.questions import story_rows as bounds
 from checks.sources.facts.story import PaymentRecords

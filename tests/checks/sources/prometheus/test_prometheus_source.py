@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from own_server import free_port, program, running
+from own_server import GONE, free_port, program, prometheus_command, running, until
 
 from checks.sources.connect import Address, connect
 from checks.sources.facts.instances import Pool
@@ -191,9 +190,6 @@ hikaricp_connections_pending{{pool="HikariPool-1"}} 3
 """
 
 
-GONE = 9  # a port where nobody answers
-
-
 class Exporter(BaseHTTPRequestHandler):
     """Metrics as ingest serves them; `is_open` turns the breaker, `is_up` fails the scrape."""
 
@@ -224,25 +220,6 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
         source.close()
     exporter.shutdown()
     exporter.server_close()
-
-
-def prometheus_command(binary: str, folder: Path, target: str, port: int) -> list[str]:
-    every = "scrape_interval: 500ms, scrape_timeout: 400ms"
-    jobs = [
-        f"{{job_name: {name}, static_configs: [{{targets: ['{address}']}}], {every}}}"
-        for name, address in (("ingest-service", target), ("refund-worker", f"127.0.0.1:{GONE}"))
-    ]
-    (folder / "p.yml").write_text(f"scrape_configs: [{', '.join(jobs)}]")
-    address = f"--web.listen-address=127.0.0.1:{port}"
-    return [binary, f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/d", address]
-
-
-def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
-    """What is seen once it is as wanted, or at last."""
-    ends_at = time.monotonic() + 15
-    while not wanted(found := look()) and time.monotonic() < ends_at:
-        time.sleep(0.1)
-    return found
 
 
 def test_a_real_prometheus_shows_breakers_pools_and_what_happened(scraped):
