@@ -7,9 +7,18 @@ causes; no finding follows, however indirectly, from itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import lru_cache
 
-from monitor.domain.cause import Cause
+from monitor.domain.cause import DRAIN_DEFAULT, Cause
+
+# How long what a cause left behind takes to go away, as measured on the platform: a backlog is
+# worked off one message at a time (2 s a settlement, 3.7 s an event that cannot be booked), and
+# the copies that Kafka got of each waiting event are read among it.
+_BACKLOG = timedelta(minutes=30)
+_COPIES = timedelta(minutes=15)
+_RATE_WINDOW = timedelta(minutes=20)  # a rate over 15 minutes, and the passes that see it
+_DEAD_LETTERS_HELD = timedelta(minutes=35)  # dead letters are told of for 30 minutes
 
 _KAFKA = "service_down:kafka"
 _REDIS = "service_down:redis"
@@ -29,18 +38,22 @@ _PG_BREAKERS = (
 _RELAY = (_KAFKA, *_PUBLISHER, "partition_offline:*", *_INGEST, *_DATABASES)
 
 
-def _follows(effects: str | Iterable[str], *causes: str) -> tuple[Cause, ...]:
-    """Each of the effects follows from each of the causes."""
+def _follows(
+    effects: str | Iterable[str], *causes: str, drain: timedelta = DRAIN_DEFAULT
+) -> tuple[Cause, ...]:
+    """Each of the effects follows from each of the causes, and drains in that time."""
     named = (effects,) if isinstance(effects, str) else tuple(effects)
-    return tuple(Cause(effect, cause) for effect in named for cause in causes)
+    return tuple(Cause(effect, cause, drain) for effect in named for cause in causes)
 
 
 def _worker(group: str, service: str) -> tuple[Cause, ...]:
     """A consumer group stands still when its worker does, or what the worker needs."""
-    moves = ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent")
-    effects = [f"{code}:{group}" for code in moves]
+    lags = [f"{code}:{group}" for code in ("lag_stuck", "lag_rising", "lag_drains_slowly")]
     needs = (f"service_down:{service}*", f"instances_missing:{service}*", _KAFKA, *_DATABASES)
-    return _follows([*effects, f"group_empty:{group}"], *needs)
+    return (
+        *_follows(lags, *needs, drain=_BACKLOG),
+        *_follows([f"group_absent:{group}", f"group_empty:{group}"], *needs),
+    )
 
 
 _SIGHT = (
@@ -94,7 +107,7 @@ _CONNECTIONS = (
 _OUTBOX = (
     *_follows("publishing_slow:*", *_RELAY, "relay_stalled:"),
     *_follows("publishing_slow:{shard}", "outbox_old:{shard}", "outbox_exhausted:{shard}"),
-    *_follows("relay_stalled:", *_RELAY),
+    *_follows("relay_stalled:", *_RELAY, _REDIS),
     *_follows("outbox_exhausted:*", *_RELAY),
     *_follows("outbox_old:*", *_RELAY, "relay_stalled:"),
     *_follows("outbox_old:{shard}", "outbox_exhausted:{shard}"),
@@ -108,7 +121,7 @@ _GROUPS = (
         "lag_rising:{group}", "lag_stuck:{group}", "group_absent:{group}", "group_empty:{group}"
     ),
     *_follows("lag_rising:{group}", "lag_drains_slowly:{group}"),
-    *_follows("lag_rising:*", "relay_stalled:", *_PUBLISHER),
+    *_follows("lag_rising:*", "relay_stalled:", *_PUBLISHER, drain=_BACKLOG),
 )
 
 
@@ -118,13 +131,16 @@ def _work(kind: str, group: str) -> tuple[Cause, ...]:
     slow = (f"lag_rising:{group}", f"lag_drains_slowly:{group}")
     late = (*stopped, *slow, "relay_stalled:", "outbox_old:*", _KAFKA)
     return (
-        *_follows(f"work_failing:{kind}", *_DATABASES, *_PG_BREAKERS),
-        *_follows(f"work_delayed:{kind}", *late, *_DATABASES, f"work_failing:{kind}"),
+        *_follows(f"work_failing:{kind}", *_DATABASES, *_PG_BREAKERS, drain=_RATE_WINDOW),
+        *_follows(
+            f"work_delayed:{kind}", *late, *_DATABASES, f"work_failing:{kind}", drain=_BACKLOG
+        ),
         *_follows(f"work_dead_lettered:{kind}", f"work_failing:{kind}"),
         *_follows(
             f"dead_letters_arrived:{kind}.dlq",
             f"work_dead_lettered:{kind}",
             f"work_failing:{kind}",
+            drain=_DEAD_LETTERS_HELD,
         ),
     )
 
@@ -132,7 +148,7 @@ def _work(kind: str, group: str) -> tuple[Cause, ...]:
 _WORK = (
     *_work("settlement", "settlement-worker-group"),
     *_work("refund", "refund-worker-group"),
-    *_follows("dead_letters_arrived:*", *_DATABASES),
+    *_follows("dead_letters_arrived:*", *_DATABASES, drain=_DEAD_LETTERS_HELD),
 )
 _BOOKS = (
     *_follows(
@@ -145,6 +161,13 @@ _BOOKS = (
         "service_down:consumer*",
         _KAFKA,
         *_DATABASES,
+        drain=_BACKLOG,
+    ),
+    # Each event that waited for Kafka is sent again at every try, and booked as often.
+    *_follows(
+        [f"books_broken:*/{name}" for name in ("L3", "L7", "L8", "L10", "L11", "X3")],
+        _KAFKA,
+        drain=_COPIES,
     ),
     *_follows("books_broken:*/O1", "outbox_old:*", "relay_stalled:", *_RELAY),
     *_follows("books_broken:*/O2", "outbox_exhausted:*"),
@@ -153,14 +176,22 @@ _BOOKS = (
         *("outbox_old:*", "outbox_exhausted:*", "relay_stalled:", "lag_stuck:*", "lag_rising:*"),
         *("group_absent:*", "group_empty:*", "work_delayed:*", "service_down:settlement*"),
         *("service_down:refund*", *_RELAY),
+        drain=_BACKLOG,
     ),
 )
 _TRAFFIC = (
-    *_follows("payments_refused:*", *_PG_BREAKERS),
-    *_follows("traffic_gone:", "payments_refused:*", *_PG_BREAKERS, *_INGEST),
+    *_follows("payments_refused:*", *_PG_BREAKERS, drain=_RATE_WINDOW),
+    # Without Redis an authorization hangs for minutes, and nothing is written.
+    *_follows("traffic_gone:", "payments_refused:*", *_PG_BREAKERS, *_INGEST, _REDIS),
     *_follows("traffic_gone:", "service_down:database"),
-    *_follows("requests_slow:*", "pool_exhausted:ingest*", "pool_short:ingest*"),
-    *_follows("requests_slow:*", "service_slow:ingest*", "service_slow:database*", *_PG_BREAKERS),
+    *_follows(
+        "requests_slow:*", "pool_exhausted:ingest*", "pool_short:ingest*", drain=_RATE_WINDOW
+    ),
+    *_follows(
+        "requests_slow:*",
+        *("service_slow:ingest*", "service_slow:database*", _REDIS, *_PG_BREAKERS),
+        drain=_RATE_WINDOW,
+    ),
 )
 _LOAD_TESTS = (
     *_follows("load_test_failed:*", "service_down:*", "service_slow:*", "breaker_open:*"),
@@ -178,13 +209,14 @@ _REGRESSIONS = (
         for code in ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent", "group_empty")
         for cause in _follows("regression:lag_messages{{group}}", f"{code}:{{group}}")
     ),
-    *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES),
+    *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES, drain=_BACKLOG),
     *_follows("regression:settlement_success_percent", "work_failing:settlement", *_DATABASES),
     *_follows("regression:refund_success_percent", "work_failing:refund", *_DATABASES),
     *_follows(
         "regression:request_ms*",
         "requests_slow:*",
         "service_slow:*",
+        _REDIS,
         *_PG_BREAKERS,
         *_INGEST,
         *_DATABASES,
@@ -197,6 +229,7 @@ _REGRESSIONS = (
         "merchant_blocked:*",
         "requests_slow:*",
         "service_slow:ingest*",
+        _REDIS,
         *_PG_BREAKERS,
         *_INGEST,
         *_DATABASES,

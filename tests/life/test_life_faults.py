@@ -88,7 +88,10 @@ HIDDEN_BY = {
         "poison_message": "a capture in the DLQ leaves no entry",
         "shard_down": "the books of the shard cannot be seen",
     },
-    "ledger_entry_duplicated": {"shard_down": "the books of the shard cannot be seen"},
+    "ledger_entry_duplicated": {
+        "broker_down": "each event that waited for the broker comes again, and is booked again",
+        "shard_down": "the books of the shard cannot be seen",
+    },
     "ledger_wrong_amount": {"shard_down": "the books of the shard cannot be seen"},
     "traffic_gone": {
         "pg_refusing": "no payment is made where every one is refused",

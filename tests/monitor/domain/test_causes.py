@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from checks.causes import every_cause
 from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
-from monitor.domain.cause import explains, root_of
+from monitor.domain.cause import Causes, explains, root_of
 from monitor.text.catalog import languages, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +64,7 @@ SUBJECTS = {
     "work_delayed": ("settlement", "refund"),
     "work_dead_lettered": ("settlement", "refund"),
     "breaks_old": (*SHARDS, "shards"),
-    "books_broken": tuple(f"{s}/{i}" for s in SHARDS for i in INVARIANTS),
+    "books_broken": (*(f"{s}/{i}" for s in SHARDS for i in INVARIANTS), "shards/X3"),
     "traffic_gone": ("",),
     "payments_refused": ("authorize",),
     "requests_slow": ("authorize",),
@@ -130,6 +131,11 @@ def test_every_rule_applies_to_something(causes_of):
         ("books_broken:shard1/L1", "lag_stuck:payment-consumer"),
         ("books_broken:shard1/L11", "books_broken:shard1/L1"),
         ("payments_refused:authorize", "breaker_open:ingest/pg-auth-api"),
+        ("requests_slow:authorize", "service_down:redis"),
+        ("traffic_gone:", "service_down:redis"),
+        ("relay_stalled:", "service_down:redis"),
+        ("books_broken:shard1/L3", "service_down:kafka"),
+        ("books_broken:shards/X3", "service_down:kafka"),
         ("regression:payments_per_minute", "traffic_gone:"),
         ("regression:response_ms{ingest}", "service_slow:ingest"),
         ("regression:response_ms{database/shard1}", "service_slow:database"),
@@ -172,6 +178,20 @@ def test_a_broker_outage_is_the_root_of_what_it_brings():
         "regression:outbox_waiting_messages{shard1}",
     ]
     assert {root_of(key, active, every_cause()) for key in active} == {"service_down:kafka"}
+
+
+@pytest.mark.parametrize(
+    ("effect", "cause", "minutes"),
+    [
+        ("lag_rising:payment-consumer", "service_down:kafka", 30),
+        ("books_broken:shard1/L3", "service_down:kafka", 15),
+        ("outbox_old:shard1", "service_down:kafka", 5),
+    ],
+)
+def test_what_a_cause_leaves_behind_has_the_time_that_it_takes_to_drain(effect, cause, minutes):
+    rule = Causes(every_cause()).rule(cause, effect)
+    assert rule is not None
+    assert rule.drain == timedelta(minutes=minutes)
 
 
 def constants(package: str) -> Iterator[str]:
