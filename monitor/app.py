@@ -40,7 +40,7 @@ from monitor.recording.record import Recorder
 from monitor.reports.job import await_passes, owe_report
 from monitor.reports.payment_history import history_of
 from monitor.run_check import Runner
-from monitor.scheduling.schedule import Calendar, Clock, Job, utc_now
+from monitor.scheduling.schedule import RECORDING, Calendar, Clock, Job, utc_now
 from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
 from monitor.store.passes.memory import memory_of
@@ -153,7 +153,7 @@ class App:
             self.runner.run(planned, slot_at, now, missed)
 
         late_max = timedelta(hours=1) if planned.cron else None
-        return Job(f"check:{name}", timetable, run, late_max, True, planned.jitter_seconds)
+        return Job(f"{RECORDING}{name}", timetable, run, late_max, True, planned.jitter_seconds)
 
     def _report_jobs(self) -> list[Job]:
         late_max = timedelta(hours=self.config.report.late_hours_max)

@@ -29,24 +29,23 @@ main = typer.Typer(
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli.mcp.commands import http_way_in
+    from monitor.recording.watch import StoreWatch
     from monitor.scheduling.lock import LockedError, only_scheduler
+    from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.schedule import Scheduler
     from monitor.scheduling.shutdown import interruptible
 
     settings = load(config)
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    # A wake that finds its job still at work is normal, and is said every two seconds.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     try:
         with interruptible() as ended, only_scheduler(settings.database):
             app = build(settings)
             app.runner.recorder.retire(app.checks, app.clock())
             app.loads.sweep()
-            scheduler = Scheduler(app.calendar, app.jobs(), abandon=app.runner.abandoned.set)
+            watch = StoreWatch(app.senders, settings.database)
+            abandon = app.runner.abandoned.set
+            scheduler = Scheduler(app.calendar, app.jobs(), abandon=abandon, watch=watch)
             way_in = http_way_in(settings, app.store)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()

@@ -41,7 +41,7 @@ class Message:
     """A message owed to one receiver; `key` and `receiver` together make it unique.
 
     `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
-    `load_test` or its `load_chart` (domain.load_report).
+    `load_test` or its `load_chart` (domain.load_report), `monitor` (monitor.recording.watch).
     Messages of one `thread` and receiver go out in order; "" is no thread. `attempts` counts the
     tries, this one included; `state`: waiting, sent or dead; `id` is 0 until it is stored;
     `priority` 0 overtakes 1.

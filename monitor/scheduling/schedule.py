@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,7 +19,7 @@ from apscheduler.triggers.base import BaseTrigger
 from monitor.scheduling.bounded import AbandonedError
 from monitor.scheduling.timetable import Timetable, due
 from monitor.store import job_runs
-from monitor.store.database import Store
+from monitor.store.database import Store, StoreError
 from monitor.store.job_runs import JobRun
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 _AGAIN_AFTER = timedelta(seconds=30)
 _PATIENCE_SECONDS = 10.0
+RECORDING = "check:"  # so begin the names of the jobs that record what they saw
 
 
 def utc_now() -> datetime:
@@ -136,6 +137,18 @@ class Calendar:
         return True
 
 
+class Watch(Protocol):
+    """Hears what becomes of the work that is recorded."""
+
+    def failed(self, work: str, error: BaseException, now: datetime) -> None:
+        """It could not be recorded."""
+        ...
+
+    def worked(self, work: str, now: datetime) -> None:
+        """It was recorded."""
+        ...
+
+
 @dataclass(slots=True)
 class Scheduler:
     """The real-time side: every job woken at its slots, until it is stopped."""
@@ -144,6 +157,7 @@ class Scheduler:
     jobs: Sequence[Job]
     clock: Clock = utc_now
     abandon: Callable[[], None] = lambda: None
+    watch: Watch | None = None
     _scheduler: Any = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _adding: threading.Lock = field(default_factory=threading.Lock)
@@ -178,12 +192,23 @@ class Scheduler:
         if self._stopping.is_set():
             return
         try:
-            self.calendar.wake(job, self.clock())
+            if self.calendar.wake(job, self.clock()):
+                self._watched(job, None)
         except AbandonedError:
             log.info("job %s was abandoned", job.name)
-        except Exception:
-            log.exception("job %s could not be run or recorded", job.name)
+        except Exception as error:
+            shown = None if isinstance(error, StoreError) else error
+            log.error("job %s could not be run or recorded: %s", job.name, error, exc_info=shown)
+            self._watched(job, error)
             self._again(job)
+
+    def _watched(self, job: Job, error: Exception | None) -> None:
+        if self.watch is None or not job.name.startswith(RECORDING):
+            return
+        if error is None:
+            self.watch.worked(job.name, self.clock())
+        else:
+            self.watch.failed(job.name, error, self.clock())
 
     def _again(self, job: Job) -> None:
         """What failed is owed still: a report must not wait for tomorrow's slot."""

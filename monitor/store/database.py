@@ -28,6 +28,38 @@ class StoreError(Exception):
     """The store cannot be used; the text says why and what to do."""
 
 
+_Place = tuple[int, int]  # device and inode
+
+
+class _SameFile:
+    """Remembers which file, and which write-ahead log, lie at a path while connections are open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self.forget()
+
+    def forget(self) -> None:
+        """There are no connections any more: the next ones may find another file."""
+        self._place: _Place | None = None
+        self._log_place: _Place | None = None
+
+    def trouble(self) -> str:
+        """What became of the file; "" if it is the one that was opened."""
+        place, log_place = _place(self._path), _place(self._log)
+        self._place = self._place or place
+        self._log_place = self._log_place or log_place
+        if place is None:
+            return "the file was deleted while it was in use"
+        if place != self._place:
+            return "the file was replaced by another one while it was in use"
+        if log_place is None and self._log_place is not None:
+            return "its write-ahead log (-wal) was deleted while it was in use"
+        if log_place != self._log_place:
+            return "its write-ahead log (-wal) was replaced while it was in use"
+        return ""
+
+
 class Store:
     """Owns the connections to one database file."""
 
@@ -36,11 +68,13 @@ class Store:
         self._reader = _engine(path, durable)
         self._writer = self._reader.execution_options(immediate=True)
         self._turn = threading.Lock()  # SQLite's own waiting is neither fair nor prompt
+        self._same_file = _SameFile(path)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look at everything; what others write meanwhile stays invisible."""
         with _translated(self.path), self._reader.begin() as tx:
+            self._require_same_file()
             yield tx
 
     @contextmanager
@@ -50,6 +84,7 @@ class Store:
             raise StoreError(f"{self.path}: another thread has been writing for too long")
         try:
             with _translated(self.path), self._writer.begin() as tx:
+                self._require_same_file()
                 yield tx
         finally:
             self._turn.release()
@@ -57,6 +92,12 @@ class Store:
     def close(self) -> None:
         """Give the connections back; the last one folds the write-ahead log into the file."""
         self._reader.dispose()
+        self._same_file.forget()
+
+    def _require_same_file(self) -> None:
+        # What is written into a file that is gone is lost, and what is read there is not so.
+        if trouble := self._same_file.trouble():
+            raise StoreError(f"{self.path}: {trouble}")
 
 
 def open_store(path: Path, *, durable: bool = True) -> Store:
@@ -187,3 +228,11 @@ def _translated(path: Path) -> Iterator[None]:
         if type(original) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
             raise
         raise StoreError(f"{path}: {original}") from error
+
+
+def _place(path: Path) -> _Place | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

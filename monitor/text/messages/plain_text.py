@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from monitor.text.messages.incident import IncidentView
 from monitor.text.messages.load_test import LoadView
+from monitor.text.messages.monitor import MonitorView
 from monitor.text.messages.report import ReportView
 
 
@@ -19,6 +20,12 @@ def incident_text(view: IncidentView) -> str:
     held = [(heading, lines) for heading, lines in sections if lines]
     foot = (" · ".join(view.context), view.url)
     return _text(filter(None, (view.header, view.when, view.text, *view.links)), held, foot)
+
+
+def monitor_text(view: MonitorView) -> str:
+    """News of the monitor itself: what it is, and what to do."""
+    held = [(view.action_heading, [view.action])] if view.action else []
+    return _text((view.header, view.text), held, ())
 
 
 def report_text(view: ReportView) -> str:

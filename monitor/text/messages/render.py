@@ -13,10 +13,12 @@ from monitor.text.messages.chart import png
 from monitor.text.messages.incident import incident_view
 from monitor.text.messages.layout import render
 from monitor.text.messages.load_test import load_view
+from monitor.text.messages.monitor import monitor_view
 from monitor.text.messages.plain_text import (
     incident_text,
     load_chart_text,
     load_test_text,
+    monitor_text,
     report_text,
 )
 from monitor.text.messages.report import report_view
@@ -25,6 +27,7 @@ from monitor.text.messages.slack import (
     incident_blocks,
     load_chart_blocks,
     load_test_blocks,
+    monitor_blocks,
     quiet,
     report_blocks,
 )
@@ -82,4 +85,5 @@ _KINDS = {
     "report": _Kind(report_view, report_text, report_blocks),
     "load_test": _Kind(load_view, load_test_text, load_test_blocks),
     "load_chart": _Kind(load_view, load_chart_text, load_chart_blocks),
+    "monitor": _Kind(monitor_view, monitor_text, monitor_blocks),
 }

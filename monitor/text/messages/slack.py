@@ -12,6 +12,7 @@ from typing import Any
 
 from monitor.text.messages.incident import IncidentView
 from monitor.text.messages.load_test import LoadView
+from monitor.text.messages.monitor import MonitorView
 from monitor.text.messages.report import Part, ReportView
 
 BLOCKS_MAX = 50
@@ -41,6 +42,12 @@ def incident_blocks(view: IncidentView) -> tuple[Block, ...]:
             *_context(view.context),
         ]
     )
+
+
+def monitor_blocks(view: MonitorView) -> tuple[Block, ...]:
+    """News of the monitor itself: what it is, and what to do."""
+    action = _under(view.action_heading, _plain(view.action))
+    return fit([*_header(view.header), *_plain(view.text), *action])
 
 
 def report_blocks(view: ReportView) -> tuple[Block, ...]:

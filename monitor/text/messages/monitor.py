@@ -1,0 +1,51 @@
+"""What is said about the monitor itself: that its own database fails, and works again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from monitor.domain.check import Status
+from monitor.text.catalog import Words
+from monitor.text.filters import clean, cut
+from monitor.text.symbols import DOTS
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorView:
+    """Sentences; no text in here is escaped, and all of it is bounded."""
+
+    header: str
+    summary: str
+    text: str
+    action: str
+    action_heading: str
+
+
+def monitor_view(payload: Mapping[str, Any], words: Words) -> MonitorView:
+    """News of the monitor itself, in one language."""
+    state = "over" if payload["state"] == "over" else "failing"
+    params = _params(payload)
+    symbol = DOTS[Status.OK if state == "over" else Status.CRIT]
+    header = cut(f"{symbol} {words.say(f'monitor_news.{state}_title', **params)}", 148)
+    return MonitorView(
+        header=header,
+        summary=header,
+        text=cut(words.say(f"monitor_news.{state}_text", **params), 1500),
+        action="" if state == "over" else words.say("monitor_news.failing_action", **params),
+        action_heading=words.say("message.action_heading"),
+    )
+
+
+def _params(payload: Mapping[str, Any]) -> dict[str, Any]:
+    since, until = (datetime.fromisoformat(payload[key]) for key in ("since", "until"))
+    return {
+        "reason": clean(payload["reason"], 300),
+        "database": clean(payload["database"], 200),
+        "since": since,
+        "until": until,
+        "seconds": max((until - since).total_seconds(), 0),
+        "_now": until,
+    }
