@@ -153,7 +153,9 @@ def _end(known: Known, thread: Thread | None, message: IncidentMessage) -> Itera
     told = [m.status for m in thread.messages] if thread else []
     if worst((message.status, *told)) is not message.status:
         yield "R9", f"{name}: says {message.status}, it was told as worse"
-    items = {root.key, *(item.key for item in message.consequences if item.ended_at)}
+    # What could not be looked at while it went on may go on longer than it.
+    gaps = message.status is Status.UNKNOWN
+    items = {root.key, *(item.key for item in message.consequences if item.ended_at or gaps)}
     was = [p.worst for p in known.pasts.values() if p.alert.key in items]
     if root.subject != "*" and not message.more and message.status not in (*was, *told):
         yield "R9", f"{name}: says {message.status}, nothing in it ever was"

@@ -224,16 +224,12 @@ class Oracle:
             if not is_declared(thread.root, alert.key) or alert.key not in thread.listed:
                 continue
             was_there = alert.fired_at is not None and alert.fired_at < ended_at
-            is_new_crit = any(p.crit_at and p.crit_at >= ended_at for p in self._alike(past))
+            same = (p for p in self.pasts.values() if p.alert.key == alert.key)
+            is_new_crit = any(p.crit_at is not None and p.crit_at >= ended_at for p in same)
             until = ended_at + drain_of(thread.root, alert.key)
             if was_there and not is_new_crit and thread.was_crit and self.now < until:
                 return thread.root
         return None
-
-    def _alike(self, past: Past) -> list[Past]:
-        """What every check saw of the same since the same time."""
-        same = (past.alert.key, past.alert.since)
-        return [p for p in self.pasts.values() if (p.alert.key, p.alert.since) == same]
 
     def _growth_told(self) -> None:
         latest = {a.key: a for a in sorted(self.firing.values(), key=lambda a: a.last_seen_at)}
