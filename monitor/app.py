@@ -251,8 +251,8 @@ def build(
 
 def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:
     """All that decides about incidents."""
-    slack = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
-    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), SIZES, slack)
+    lateness = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
+    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), SIZES, lateness)
 
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:

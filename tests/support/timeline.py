@@ -86,7 +86,7 @@ class Timeline:
     seed: int | None = None
 
     @property
-    def slack(self) -> Mapping[str, timedelta]:
+    def lateness(self) -> Mapping[str, timedelta]:
         """The time in which each check sees a change."""
         return {
             name: timedelta(seconds=pace.every * PASSES_NEEDED)

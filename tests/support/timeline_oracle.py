@@ -33,7 +33,7 @@ class Oracle:
     """Judges step after step."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self.slack = timeline.slack
+        self.lateness = timeline.lateness
         self.pasts: dict[int, Past] = {}
         self.threads: dict[int, Thread] = {}
         self.waits: dict[int, datetime] = {}  # critical, with no word and no excuse, since then
@@ -155,8 +155,8 @@ class Oracle:
 
     def is_timely(self, effect: Alert, cause: Alert) -> bool:
         """Whether an effect began at its cause or after it, less the slack of both checks."""
-        slack = self.slack[effect.check] + self.slack[cause.check]
-        return effect.since >= cause.since - min(slack, POLICY.slack_max)
+        lateness = self.lateness[effect.check] + self.lateness[cause.check]
+        return effect.since >= cause.since - min(lateness, POLICY.lateness_max)
 
     def drains(self, alert: Alert) -> bool:
         """Whether a critical cause that is over may still have left it behind."""

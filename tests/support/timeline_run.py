@@ -104,7 +104,7 @@ def tell(world: World, change: Change, now: datetime) -> IncidentMessage:
 
 def run(timeline: Timeline, decide: Decide = decide, tell: Tell = tell) -> Iterable[Step]:
     """Live through a timeline, moment by moment, until all is over."""
-    world = World(timeline, Rules(known_causes(), POLICY, SIZES, timeline.slack))
+    world = World(timeline, Rules(known_causes(), POLICY, SIZES, timeline.lateness))
     events = _events(timeline)
     heapq.heapify(events)
     is_thorough = (timeline.seed or 0) % _THOROUGH == 0

@@ -76,14 +76,14 @@ class Board:
                 if self.rules.causes.rule(alert.key, effect.key) is not None:
                     yield alert_id, alert
 
-    def slack(self, effect: Alert, cause: Alert) -> timedelta:
+    def lateness(self, effect: Alert, cause: Alert) -> timedelta:
         """By how much a cause may be seen later than its effect: the pace of both their checks."""
-        known, most = self.rules.slack, self.rules.policy.slack_max
+        known, most = self.rules.lateness, self.rules.policy.lateness_max
         return min(known.get(effect.check, most) + known.get(cause.check, most), most)
 
     def is_timely(self, effect: Alert, cause: Alert) -> bool:
         """Whether an effect began at its cause or after it."""
-        return effect.since >= cause.since - self.slack(effect, cause)
+        return effect.since >= cause.since - self.lateness(effect, cause)
 
     def follows(self, effect: Alert, cause: Alert) -> bool:
         """Whether one is a declared cause of the other, and began in time for that."""

@@ -47,17 +47,16 @@ class Policy:
     """When an incident speaks.
 
     `wait`: how long a first message waits for a cause that may show itself; `wait_max`: the
-    longest wait of what is not critical while such a cause is pending; `slack_max`: by how much a
-    cause may at most be seen after what follows from it; `update_every`: the shortest time between
-    two updates; `remind_crit`, `remind_warn`: how often one that goes on is said again;
-    `storm`: from how many alike in one pass they become one incident; `flaps` ends within
-    `flap_within` make one unsteady, until it has been steady for `steady_after`; one that then
-    goes on for `lasting` is said again.
+    longest wait of what is not critical while such a cause is pending; `lateness_max`: by how
+    much a cause may at most be seen after what follows from it; `update_every`: the shortest time
+    between two updates; `remind_crit`, `remind_warn`: how often one that goes on is said again; `storm`: from how many alike in one
+    pass they become one incident; `flaps` ends within `flap_within` make one unsteady, until it
+    has been steady for `steady_after`; one that then goes on for `lasting` is said again.
     """
 
     wait: timedelta = timedelta(seconds=20)
     wait_max: timedelta = timedelta(minutes=3)
-    slack_max: timedelta = timedelta(minutes=3)
+    lateness_max: timedelta = timedelta(minutes=3)
     update_every: timedelta = timedelta(minutes=5)
     remind_crit: timedelta = timedelta(hours=4)
     remind_warn: timedelta = timedelta(hours=24)
@@ -72,13 +71,13 @@ class Policy:
 class Rules:
     """All data that decides about incidents.
 
-    `slack` is by check the time in which it sees a change: its interval times the passes needed.
+    `lateness` is by check the time in which it sees a change: its interval times the passes needed.
     """
 
     causes: Causes
     policy: Policy = Policy()
     sizes: Sequence[Size] = ()
-    slack: Mapping[str, timedelta] = field(default_factory=dict)
+    lateness: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

