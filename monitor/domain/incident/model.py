@@ -49,9 +49,10 @@ class Policy:
     `wait`: how long a first message waits for a cause that may show itself; `wait_max`: the
     longest wait of what is not critical while such a cause is pending; `lateness_max`: by how
     much a cause may at most be seen after what follows from it; `update_every`: the shortest time
-    between two updates; `remind_crit`, `remind_warn`: how often one that goes on is said again; `storm`: from how many alike in one
-    pass they become one incident; `flaps` ends within `flap_within` make one unsteady, until it
-    has been steady for `steady_after`; one that then goes on for `lasting` is said again.
+    between two updates; `remind_crit`, `remind_warn`: how often one that goes on is said again;
+    `storm`: from how many alike in one pass they become one incident; `flaps` ends within
+    `flap_within` make one unsteady, until it has been steady for `steady_after`; one that then
+    goes on for `lasting` is said again.
     """
 
     wait: timedelta = timedelta(seconds=20)
