@@ -139,14 +139,18 @@ class Words:
         """Why something could not be seen."""
         return self.say(f"reason.{reason}.text", **params)
 
-    def finding(self, finding: FindingLike, now: datetime | None = None) -> Sentence:
-        """A finding in words; times on the local day of `now` are told without their date."""
+    def finding(
+        self, finding: FindingLike, now: datetime | None = None, *, over: bool = False
+    ) -> Sentence:
+        """A finding in words; times on the local day of `now` are told without their date.
+
+        `over`: it is over, so that its title stands in the past tense where it has one.
+        """
+        key = f"finding.{finding.code}"
+        title = "title_over" if over and self.has(f"{key}.title_over") else "title"
         try:
             params = self._params(finding, now)
-            parts = [
-                self._fill(f"finding.{finding.code}.{part}", params)
-                for part in ("title", "text", "action")
-            ]
+            parts = [self._fill(f"{key}.{part}", params) for part in (title, "text", "action")]
         except WordsError as error:
             if self.strict:
                 raise

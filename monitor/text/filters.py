@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
+from monitor.text.particles import particle
+
 PLATFORM_TEXT_MAX = 200
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # controls, direction marks, halves, private, unassigned
 _JOINER = "\u200d"
@@ -26,8 +28,12 @@ def filters(language: str, zone: tzinfo) -> Mapping[str, Callable[..., str]]:
     """The filters that sentences may use."""
 
     @pass_context
-    def local(context: Context, value: datetime | str) -> str:
-        return clock(value, zone, language, context.get("_now"))
+    def local(context: Context, value: datetime | str, beside: datetime | str = "") -> str:
+        return clock(value, zone, language, context.get("_now"), beside=beside)
+
+    def with_particle(value: Any, forms: str, *, alone: bool = False) -> str:
+        word = str(_given(value))
+        return ("" if alone else word) + particle(word, forms)
 
     return {
         "duration": lambda value: duration(_given(value), language),
@@ -38,6 +44,7 @@ def filters(language: str, zone: tzinfo) -> Mapping[str, Callable[..., str]]:
         "capital": lambda value: capital(_given(value)),
         "cut": lambda value, limit: cut(str(_given(value)), limit),
         "clock": local,
+        "particle": with_particle,
     }
 
 
@@ -140,12 +147,23 @@ _UNITS = {
 }
 
 
-def clock(value: datetime | str, zone: tzinfo, language: str, now: datetime | None = None) -> str:
-    """A local time: the hour alone on the day of `now`, with its date otherwise."""
+def clock(
+    value: datetime | str,
+    zone: tzinfo,
+    language: str,
+    now: datetime | None = None,
+    *,
+    beside: datetime | str = "",
+) -> str:
+    """A local time: the hour alone on the day of `now`, with its date otherwise.
+
+    `beside`: a time that is told before it; on another day than that it has its date as well.
+    """
     at = as_time(value).astimezone(zone)
     if now is None:
         return f"{at:%Y-%m-%d %H:%M}"
-    if at.date() == now.astimezone(zone).date():
+    known = (now, as_time(beside)) if beside else (now,)
+    if all(at.date() == other.astimezone(zone).date() for other in known):
         return f"{at:%H:%M}"
     return f"{day_text(at, language)} {at:%H:%M}"
 

@@ -379,22 +379,22 @@ CASES = {
         fault("ledger_entry_missing"),
         "ledger_entry_missing",
         4,
-        r"Books of shard\d: L1 is broken in 1 place, ₩[\d,]+",
-        r"shard\d 장부: L1 위반 1건, [\d,]+원",
+        r"Capture entry missing in 1 place, ₩[\d,]+ \(L1, shard\d\)",
+        r"매입 분개 누락 1건, [\d,]+원 \(L1, shard\d\)",
     ),
     "an entry is booked twice": case(
         fault("ledger_entry_duplicated"),
         "ledger_entry_duplicated",
         2,
-        r"Books of shard\d: L3 is broken in 1 place.*",
-        r"shard\d 장부: L3 위반 1건.*",
+        r"Capture booked twice in 1 place.* \(L3, shard\d\)",
+        r"매입 중복 기장 1건.* \(L3, shard\d\)",
     ),
     "an entry has a wrong amount": case(
         fault("ledger_wrong_amount"),
         "ledger_wrong_amount",
         2,
-        r"Books of shard\d: L4 is broken in 1 place, ₩[\d,]+",
-        r"shard\d 장부: L4 위반 1건, [\d,]+원",
+        r"Captured amount differs in 1 place, ₩[\d,]+ \(L4, shard\d\)",
+        r"매입 금액 불일치 1건, [\d,]+원 \(L4, shard\d\)",
     ),
 }
 
@@ -447,8 +447,8 @@ def test_what_changes_behind_the_watermark_is_told_after_the_next_full_sweep(rea
     assert world.words(1)["reconciliation"] == ["ok"]
     assert real.told_since(before, 4) <= 4
     assert titles(world.told[before]) == {
-        "en": "Books of shard1: L4 is broken in 1 place, ₩7",
-        "ko": "shard1 장부: L4 위반 1건, 7원",
+        "en": "Captured amount differs in 1 place, ₩7 (L4, shard1)",
+        "ko": "매입 금액 불일치 1건, 7원 (L4, shard1)",
     }
     change(shard, payment_id, "amount - 7")
     world.live_until_quiet(10)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from monitor.domain.check import Params, Status
+from monitor.domain.check import Status
 from monitor.domain.incident.message import AlertSummary, IncidentMessage, Link
+from monitor.domain.incident.model import MANY
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, cut
+from monitor.text.messages.evidence import evidence_lines, once
 from monitor.text.symbols import DOTS
 
-_EVIDENCE_MAX = 3
 _OVER = ("resolved", "brief")
 
 
@@ -43,7 +44,8 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
     message = IncidentMessage.from_dict(payload)
     over = message.kind in _OVER
     root = words.finding(message.root, message.made_at)
-    header = cut(_header(message, _title(message, root.title, words), words), 148)
+    header = cut(_header(message, _title(message, words), words), 148)
+    others = once(message.root, message.consequences)
     when = _when(message, words)
     symbol = DOTS[Status.OK if over else message.status]
     return IncidentView(
@@ -54,10 +56,10 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
         when=when,
         action="" if over else cut(root.action, 1500),
         action_heading=words.say("message.action_heading"),
-        consequences=_consequences(message, words),
-        consequences_heading=_consequences_heading(message, words),
+        consequences=_consequences(message, others, words),
+        consequences_heading=_consequences_heading(message, len(others), words),
         links=tuple(_link(link, message, words) for link in message.links),
-        evidence=() if over else _evidence(message.root.evidence),
+        evidence=() if over else evidence_lines(message.root.evidence, words, message.made_at),
         evidence_heading=words.say("message.evidence_heading"),
         context=_context(message, words),
         url=message.url,
@@ -65,12 +67,13 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
     )
 
 
-def _title(message: IncidentMessage, title: str, words: Words) -> str:
-    """What it is about; of many alike how many there are, and one of them."""
-    if message.count == 1 and message.root.subject != "*":
-        return title
-    kind = words.name("many", message.root.code)
-    return words.say("message.many", count=message.count, kind=kind)
+def _title(message: IncidentMessage, words: Words) -> str:
+    """What it is about; of many alike how many there are."""
+    root = message.root
+    if message.count > 1 or root.subject == MANY:
+        return words.say(f"many.{root.code}", count=message.count)
+    over = message.kind in _OVER or root.ended_at is not None
+    return words.finding(root, message.made_at, over=over).title
 
 
 def _header(message: IncidentMessage, title: str, words: Words) -> str:
@@ -96,7 +99,7 @@ def _when(message: IncidentMessage, words: Words) -> str:
 
 def _link(link: Link, message: IncidentMessage, words: Words) -> str:
     """Another incident that has to do with this one, in a sentence."""
-    title = cut(words.finding(link.alert, message.made_at).title, 180)
+    title = _short(link.alert, message.made_at, words)
     return words.say(
         f"message.link_{link.relation}",
         title=title,
@@ -107,15 +110,17 @@ def _link(link: Link, message: IncidentMessage, words: Words) -> str:
     )
 
 
-def _consequences(message: IncidentMessage, words: Words) -> tuple[str, ...]:
-    lines = [_consequence(alert, message.made_at, words) for alert in message.consequences]
+def _consequences(
+    message: IncidentMessage, others: Sequence[AlertSummary], words: Words
+) -> tuple[str, ...]:
+    lines = [_consequence(alert, message.made_at, words) for alert in others]
     if message.more:
         lines.append(words.say("message.more", count=message.more))
     return tuple(lines)
 
 
 def _consequence(told: AlertSummary, now: datetime, words: Words) -> str:
-    title = cut(words.finding(told, now).title, 180)
+    title = _short(told, now, words)
     key = "message.consequence_over" if told.ended_at else "message.consequence"
     symbol = DOTS[Status.OK if told.ended_at else told.status]
     return f"{symbol} " + words.say(
@@ -123,25 +128,17 @@ def _consequence(told: AlertSummary, now: datetime, words: Words) -> str:
     )
 
 
-def _consequences_heading(message: IncidentMessage, words: Words) -> str:
-    count = len(message.consequences) + message.more
+def _short(told: AlertSummary, now: datetime, words: Words) -> str:
+    """The title of one alert among others, in the past tense once it is over."""
+    return cut(words.finding(told, now, over=told.ended_at is not None).title, 180)
+
+
+def _consequences_heading(message: IncidentMessage, shown: int, words: Words) -> str:
+    count = shown + message.more
     if message.count > 1:
         return words.say("message.many_heading", count=count)
     key = "with_it_heading" if message.kind in _OVER else "consequences_heading"
     return words.say(f"message.{key}", count=count)
-
-
-def _evidence(rows: tuple[Params, ...]) -> tuple[str, ...]:
-    """The first rows of the platform's own data, as `column value, column value`."""
-    lines = (
-        ", ".join(f"{clean(name, 40)} {clean(_shown(value), 80)}" for name, value in row.items())
-        for row in rows[:_EVIDENCE_MAX]
-    )
-    return tuple(cut(line, 300) for line in lines if line)
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is None else str(value)
 
 
 def _context(message: IncidentMessage, words: Words) -> tuple[str, ...]:

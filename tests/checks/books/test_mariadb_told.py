@@ -24,8 +24,8 @@ pytestmark = pytest.mark.slow
 
 WORDS = {language: Words(language, UTC, strict=True) for language in ("en", "ko")}
 TITLES = {
-    "en": r"Books of shard1: {} is broken in 1 place(, ₩[\d,]+)?",
-    "ko": r"shard1 장부: {} 위반 1건(, [\d,]+원)?",
+    "en": r".+ in 1 place(, ₩[\d,]+)? \({}, shard1\)",
+    "ko": r".+ 1건(, [\d,]+원)? \({}, shard1\)",
 }
 
 

@@ -118,8 +118,75 @@ def test_the_context_tells_check_status_incident_and_local_time() -> None:
 
 
 def test_the_data_behind_the_cause_is_shown() -> None:
-    data = payload("firing", [alert("a", evidence=({"payment_id": 12, "amount": None},))])
-    assert "payment_id 12, amount –" in renderer().text(message(data))
+    row = {"row": "12", "payment_id": 12, "amount": 1000, "at": "2026-11-22T04:00:00Z", "x": None}
+    data = payload("firing", [alert("a", evidence=(row,))])
+    assert "Payment 12, amount ₩1,000, at 13:00\n" in renderer().text(message(data))
+    assert "결제 12, 금액 1,000원, 시각 13:00\n" in renderer("ko").text(message(data))
+
+
+def broken(shard: str, name: str, **kw: Any) -> Alert:
+    params = {"invariant": name, "shard": shard, "count": 1, "amount_krw": 1000, "drift_krw": 1000}
+    params |= {"at_least": False, "first_seen_at": T0.isoformat(), "oldest_payment_id": 3}
+    return alert("books_broken", f"{shard}/{name}", params=params, **kw)
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "🔴 Critical: Captured amount differs in 1 place, ₩1,000 (L4, shard1)"),
+        ("ko", "🔴 심각: 매입 금액 불일치 1건, 1,000원 (L4, shard1)"),
+    ],
+)
+def test_a_title_says_the_thing_and_the_amount_and_the_id_last(language: str, title: str) -> None:
+    text = renderer(language).text(message(payload("firing", [broken("shard1", "L4")])))
+    assert text.splitlines()[0] == title
+
+
+def test_what_is_over_is_told_in_the_past_tense() -> None:
+    ended = {"phase": Phase.RESOLVED, "ended_at": T0 + MINUTE}
+    down = replace(alert("service_down", "kafka", params={"part": "kafka", "detail": ""}), **ended)
+    l4 = replace(broken("shard1", "L4"), **ended)
+    text = renderer().text(message(payload("resolved", [down, l4], ended_at=T0 + MINUTE)))
+    assert "Resolved: Kafka was down" in text
+    assert "Captured amount differed in 1 place" in text
+
+
+def test_the_same_fact_of_a_shard_is_told_once() -> None:
+    waiting = {"waiting": 3, "oldest_age_seconds": 90, "shard": "shard1"}
+    alerts = [alert("a"), alert("outbox_old", "shard1", params=waiting)]
+    text = renderer().text(message(payload("firing", [*alerts, broken("shard1", "O1")])))
+    assert "What follows from it (1)" in text
+    assert "(O1" not in text
+    assert "(O1" in renderer().text(message(payload("firing", [alert("a"), broken("s", "O1")])))
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("en", "6 merchants blocked by a rate limit"), ("ko", "호출 한도로 차단된 가맹점 6곳")],
+)
+def test_many_alike_are_named_by_what_they_are(language: str, title: str) -> None:
+    alerts = [alert("merchant_blocked", str(n)) for n in range(6)]
+    incident = Incident("merchant_blocked:*", T0, Status.CRIT, id=7)
+    data = incident_message(incident, alerts, Notice("firing", "many_alike"), T0 + MINUTE)
+    assert title in renderer(language).text(message(data)).splitlines()[0]
+
+
+def test_an_end_on_another_day_has_its_date() -> None:
+    began, ended = T0 + timedelta(hours=9), T0 + timedelta(hours=11)
+    over = replace(alert("a", since=began), phase=Phase.RESOLVED, ended_at=ended)
+    incident = Incident("a:", began, Status.CRIT, id=7, ended_at=ended)
+    data = incident_message(incident, [over], Notice("resolved", "over"), ended)
+    assert "from 22 Nov 23:02 to 23 Nov 01:02." in renderer().text(message(data))
+
+
+def test_the_particle_follows_the_sound_of_the_verdict() -> None:
+    data = incident_message(
+        Incident("a:", T0, Status.CRIT, id=7),
+        [alert("a")],
+        Notice("update", "became_critical"),
+        T0 + MINUTE,
+    )
+    assert renderer("ko").text(message(data)).startswith("🔴 심각으로 악화: a")
 
 
 def hostile(kind: str = "firing") -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from jinja2 import Environment, meta
 
+from checks.invariants.catalogue import catalogue
 from monitor import resources
 from monitor.domain.check import Finding, Status
 from monitor.domain.metrics import METRICS
 from monitor.text.catalog import Words, WordsError, languages, load
 from monitor.text.filters import clean, clock, cut, duration, krw, metric_value, number, percent
+from monitor.text.particles import particle
 
 SEOUL = ZoneInfo("Asia/Seoul")
 AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
@@ -62,7 +66,82 @@ def test_every_finding_has_its_three_sentences(language: str) -> None:
     for _, code, part in keys:
         parts.setdefault(code, set()).add(part)
     assert parts
-    assert all(found == {"title", "text", "action"} for found in parts.values()), parts
+    needed, known = {"title", "text", "action"}, {"title", "text", "action", "title_over"}
+    assert all(needed <= found <= known for found in parts.values()), parts
+
+
+PRESENT = {
+    "en": r"\b(is|are|has|have|needs|takes|uses|waits|falls|answers|succeed|cannot)\b|lack rep",
+    "ko": r"째 |사용 중|없음\"?$|부터(:|$)|할 수 없음|예상$",
+}
+
+
+def made_up(name: str) -> Any:
+    """A value for a parameter, by its name."""
+    if name == "since" or name.endswith("_at"):
+        return AT.isoformat()
+    texts = ("name", "state", "part", "unit", "outcome", "shard", "topic", "group", "job", "action")
+    more = ("instance", "prefix", "merchant_id", "work", "day", "series", "metric", "statistic")
+    if name == "invariant":
+        return "L4"
+    return "x" if name in (*texts, *more, "subject", "crossed") else () if name == "evidence" else 3
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_of_what_is_over_no_title_stands_in_the_present_tense(language: str) -> None:
+    words = strict(language)
+    codes = {key.split(".")[1] for key in words.sentences if key.startswith("finding.")}
+    titles = {}
+    for code in codes - {"diagnosis"}:  # it raises no alert
+        key = f"finding.{code}.title_over"
+        key = key if words.has(key) else f"finding.{code}.title"
+        names = meta.find_undeclared_variables(Environment().parse(_plain(words.sentences[key])))
+        params = {name: made_up(name) for name in names | {"invariant", "shard", "count"}}
+        params |= {"metric": "m", "statistic": "s", "unit": "ms", "now": 3, "amount_krw": 3}
+        titles[code] = words.say(key, **params, _now=AT)
+    assert len(titles) > 40
+    assert {c: t for c, t in titles.items() if re.search(PRESENT[language], t)} == {}
+
+
+def _plain(template: str) -> str:
+    """A template without its filters, which a bare environment does not know."""
+    return re.sub(r"\|\s*\w+(\([^)]*\))?", "", template)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_many_of_any_finding_have_a_title(language: str) -> None:
+    keys = load(language)
+    codes = {key.split(".")[1] for key in keys if key.startswith("finding.")}
+    assert {code for code in codes if f"many.{code}" not in keys} == set()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_invariant_has_its_title(language: str) -> None:
+    words = load(language)
+    assert {i.id for i in catalogue() if f"invariant.{i.id}.title" not in words} == set()
+
+
+@pytest.mark.parametrize(
+    ("word", "forms", "said"),
+    [
+        ("심각", "으로/로", "으로"),
+        ("경고", "으로/로", "로"),
+        ("정상", "은/는", "은"),
+        ("서울", "으로/로", "로"),
+        ("shard1", "이/가", "이"),
+        ("shard2", "이/가", "가"),
+        ("shard1", "으로/로", "로"),
+        ("Kafka", "은/는", "는"),
+        ("topic", "은/는", "은"),
+        ("ingest", "이/가", "가"),
+        ("monitoring", "을/를", "을"),
+        ("PG", "이/가", "가"),
+        ("URL", "이/가", "이"),
+        ("(paypulse)", "은/는", "는"),
+    ],
+)
+def test_a_particle_follows_the_final_sound(word: str, forms: str, said: str) -> None:
+    assert particle(word, forms) == said
 
 
 @pytest.mark.parametrize(
