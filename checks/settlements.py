@@ -17,7 +17,9 @@ from monitor.domain.check import (
     ProbeContext,
     Status,
     Verdict,
+    worst,
 )
+from monitor.domain.detection.usual_share import Share, learned, unusual
 
 KINDS = ("settlement", "refund")
 Sample = Sequence[object]  # [time, succeeded, failed]
@@ -26,39 +28,22 @@ _SAMPLES_MAX = 70
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The success that is expected of the last `window_minutes`.
+    """When the failures of the last `window_minutes` are more than usual.
 
-    Where fewer than `requests_min` were decided in that time, the window reaches back further,
-    up to `window_max_minutes`; with still fewer there is no judgement. `late` False: nobody shows
-    late requests here, and it need not be said.
+    They are judged against the platform's own past and the number of tries, since what is normal
+    differs from platform to platform; success below `warn_percent` or `crit_percent` is a finding
+    whatever is usual (0: no such floor). Where fewer than `requests_min` were decided in that
+    time, the window reaches back further, up to `window_max_minutes`; with still fewer there is
+    no judgement. `late` False: nobody shows late requests here, and it need not be said.
     """
 
-    warn_percent: float = 97.0
-    crit_percent: float = 90.0
+    warn_percent: float = 0.0
+    crit_percent: float = 0.0
     requests_min: int = 20
     window_minutes: float = 15.0
     window_max_minutes: float = 60.0
     delayed_max: int = 0
     late: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What was decided within a window."""
-
-    succeeded: int
-    failed: int
-    minutes: float
-
-    @property
-    def decided(self) -> int:
-        """Successes and failures."""
-        return self.succeeded + self.failed
-
-    @property
-    def success_percent(self) -> float:
-        """The share of successes."""
-        return 100 * self.succeeded / self.decided
 
 
 Facts = Mapping[str, Fact[WorkStats]]
@@ -76,9 +61,13 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     hidden = _hidden_late(seen, context)
     memory = {**context.memory, **{k: _samples(work, context) for k, work in seen.items()}}
     memory["late_hidden"] = hidden
-    rates = {kind: _rate(work, memory[kind], context) for kind, work in seen.items()}
+    shares = {kind: _share(work, memory[kind], context) for kind, work in seen.items()}
+    usual = context.memory.get("usual", {})
+    words = {k: _status(s, usual.get(k, {}), context.options) for k, s in shares.items()}
+    memory["usual"] = {**usual, **_usual(usual, words, memory, context)}
     findings = [
-        *(f for kind, work in seen.items() for f in _judge(work, rates[kind], context.options)),
+        *(f for kind, work in seen.items() for f in _judge(work, shares[kind], words[kind])),
+        *(f for work in seen.values() for f in _left(work, context.options)),
         *monitoring_gaps(
             (work, kind) for kind, work in facts.items() if isinstance(work, Unavailable)
         ),
@@ -87,7 +76,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
         ),
         *monitoring_gaps(_late_unavailable(kind) for kind in hidden if context.options.late),
     ]
-    metrics = [m for kind, work in seen.items() for m in _metrics(work, rates[kind])]
+    metrics = [m for kind, work in seen.items() for m in _metrics(work, shares[kind])]
     return Verdict.of(findings, metrics), memory
 
 
@@ -103,20 +92,42 @@ def _samples(work: WorkStats, context: ProbeContext) -> list[Sample]:
     return [*kept[1 - _SAMPLES_MAX :], [context.now.isoformat(), work.succeeded, work.failed]]
 
 
-def _rate(work: WorkStats, samples: Sequence[Sample], context: ProbeContext) -> Rate | None:
-    """The shortest window back from now that is long enough and has enough in it."""
+def _share(work: WorkStats, samples: Sequence[Sample], context: ProbeContext) -> Share | None:
+    """What failed in the shortest window back from now that is long enough and has enough in it."""
     options: Options = context.options
     for sample in reversed(samples):
-        rate = Rate(
-            work.succeeded - _number(sample, 1),
-            max(0, work.failed - _number(sample, 2)),
-            _minutes_ago(sample, context.now),
-        )
-        if rate.minutes > options.window_max_minutes:
+        failed = max(0, work.failed - _number(sample, 2))
+        decided = work.succeeded - _number(sample, 1) + failed
+        share = Share(decided, failed, _minutes_ago(sample, context.now))
+        if share.minutes > options.window_max_minutes:
             return None
-        if rate.minutes >= options.window_minutes and rate.decided >= options.requests_min:
-            return rate
+        if share.minutes >= options.window_minutes and decided >= options.requests_min:
+            return share
     return None
+
+
+def _status(share: Share | None, past: Memory, options: Options) -> Status:
+    """How bad a share is, by what is usual and by the configured floors."""
+    if share is None:
+        return Status.OK
+    success, found = 100 - share.percent, unusual(share, past)
+    if success < options.crit_percent:
+        return Status.CRIT
+    return worst((found, Status.WARN)) if success < options.warn_percent else found
+
+
+def _usual(
+    known: Memory, words: Mapping[str, Status], samples: Memory, context: ProbeContext
+) -> dict[str, Memory]:
+    """What is usual of each kind, learned from what every window has left behind."""
+    found = {}
+    for kind, word in words.items():
+        limit = context.options.window_max_minutes
+        aged = [s for s in samples[kind] if _minutes_ago(s, context.now) > limit]
+        at, succeeded, failed = aged[-1] if aged else (None, 0, 0)
+        until = None if at is None else [at, succeeded + failed, failed]
+        found[kind] = learned(known.get(kind, {}), until, word is not Status.OK, context.now)
+    return found
 
 
 def _number(sample: Sample, index: int) -> int:
@@ -127,9 +138,20 @@ def _minutes_ago(sample: Sample, now: datetime) -> float:
     return (now - datetime.fromisoformat(str(sample[0]))).total_seconds() / 60
 
 
-def _judge(work: WorkStats, rate: Rate | None, options: Options) -> Iterator[Finding]:
-    if rate is not None and rate.success_percent < options.warn_percent:
-        yield _failing(work, rate, options)
+def _judge(work: WorkStats, share: Share | None, status: Status) -> Iterator[Finding]:
+    if share is not None and status is not Status.OK:
+        params: Params = {
+            "work": work.work,
+            "success_percent": round(100 - share.percent, 2),
+            "failed": round(share.hits),
+            "decided": round(share.tries),
+            "window_minutes": round(share.minutes, 1),
+        }
+        yield Finding("work_failing", status, work.work, params)
+
+
+def _left(work: WorkStats, options: Options) -> Iterator[Finding]:
+    """What is late, and what was given up."""
     if work.delayed is not None and work.delayed > options.delayed_max:
         late: Params = {"work": work.work, "delayed": work.delayed}
         yield Finding("work_delayed", Status.WARN, work.work, late)
@@ -153,23 +175,11 @@ def _late_unavailable(kind: str) -> tuple[Unavailable, str]:
     return Unavailable(part, Why.NOT_VISIBLE, "late_not_shown", {"work": kind}), part
 
 
-def _failing(work: WorkStats, rate: Rate, options: Options) -> Finding:
-    crit = rate.success_percent < options.crit_percent
-    params: Params = {
-        "work": work.work,
-        "success_percent": round(rate.success_percent, 2),
-        "failed": rate.failed,
-        "decided": rate.decided,
-        "window_minutes": round(rate.minutes, 1),
-    }
-    return Finding("work_failing", Status.CRIT if crit else Status.WARN, work.work, params)
-
-
-def _metrics(work: WorkStats, rate: Rate | None) -> Iterator[Metric]:
+def _metrics(work: WorkStats, share: Share | None) -> Iterator[Metric]:
     if work.delayed is not None:
         yield Metric(f"{work.work}s_delayed", work.delayed)
-    if rate is not None:
-        yield Metric(f"{work.work}_success_percent", rate.success_percent)
+    if share is not None:
+        yield Metric(f"{work.work}_success_percent", 100 - share.percent)
 
 
 CHECK = Check(name="settlements", options=Options, probe=probe, evaluate=evaluate)

@@ -28,15 +28,19 @@ class Options:
     """When silence, refusals and slow answers matter.
 
     Traffic is gone when nothing came for `silent_minutes` although the same hours of earlier
-    days let one expect `expected_min` payments in that time. Authorizations are slow when the
-    latest `slow_requests_min` of them took longer than `slow_ms` on average. `refusals` False:
-    nobody counts requests here, and it need not be said.
+    days let one expect `expected_min` payments in that time. Refusals are judged by the last
+    `refused_recent_minutes` (by more, where they hold fewer than `refused_min`) against the
+    platform's own past and the number of requests, since what is normal differs from platform to
+    platform; above `refused_warn_percent` or `refused_crit_percent` they are a finding whatever
+    is usual (100: no such limit). Authorizations are slow when the latest `slow_requests_min` of
+    them took longer than `slow_ms` on average. `refusals` False: nobody counts requests here, and
+    it need not be said.
     """
 
     silent_minutes: float = 10.0
     expected_min: float = 12.0
-    refused_warn_percent: float = 1.0
-    refused_crit_percent: float = 5.0
+    refused_warn_percent: float = 100.0
+    refused_crit_percent: float = 100.0
     refused_min: int = 5
     refused_recent_minutes: float = 5.0
     slow_ms: float = 1000.0
@@ -74,7 +78,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     memory = {"arrivals": came.memory, "refusals": told.memory, "latency": took.memory}
     findings = [
         *_gone(came),
-        *_refused(told, context),
+        *_refused(told),
         *_slow(took, context),
         *monitoring_gaps(_unavailable(facts, came, context.options)),
     ]
@@ -82,7 +86,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
         *([Metric("payments_created", payments)] if payments is not None else ()),
         *([Metric("payments_per_minute", came.per_minute)] if came.per_minute is not None else ()),
         *_amount(facts.last_hour),
-        *([Metric("refused_percent", told.percent)] if told.requests else ()),
+        *([Metric("refused_percent", told.window.percent)] if told.window.tries else ()),
         *([Metric("request_ms", took.mean_ms, "authorize")] if _is_enough(took, context) else ()),
     ]
     return Verdict.of(findings, metrics), memory
@@ -98,21 +102,17 @@ def _gone(came: Arrivals) -> Iterator[Finding]:
         yield Finding("traffic_gone", Status.CRIT, "", params)
 
 
-def _refused(told: Refusals, context: ProbeContext) -> Iterator[Finding]:
-    """Too many in the window, and still going on."""
-    options: Options = context.options
-    if told.latest_minutes > options.refused_recent_minutes:
+def _refused(told: Refusals) -> Iterator[Finding]:
+    """More than usual in the last minutes."""
+    if told.status is Status.OK:
         return
-    if told.refused < options.refused_min or told.percent <= options.refused_warn_percent:
-        return
-    crit = told.percent > options.refused_crit_percent
     params: Params = {
-        "refused": round(told.refused),
-        "requests": round(told.requests),
-        "refused_percent": round(told.percent, 2),
-        "window_minutes": round(told.minutes, 1),
+        "refused": round(told.latest.hits),
+        "requests": round(told.latest.tries),
+        "refused_percent": round(told.latest.percent, 2),
+        "window_minutes": round(told.latest.minutes, 1),
     }
-    yield Finding("payments_refused", Status.CRIT if crit else Status.WARN, "authorize", params)
+    yield Finding("payments_refused", told.status, "authorize", params)
 
 
 def _latency(facts: Facts, context: ProbeContext) -> Latency:

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checks.sources.facts.platform import RequestCount
-from monitor.domain.check import Memory, ProbeContext
+from monitor.domain.check import Memory, ProbeContext, Status, worst
+from monitor.domain.detection.usual_share import Sample, Share, learned, unusual, usual_max
 from monitor.domain.metrics import increase
 
 _LEARNING_MINUTES = 180.0  # of one hour of the day: three days of it weigh two thirds
 _KNOWN_MINUTES = 30.0  # so long an hour must have been watched before it lets one expect anything
 _GAP_MINUTES_MAX = 60.0
+_TRIES_LATEST = 10  # so many requests show whether refusals go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,44 +104,89 @@ def _by_hour(since: datetime, until: datetime) -> Iterator[tuple[int, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Authorizations within a window, how many of them were refused (409), and how lately."""
+    """Authorizations of a window and how many of them were refused (409).
+
+    `latest` are those of the last minutes, and `status` how bad they are.
+    """
 
     memory: Memory
-    refused: float = 0.0
-    requests: float = 0.0
-    minutes: float = 0.0
-    latest_minutes: float = math.inf
-
-    @property
-    def percent(self) -> float:
-        """The share that was refused; 0 where nothing was asked."""
-        return 100 * self.refused / self.requests if self.requests else 0.0
+    window: Share
+    latest: Share
+    status: Status
 
 
 def refusals(
     counted: Mapping[str, tuple[RequestCount, ...]], known: Memory, context: ProbeContext
 ) -> Refusals:
     """The growth of the counts of every instance over the window; restarts do not matter."""
+    raw, (requests, refused) = _grown(counted, known)
+    before = list(known.get("counted", ()))
+    grew = bool(before) and refused > before[-1][2]
+    seen_at = context.now.isoformat() if grew else known.get("seen_at")
+    now = [context.now.isoformat(), requests, refused]
+    first, kept = _window([*before, now], context)
+    past = known.get("usual", {})
+    latest, status = Share(0, 0), Status.OK
+    if seen_at and _minutes(seen_at, context.now) <= context.options.refused_recent_minutes:
+        latest, status = _judged(kept, now, past, context)
+    aged = first if _minutes(first[0], context.now) >= context.options.window_minutes else None
+    usual = learned(past, aged, status is not Status.OK, context.now)
+    memory = {"raw": raw, "counted": kept, "seen_at": seen_at, "usual": usual}
+    return Refusals(memory, _since(first, now, context), latest, status)
+
+
+def _grown(
+    counted: Mapping[str, tuple[RequestCount, ...]], known: Memory
+) -> tuple[dict[str, list[float]], tuple[float, float]]:
+    """The counts of each instance, and all requests and refusals since the check began."""
     raw = dict(known.get("raw", {}))
-    samples = list(known.get("samples", ()))
-    refused, requests = samples[-1][1:] if samples else (0.0, 0.0)
+    samples = known.get("counted", ())
+    requests, refused = samples[-1][1:] if samples else (0.0, 0.0)
     for instance, found in counted.items():
         before, after = raw.get(instance), _totals(found)
         if before is not None:
             refused += increase(before[0], after[0]) or 0.0
             requests += increase(before[1], after[1]) or 0.0
         raw[instance] = after
-    grew = bool(samples) and refused > samples[-1][1]
-    latest = context.now.isoformat() if grew else known.get("latest")
-    samples.append([context.now.isoformat(), refused, requests])
-    first, kept = _window(samples, context)
-    return Refusals(
-        {"raw": raw, "samples": kept, "latest": latest},
-        refused - first[1],
-        requests - first[2],
-        _minutes(first[0], context.now),
-        _minutes(latest, context.now) if latest else math.inf,
-    )
+    return raw, (requests, refused)
+
+
+def _judged(
+    samples: Sequence[Sample], now: Sample, past: Memory, context: ProbeContext
+) -> tuple[Share, Status]:
+    """The shortest time back from now in which more was refused than is usual; else the last
+    minutes. Only where these hold too few refusals does it reach back over the whole window."""
+    options = context.options
+    share, goes_on = Share(0, 0), False
+    for sample in reversed(samples[:-1]):
+        wider = _since(sample, now, context)
+        if wider.minutes > options.refused_recent_minutes and share.hits >= options.refused_min:
+            break
+        share = wider
+        status = _status(share, past, options)
+        if status is not Status.OK:
+            return share, status
+        if not goes_on and share.tries >= _TRIES_LATEST:
+            limits = options.refused_warn_percent, options.refused_crit_percent
+            goes_on = share.percent > min(100 * usual_max(past), *limits)
+            if not goes_on:  # whatever was, the latest are as usual
+                break
+    return share, Status.OK
+
+
+def _status(share: Share, past: Memory, options: Any) -> Status:
+    """How bad a share is, by what is usual and by the configured limits."""
+    if share.hits < options.refused_min:
+        return Status.OK
+    found = unusual(share, past)
+    if share.percent > options.refused_crit_percent:
+        return Status.CRIT
+    return worst((found, Status.WARN)) if share.percent > options.refused_warn_percent else found
+
+
+def _since(sample: Sample, now: Sample, context: ProbeContext) -> Share:
+    minutes = _minutes(sample[0], context.now)
+    return Share(now[1] - sample[1], now[2] - sample[2], minutes)
 
 
 def _totals(found: Sequence[RequestCount]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -322,20 +323,100 @@ def work(
     ("after", "minutes", "expected"),
     [
         ((1100, 5), 15, {}),
-        ((1095, 10), 15, {"work_failing:settlement": "warn"}),
-        ((1080, 25), 15, {"work_failing:settlement": "crit"}),
+        ((1014, 6), 15, {}),
+        ((1028, 7), 15, {}),
+        ((1075, 30), 15, {"work_failing:settlement": "warn"}),
+        ((1040, 65), 15, {"work_failing:settlement": "crit"}),
         ((1000, 24), 15, {}),
         ((1000, 25), 15, {"work_failing:settlement": "crit"}),
         ((1000, 25), 5, {}),
         ((1000, 25), 59, {"work_failing:settlement": "crit"}),
         ((1000, 25), 90, {}),
     ],
-    ids=["well", "warn", "crit", "too few", "all fail", "too soon", "slow traffic", "too long ago"],
+    ids=[
+        *("well", "93 % of 15", "93 % of 30", "75 %", "40 %", "too few", "all fail", "too soon"),
+        *("slow traffic", "too long ago"),
+    ],
 )
 def test_success_is_judged_over_a_window_with_enough_in_it(after, minutes, expected):
     passes = Passes(settlements.CHECK)
     passes(0, work(1000, 5))
     assert passes.keys(minutes, work(*after)) == expected
+
+
+def settled(failing: int, hours: float = 48, options: Mapping[str, Any] | None = None) -> Passes:
+    """A settlements check that saw 400 of an hour decided so long, so many in a thousand failed."""
+    passes = Passes(settlements.CHECK, dict(options or {}))
+    for quarter in range(int(4 * hours)):
+        passes(15 * quarter, decided(100 * quarter, failing))
+    return passes
+
+
+def decided(total: float, failing: int, later: tuple[int, int] = (0, 0)) -> Any:
+    failed = int(total * failing / 1000)
+    return work(int(total) - failed + later[0], failed + later[1])
+
+
+@pytest.mark.parametrize(
+    ("failing", "later", "expected"),
+    [
+        (53, (95, 5), {}),
+        (53, (91, 9), {}),
+        (53, (28, 2), {}),
+        (53, (17, 3), {}),
+        (53, (14, 6), {"work_failing:settlement": "warn"}),
+        (53, (70, 30), {"work_failing:settlement": "warn"}),
+        (53, (40, 60), {"work_failing:settlement": "crit"}),
+        (0, (99, 1), {}),
+        (0, (88, 12), {"work_failing:settlement": "warn"}),
+        (0, (17, 3), {"work_failing:settlement": "warn"}),
+        (200, (75, 25), {}),
+        (200, (45, 55), {"work_failing:settlement": "warn"}),
+    ],
+)
+def test_failures_are_judged_by_what_is_usual_on_this_platform(failing, later, expected):
+    passes = settled(failing)
+    end = 48 * 400 - 100
+    assert passes.keys(48 * 60, decided(end, failing, later)) == expected
+
+
+def test_what_has_been_so_since_the_first_look_becomes_the_custom():
+    passes = settled(200, hours=2)
+    assert passes.keys(120, decided(800, 200)) == {"work_failing:settlement": "warn"}
+    assert settled(200).keys(48 * 60, decided(48 * 400, 200)) == {}
+
+
+def test_that_half_of_all_fails_is_never_usual():
+    passes = settled(900, hours=200)
+    assert passes.keys(200 * 60, decided(200 * 400, 900)) == {"work_failing:settlement": "crit"}
+
+
+def test_a_fault_does_not_become_the_custom():
+    passes = settled(0)
+    end = 48 * 400 - 100
+    for n in range(1, 4 * 24):
+        found = passes.keys(48 * 60 + 15 * n, decided(end, 0, (70 * n, 30 * n)))
+        assert found == {"work_failing:settlement": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {}),
+        ({"warn_percent": 97.0}, {"work_failing:settlement": "warn"}),
+        ({"warn_percent": 97.0, "crit_percent": 96.0}, {"work_failing:settlement": "crit"}),
+    ],
+)
+def test_a_configured_floor_holds_whatever_is_usual(options, expected):
+    passes = settled(53, options=options)
+    assert passes.keys(48 * 60, decided(48 * 400 - 100, 53, (95, 5))) == expected
+
+
+def test_what_is_usual_stays_small_and_can_be_stored():
+    passes = settled(53)
+    usual = json.loads(json.dumps(passes.memory))["usual"]["settlement"]
+    assert set(usual) == {"tries", "hits", "until"}, usual
+    assert usual["hits"] / usual["tries"] == pytest.approx(0.053, abs=0.002)
 
 
 def test_the_window_ends_with_the_trouble():
@@ -466,16 +547,67 @@ def refusal_passes(*samples: tuple[float, int, int]) -> list[dict[str, str]]:
         (100, 0, {}),
         (10, 4, {}),
         (1000, 5, {}),
-        (400, 8, {"payments_refused:authorize": "warn"}),
-        (10, 5, {"payments_refused:authorize": "crit"}),
+        (400, 20, {}),
+        (28, 2, {}),
+        (75, 25, {"payments_refused:authorize": "warn"}),
+        (0, 5, {"payments_refused:authorize": "crit"}),
     ],
 )
 def test_refusals_count_by_their_share_and_their_number(accepted, refused, expected):
     assert refusal_passes((0, 50, 3), (5, 50 + accepted, 3 + refused))[-1] == expected
 
 
+def taking(refused: int, options: Mapping[str, Any] | None = None) -> Passes:
+    """A traffic check that saw 20 requests a minute for four hours, so many of each refused."""
+    passes = Passes(traffic.CHECK, dict(options or {}))
+    for minute in range(240):
+        passes(minute, flow(minute, asked((20 - refused) * minute, refused * minute)))
+    return passes
+
+
+@pytest.mark.parametrize(
+    ("refused", "later", "expected"),
+    [
+        (1, (19, 1), {}),
+        (1, (15, 5), {}),
+        (1, (8, 12), {"payments_refused:authorize": "warn"}),
+        (1, (0, 20), {"payments_refused:authorize": "crit"}),
+        (3, (14, 6), {}),
+    ],
+)
+def test_refusals_are_judged_by_what_is_usual_on_this_platform(refused, later, expected):
+    passes = taking(refused)
+    accepted = (20 - refused) * 239 + later[0]
+    assert passes.keys(240, flow(240, asked(accepted, refused * 239 + later[1]))) == expected
+
+
+def test_a_refusal_shows_the_last_minutes_not_the_average_of_a_quarter_of_an_hour():
+    passes = taking(0)
+    (found,) = passes(240, flow(240, asked(20 * 239, 20))).findings
+    assert found.params["refused_percent"] == 100.0
+    assert (found.params["requests"], found.params["window_minutes"]) == (20, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {}),
+        ({"refused_warn_percent": 1.0}, {"payments_refused:authorize": "warn"}),
+        ({"refused_crit_percent": 3.0}, {"payments_refused:authorize": "crit"}),
+    ],
+)
+def test_a_configured_limit_of_refusals_holds_whatever_is_usual(options, expected):
+    passes = taking(1, options)
+    assert passes.keys(240, flow(240, asked(19 * 240, 240))) == expected
+
+
 def test_refusals_end_soon_after_the_last_of_them():
-    said = refusal_passes((0, 50, 0), (1, 50, 9), (5, 60, 9), (7, 80, 9))
+    said = refusal_passes((0, 50, 0), (1, 50, 9), (5, 55, 9), (7, 80, 9))
+    assert [bool(keys) for keys in said] == [False, True, True, False]
+
+
+def test_refusals_are_over_when_the_latest_requests_are_as_usual():
+    said = refusal_passes((0, 0, 0), (1, 0, 20), (2, 6, 20), (3, 12, 20))
     assert [bool(keys) for keys in said] == [False, True, True, False]
 
 
