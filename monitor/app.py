@@ -50,6 +50,7 @@ from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
 
 CAUSES_ALL = (*CAUSES, *implied_causes())
+ALERT_SIZES = SIZES
 DELIVER_EVERY = timedelta(seconds=2)
 LIVE_MAX = 8
 PRUNE_EVERY = timedelta(hours=1)
@@ -252,7 +253,7 @@ def build(
 def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:
     """All that decides about incidents."""
     lateness = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
-    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), SIZES, lateness)
+    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), ALERT_SIZES, lateness)
 
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, caller, fail, given_length, opened
+from monitor.cli.common import ConfigOption, caller, fail, given_length, opened, words_in
+
+if TYPE_CHECKING:
+    from monitor.domain.alert import Alert
+    from monitor.store.database import Store
 
 commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes care of it.")
 
@@ -20,11 +25,17 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
+    from monitor.store.alerting.acceptances import active_acceptances
     from monitor.store.alerting.incidents import incidents_between
     from monitor.store.alerting.silences import silences
     from monitor.store.notifications import waiting_and_dead
     from monitor.text.catalog import Words
-    from monitor.text.terminal.listing import delivery_lines, incident_lines, silence_lines
+    from monitor.text.terminal.listing import (
+        accepted_lines,
+        delivery_lines,
+        incident_lines,
+        silence_lines,
+    )
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)
@@ -32,40 +43,51 @@ def list_(
         with store.read() as tx:
             since = now - timedelta(hours=hours)
             stories = incidents_between(tx, since, now + timedelta(seconds=1))
-            quiet = silences(tx, now)
+            quiet, known = silences(tx, now), active_acceptances(tx, now)
             owed = waiting_and_dead(tx)
     lines = [*incident_lines(stories, words, now), *silence_lines(quiet, words)]
+    lines += accepted_lines(known, words)
     typer.echo("\n".join([*lines, *delivery_lines(owed, words)]))
 
 
+ByOption = Annotated[str, typer.Option("--by", help="Who does it [default: the login name].")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+PatternArgument = Annotated[str, typer.Argument(help="check/code:subject, with * [redis_health/*]")]
+
+
 @commands.command()
-def ack(incident: int, config: ConfigOption = None) -> None:
+def ack(incident: int, by: ByOption = "", config: ConfigOption = None) -> None:
     """Take care of an incident: its reminders stop, its end is still told."""
     from monitor.store.alerting.incidents import acknowledge
 
-    with opened(config) as (_, store):
-        if not acknowledge(store, incident, caller()):
-            fail(f"no open incident {incident}; `paypulse alerts list` shows them")
-    typer.echo(f"incident {incident}: acknowledged by {caller()}")
+    who = caller(by)
+    with opened(config) as (settings, store):
+        say = words_in(settings).say
+        if not acknowledge(store, incident, who):
+            fail(say("alerts.not_open", number=incident))
+    typer.echo(say("alerts.acknowledged", number=incident, who=who))
 
 
 @commands.command()
 def silence(
-    pattern: Annotated[str, typer.Argument(help="check/code:subject, with * [redis_health/*]")],
+    pattern: PatternArgument,
     duration: Annotated[str, typer.Option("--for", help="30m, 4h, 2d")] = "1h",
     comment: str = "",
+    by: ByOption = "",
+    yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Keep quiet about matching alerts for a while; afterwards what changed is told."""
     from monitor.store.alerting.silences import add_silence
 
-    if "/" not in pattern and "*" not in pattern:
-        fail(f"{pattern!r}: check/code:subject is expected, as `paypulse alerts list` shows them")
-    until = datetime.now(UTC) + given_length("--for", duration)
+    length, who = given_length("--for", duration), caller(by)
     with opened(config) as (settings, store):
-        number = add_silence(store, pattern, until, datetime.now(UTC), caller(), comment)
-    local = until.astimezone(settings.zone)
-    typer.echo(f"silence {number}: {pattern} until {local:%Y-%m-%d %H:%M %Z}")
+        say = words_in(settings).say
+        found = _meant(pattern, store, say, yes)
+        now = datetime.now(UTC)
+        number = add_silence(store, pattern, now + length, now, who, comment)
+    said = {"number": number, "pattern": pattern, "until": now + length, "matching": len(found)}
+    typer.echo(say("alerts.silenced", who=who, **said))
 
 
 @commands.command()
@@ -73,10 +95,72 @@ def unsilence(number: int, config: ConfigOption = None) -> None:
     """End a silence."""
     from monitor.store.alerting.silences import end_silence
 
-    with opened(config) as (_, store):
+    with opened(config) as (settings, store):
+        say = words_in(settings).say
         if not end_silence(store, number, datetime.now(UTC)):
-            fail(f"no silence {number} holds now; `paypulse alerts list` shows them")
-    typer.echo(f"silence {number}: ended")
+            fail(say("alerts.not_silenced", number=number))
+    typer.echo(say("alerts.unsilenced", number=number))
+
+
+@commands.command()
+def accept(
+    pattern: PatternArgument,
+    reason: Annotated[str, typer.Option(help="Why it is no incident.")],
+    duration: Annotated[str, typer.Option("--for", help="30m, 4h, 2d [for good]")] = "",
+    by: ByOption = "",
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take what matching alerts tell as known: no incident as long as it does not grow."""
+    from monitor.app import ALERT_SIZES
+    from monitor.domain.incident.model import Acceptance, accepted_sizes
+    from monitor.store.alerting.acceptances import add_acceptance
+
+    length, who = given_length("--for", duration) if duration else None, caller(by)
+    with opened(config) as (settings, store):
+        say = words_in(settings).say
+        found = _meant(pattern, store, say, yes)
+        now = datetime.now(UTC)
+        until = now + length if length else None
+        sizes = accepted_sizes(found, ALERT_SIZES)
+        number = add_acceptance(store, Acceptance(pattern, who, reason, now, sizes, until))
+    said = {"number": number, "pattern": pattern, "until": until, "matching": len(found)}
+    typer.echo(say("alerts.accepted", who=who, reason=reason, **said))
+
+
+@commands.command()
+def unaccept(number: int, config: ConfigOption = None) -> None:
+    """End an acceptance: what it covers is told again."""
+    from monitor.store.alerting.acceptances import end_acceptance
+
+    with opened(config) as (settings, store):
+        say = words_in(settings).say
+        if not end_acceptance(store, number, datetime.now(UTC)):
+            fail(say("alerts.not_accepted", number=number))
+    typer.echo(say("alerts.unaccepted", number=number))
+
+
+def _meant(pattern: str, store: Store, say: Callable[..., str], yes: bool) -> list[Alert]:
+    """What fires now and is meant; asks where that is nothing, or the pattern means everything."""
+    from monitor.domain.incident.model import is_everything, matching
+    from monitor.store.alerting.alerts import all_live_alerts
+
+    if "/" not in pattern and "*" not in pattern:
+        fail(say("alerts.pattern_expected", pattern=pattern))
+    with store.read() as tx:
+        found = matching(pattern, all_live_alerts(tx).values())
+    doubt = "everything" if is_everything(pattern) else "" if found else "nothing"
+    if doubt and not yes and not _agreed(say(f"alerts.means_{doubt}", pattern=pattern)):
+        fail(say("alerts.not_done"))
+    return found
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return typer.confirm(question)
+    except typer.Abort:  # nobody there to answer
+        typer.echo()
+        return False
 
 
 @commands.command()

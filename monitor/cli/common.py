@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The configuration file [default: ./paypulse.toml]."),
 ]
+
+_NAME_MAX = 80
 
 
 def fail(text: str, code: int = 3) -> NoReturn:
@@ -62,9 +65,13 @@ def build(config: Config, **given: Any) -> App:
 
 def words_of(path: Path | None) -> Words:
     """The sentences of the configured language, for commands that need nothing else."""
+    return words_in(load(path))
+
+
+def words_in(config: Config) -> Words:
+    """The sentences of a configuration's language."""
     from monitor.text.catalog import Words
 
-    config = load(path)
     return Words(config.language, config.zone)
 
 
@@ -84,6 +91,10 @@ def opened(path: Path | None) -> Iterator[tuple[Config, Store]]:
         fail(str(error))
 
 
-def caller() -> str:
-    """Who gives the command."""
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "somebody"
+def caller(by: str = "") -> str:
+    """Who gives the command: as it says, or by the login name."""
+    try:
+        name = by.strip() or os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        name = f"uid {os.getuid()}"
+    return name[:_NAME_MAX]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from monitor.domain.alert import Alert, Size
+from monitor.domain.alert import Alert, Phase, Size
 from monitor.domain.cause import Causes
 from monitor.domain.check import Status
 
@@ -30,7 +30,8 @@ class Silence:
 class Acceptance:
     """A known state that is no incident as long as it does not grow: who accepted it, and why.
 
-    `sizes` are those of the alert as it was accepted; `until` None: until somebody ends it.
+    `sizes` are those of the alerts as they were accepted, by `code:subject param` and, for what
+    appears later, the largest by `param`; `until` None: until somebody ends it.
     """
 
     pattern: str
@@ -156,27 +157,75 @@ class Change:
     reason: str = ""
 
 
+def names(alert: Alert) -> set[str]:
+    """What a pattern may call an alert; a gap may go by its old name, blind."""
+    return {name := f"{alert.check}/{alert.key}", name.replace("/monitoring_gap:", "/blind:")}
+
+
 def is_silenced(alert: Alert, silences: Collection[Silence], now: datetime) -> bool:
-    """Whether one of these keeps quiet about an alert; a gap may go by its old name, blind."""
-    names = {name := f"{alert.check}/{alert.key}", name.replace("/monitoring_gap:", "/blind:")}
-    return any(s.until > now and fnmatchcase(n, s.pattern) for s in silences for n in names)
+    """Whether one of these keeps quiet about an alert."""
+    return any(s.until > now and fnmatchcase(n, s.pattern) for s in silences for n in names(alert))
 
 
 def accepting(
     alert: Alert, accepted: Collection[Acceptance], sizes: Sequence[Size], now: datetime
 ) -> Acceptance | None:
     """The acceptance that covers an alert as large as it is now; None if there is none."""
-    name = f"{alert.check}/{alert.key}"
     for one in accepted:
         holds = one.until is None or one.until > now
-        if holds and fnmatchcase(name, one.pattern) and not _exceeds(alert, one, sizes):
+        meant = holds and any(fnmatchcase(n, one.pattern) for n in names(alert))
+        if meant and not _exceeds(alert, one, sizes):
             return one
     return None
 
 
 def _exceeds(alert: Alert, accepted: Acceptance, sizes: Sequence[Size]) -> bool:
+    """Whether it is worse than what was accepted: by a size, or critical where it was not."""
+    severity = _known(accepted, alert, _CRITICAL)
+    if severity == 0.0 and alert.status is Status.CRIT:
+        return True
     for size in sizes:
-        value, known = size.of(alert), accepted.sizes.get(size.param)
+        value, known = size.of(alert), _known(accepted, alert, size.param)
         if value is not None and known is not None and size.beyond(value, known) >= size.floor:
             return True
     return False
+
+
+_CRITICAL = "critical"
+
+
+def _known(accepted: Acceptance, alert: Alert, param: str) -> float | None:
+    """What was accepted of this alert, or else of any that matched."""
+    return accepted.sizes.get(f"{alert.key} {param}", accepted.sizes.get(param))
+
+
+def accepted_sizes(alerts: Collection[Alert], sizes: Sequence[Size]) -> dict[str, float]:
+    """How large these are now, as an acceptance keeps it."""
+    found: dict[str, float] = {}
+    for alert in alerts:
+        for size in sizes:
+            value = size.of(alert)
+            if value is not None:
+                _keep(found, alert, size.param, value, falls=size.falls)
+        _keep(found, alert, _CRITICAL, float(alert.status is Status.CRIT))
+    return found
+
+
+def _keep(
+    found: dict[str, float], alert: Alert, param: str, value: float, *, falls: bool = False
+) -> None:
+    """By the alert itself, and the worst of all for what appears later."""
+    for name in (f"{alert.key} {param}", param):
+        known = found.get(name, value)
+        found[name] = min(known, value) if falls else max(known, value)
+
+
+def matching(pattern: str, alerts: Collection[Alert]) -> list[Alert]:
+    """The alerts that fire and that a pattern over `check/code:subject` means."""
+    firing = [a for a in alerts if a.phase is Phase.FIRING]
+    return [a for a in firing if any(fnmatchcase(n, pattern) for n in names(a))]
+
+
+def is_everything(pattern: str) -> bool:
+    """Whether a pattern means alerts of any check with any code."""
+    return fnmatchcase("\N{NULL}/\N{NULL}:", pattern)

@@ -16,24 +16,29 @@ if TYPE_CHECKING:
 
 _COLUMNS = "id, pattern, sizes, at, until, author, reason"
 _HELD = (
-    f"SELECT {_COLUMNS} FROM acceptances WHERE ended_at IS NULL"
-    " AND (until IS NULL OR until > ?) ORDER BY id"
+    f"SELECT {_COLUMNS} FROM acceptances WHERE at <= ?1 AND (ended_at IS NULL OR ended_at > ?1)"
+    " AND (until IS NULL OR until > ?1) ORDER BY id"
 )
 _INSERT = (
     "INSERT INTO acceptances (pattern, sizes, at, until, author, reason) VALUES (?, ?, ?, ?, ?, ?)"
 )
-_END = "UPDATE acceptances SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+_END = (
+    "UPDATE acceptances SET ended_at = ?1 WHERE id = ?2 AND ended_at IS NULL"
+    " AND (until IS NULL OR until > ?1)"
+)
+_REPLACE = "UPDATE acceptances SET ended_at = ? WHERE pattern = ? AND ended_at IS NULL"
 
 
 def active_acceptances(tx: Connection, now: datetime) -> list[Acceptance]:
-    """What is accepted now, oldest first."""
+    """What is or was accepted at a time, oldest first."""
     return [_acceptance_of(row) for row in tx.exec_driver_sql(_HELD, (to_micros(now),))]
 
 
 def add_acceptance(store: Store, one: Acceptance) -> int:
-    """Accept; gives back its number."""
+    """Accept, instead of what was accepted by the same pattern; gives back its number."""
     row = (one.pattern, to_json(dict(one.sizes)), to_micros(one.at), to_micros(one.until))
     with store.write() as tx:
+        tx.exec_driver_sql(_REPLACE, (to_micros(one.at), one.pattern))
         return int(tx.exec_driver_sql(_INSERT, (*row, one.author, one.reason)).lastrowid or 0)
 
 

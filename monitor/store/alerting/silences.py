@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _SILENCE = (
     "INSERT INTO silences (pattern, until, created_at, author, comment) VALUES (?, ?, ?, ?, ?)"
 )
+_SAME = "SELECT max(id) FROM silences WHERE pattern = ? AND until > ?"
+_AGAIN = "UPDATE silences SET until = ?, author = ?, comment = ? WHERE id = ?"
 _UNSILENCE = "UPDATE silences SET until = ? WHERE id = ? AND until > ?"
 _SILENCES = (
     "SELECT pattern, until, id, author, comment FROM silences WHERE until > ? ORDER BY until, id"
@@ -24,9 +26,16 @@ _SILENCES = (
 def add_silence(
     store: Store, pattern: str, until: datetime, now: datetime, author: str = "", comment: str = ""
 ) -> int:
-    """Keep quiet about alerts whose `check/code:subject` matches; gives back its id."""
+    """Keep quiet about alerts whose `check/code:subject` matches; gives back its id.
+
+    One that holds with the same pattern is given the new end, author and comment.
+    """
     row = (pattern, to_micros(until), to_micros(now), author, comment)
     with store.write() as tx:
+        same = tx.exec_driver_sql(_SAME, (pattern, to_micros(now))).scalar_one()
+        if same is not None:
+            tx.exec_driver_sql(_AGAIN, (to_micros(until), author, comment, same))
+            return int(same)
         return int(tx.exec_driver_sql(_SILENCE, row).lastrowid)
 
 

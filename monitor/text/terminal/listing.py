@@ -13,7 +13,7 @@ from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
 from monitor.domain.incident.journal import IncidentStory
-from monitor.domain.incident.model import Silence
+from monitor.domain.incident.model import Acceptance, Silence
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
 from monitor.text.symbols import ARROW, DOTS
@@ -84,6 +84,22 @@ def silence_lines(silences: Sequence[Silence], words: Words) -> list[str]:
             comment=clean(s.comment),
         )
         for s in silences
+    ]
+
+
+def accepted_lines(accepted: Sequence[Acceptance], words: Words) -> list[str]:
+    """What is taken as known."""
+    return [
+        words.say(
+            "show.accepted",
+            number=a.id,
+            pattern=clean(a.pattern),
+            until=a.until,
+            since=a.at,
+            author=clean(a.author),
+            reason=clean(a.reason),
+        )
+        for a in accepted
     ]
 
 

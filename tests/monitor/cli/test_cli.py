@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from monitor.cli.common import caller
 from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
 from monitor.domain.incident.model import Change, Incident
+from monitor.store.alerting.acceptances import active_acceptances
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import open_incidents, save_incidents
 from monitor.store.audit import begin_audit
@@ -111,20 +113,72 @@ def test_a_configuration_that_is_not_there_is_said(tmp_path):
 
 def test_incidents_are_listed_taken_and_silenced(file, store, incident):
     assert "Kafka is down" in call("alerts", "list", "-c", file)
-    call("alerts", "ack", incident.id, "-c", file)
+    call("alerts", "ack", incident.id, "--by", "kim", "-c", file)
     with store.read() as tx:
-        assert open_incidents(tx)[0].acked_by
+        assert open_incidents(tx)[0].acked_by == "kim"
     assert "until" in call("alerts", "silence", "services/*", "--for", "30m", "-c", file)
     assert "services/*" in call("alerts", "list", "-c", file)
     call("alerts", "unsilence", 1, "-c", file)
     assert "services/*" not in call("alerts", "list", "-c", file)
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_is_known_is_accepted_listed_and_ended(file, store, incident, language):
+    file.write_text(f'language = "{language}"\n' + file.read_text())
+    words = ("services/service_down:kafka", "--reason", "a known one", "--by", "kim")
+    said = call("alerts", "accept", *words, "--for", "2d", "-c", file)
+    assert "a known one" in said and "kim" in said and "1" in said
+    assert "a known one" in call("alerts", "list", "-c", file)
+    call("alerts", "unaccept", 1, "-c", file)
+    assert "a known one" not in call("alerts", "list", "-c", file)
+    call("alerts", "unaccept", 1, "-c", file, code=3)
+
+
+def test_an_acceptance_keeps_how_large_the_trouble_is(file, store, incident):
+    call("alerts", "accept", "services/*", "--reason", "known", "-c", file)
+    with store.read() as tx:
+        (accepted,) = active_acceptances(tx, datetime.now(UTC))
+    assert accepted.sizes == {"service_down:kafka critical": 1.0, "critical": 1.0}
+
+
+@pytest.mark.parametrize("verb", [("silence",), ("accept", "--reason", "known")])
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("redis_health/*", "nothing that fires"), ("*/*", "everything")]
+)
+def test_what_means_nothing_or_everything_is_asked_about(
+    file, store, incident, verb, pattern, said
+):
+    command = ("alerts", *verb, pattern, "-c", file)
+    assert said in call(*command, code=3)
+    assert pattern not in call("alerts", "list", "-c", file)
+    call(*command, "--yes")
+    assert pattern in call("alerts", "list", "-c", file)
+
+
+def test_the_same_silence_twice_is_one(file, store, incident):
+    for length in ("1h", "2h"):
+        assert "Silence 1" in call("alerts", "silence", "services/*", "--for", length, "-c", file)
+    assert call("alerts", "list", "-c", file).count("services/*") == 1
+
+
+def test_who_acts_is_the_login_name_and_never_somebody(monkeypatch):
+    for name in ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert caller() not in ("", "somebody")
+    monkeypatch.setattr("getpass.getuser", getpwuid_fails)
+    assert caller() == f"uid {os.getuid()}"
+    assert caller("kim") == "kim"
+
+
+def getpwuid_fails() -> str:
+    raise KeyError("getpwuid(): uid not found: 4711")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("ack", "99"), "no open incident 99"),
-        (("unsilence", "99"), "no silence 99"),
+        (("unsilence", "99"), "No silence 99"),
         (("retry", "99"), "no dead message 99"),
         (("silence", "x/*", "--for", "soon"), "such as 30s, 30m"),
         (("silence", "redis"), "check/code:subject"),

@@ -11,7 +11,12 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store, record, rows
 
 from monitor.domain.alert import Alert, Phase, Rule, Transition, advance_all
 from monitor.domain.check import Finding, Status, Verdict
-from monitor.domain.incident.model import Change, Incident, Notice
+from monitor.domain.incident.model import Acceptance, Change, Incident, Notice
+from monitor.store.alerting.acceptances import (
+    active_acceptances,
+    add_acceptance,
+    end_acceptance,
+)
 from monitor.store.alerting.alerts import (
     alerts_between,
     alerts_by_id,
@@ -198,6 +203,36 @@ def test_a_silence_holds_until_it_ends_or_is_ended(store: Store) -> None:
     assert not end_silence(store, second, T0 + MINUTE)
     with store.read() as tx:
         assert [s.id for s in silences(tx, T0 + MINUTE)] == [first]
+
+
+def test_the_same_silence_again_only_moves_its_end(store: Store) -> None:
+    first = add_silence(store, "outbox_age/*", T0 + HOUR, T0, "kim")
+    assert add_silence(store, "outbox_age/*", T0 + DAY, T0, "lee", "longer") == first
+    with store.read() as tx:
+        (silence,) = silences(tx, T0)
+    assert (silence.until, silence.author, silence.comment) == (T0 + DAY, "lee", "longer")
+    assert add_silence(store, "outbox_age/*", T0 + 3 * DAY, T0 + DAY) != first
+
+
+def test_what_is_accepted_holds_from_then_to_its_end(store: Store) -> None:
+    one = Acceptance("reconciliation/*", "kim", "known", T0, {"count": 2}, T0 + DAY)
+    number = add_acceptance(store, one)
+    for at, holds in ((T0 - MINUTE, False), (T0, True), (T0 + DAY, False)):
+        with store.read() as tx:
+            assert active_acceptances(tx, at) == ([replace(one, id=number)] if holds else [])
+    assert end_acceptance(store, number, T0 + HOUR)
+    assert not end_acceptance(store, number, T0 + HOUR)
+    with store.read() as tx:
+        assert active_acceptances(tx, T0 + HOUR) == []
+        assert [a.id for a in active_acceptances(tx, T0 + MINUTE)] == [number]
+
+
+def test_an_acceptance_takes_the_place_of_one_with_the_same_pattern(store: Store) -> None:
+    add_acceptance(store, Acceptance("reconciliation/*", "kim", "known", T0, {"count": 2}))
+    second = Acceptance("reconciliation/*", "lee", "larger now", T0 + HOUR, {"count": 5})
+    number = add_acceptance(store, second)
+    with store.read() as tx:
+        assert active_acceptances(tx, T0 + HOUR) == [replace(second, id=number)]
 
 
 def test_notes_are_read_by_span(store: Store) -> None:
