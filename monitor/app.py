@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from monitor import outbox
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
+from monitor.domain.alert import Size
 from monitor.domain.books.payment_story import Story
 from monitor.domain.cause import Causes
 from monitor.domain.check import OtherFinding
@@ -93,6 +94,11 @@ class App:
         return seen | {
             n: self._observe(n, now, other_findings) for n in wanted if self._explains(n)
         }
+
+    @property
+    def alert_sizes(self) -> Sequence[Size]:
+        """By which parameters an alert grows."""
+        return ALERT_SIZES
 
     def options_of(self, check: str) -> Any:
         """How a check is configured, whether it is switched on or not."""

@@ -52,7 +52,7 @@ _HEAD = """\
 
 [mcp]
 # writes = []                # tools that may change something, by name: each asks a person first
-#                            # (acknowledge_alert, silence, note)
+#                            # (acknowledge_alert, silence, accept_known, note)
 
 [mcp.http]
 # enabled = false            # inside `paypulse run`, at http://127.0.0.1:8750/mcp

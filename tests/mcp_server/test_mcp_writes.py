@@ -16,6 +16,10 @@ from mcp_server.access.confirm import LIFE_SECONDS, Act, Confirmations
 from mcp_server.server import build_server
 from mcp_server.toolsets import all_offers
 from monitor.config.models import ConfigError
+from monitor.domain.alert import Alert, Phase
+from monitor.domain.check import Status
+from monitor.store.alerting.acceptances import active_acceptances
+from monitor.store.alerting.alerts import save_alerts
 from monitor.store.audit import audit_between
 from monitor.store.database import StoreError
 
@@ -53,7 +57,7 @@ def with_token(results, name="note", **other):
 def test_a_writing_tool_is_not_there_unless_it_is_enabled_by_name(tmp_path):
     (tmp_path / "off").mkdir()
     writing = {offer.name for offer in all_offers() if offer.writing}
-    assert {"note", "silence", "acknowledge_alert"} <= writing
+    assert {"note", "silence", "acknowledge_alert", "accept_known"} <= writing
     assert not writing & listed(app_with(tmp_path / "off", {"services": found()})).keys()
     assert writing & listed(writing_app(tmp_path, "note")).keys() == {"note"}
 
@@ -249,3 +253,50 @@ def test_what_cannot_be_done_at_all_is_not_even_asked(tmp_path):
     assert all(r.is_error for r in results) and asked == []
     said = [r.structured_content["summary"] for r in results]
     assert "no incident 7" in said[0] and "check/code:subject" in said[1]
+
+
+BREAK = Alert(
+    *("reconciliation", "books_broken", "shard1/L4", Phase.FIRING, Status.CRIT, NOW, NOW),
+    params={"count": 2, "amount_krw": 40_000},
+    fired_at=NOW,
+)
+KNOWN = {"pattern": "reconciliation/books_broken:*", "reason": "found in the audit", "days": 30}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_is_known_is_accepted_as_large_as_it_is(tmp_path, language):
+    app, asked = writing_app(tmp_path, "accept_known", language=language), []
+    with app.store.write() as tx:
+        save_alerts(tx, [BREAK])
+    (result,) = talk(
+        app, ("accept_known", KNOWN), answers=lambda params: asked.append(params.message) or YES
+    )
+    assert not result.is_error, result
+    assert "found in the audit" in asked[0] and KNOWN["pattern"] in asked[0] and "30" in asked[0]
+    with app.store.read() as tx:
+        (one,) = active_acceptances(tx, NOW)
+    assert (one.reason, one.until) == ("found in the audit", NOW + timedelta(days=30))
+    assert one.sizes["books_broken:shard1/L4 amount_krw"] == 40_000
+    assert one.author.startswith("stdio:")
+    assert result.structured_content["evidence"]["matching_now"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("*/*", "everything"), ("services/*", "nothing that fires now")]
+)
+def test_everything_and_nothing_cannot_be_known(tmp_path, pattern, said):
+    app, asked = writing_app(tmp_path, "accept_known"), []
+    call = ("accept_known", {**KNOWN, "pattern": pattern})
+    (result,) = talk(app, call, answers=lambda params: asked.append(1) or YES)
+    assert result.is_error and asked == []
+    assert said in result.structured_content["summary"]
+
+
+def test_a_silence_of_everything_says_so_when_it_asks(tmp_path):
+    app, asked = writing_app(tmp_path, "silence"), []
+    talk(
+        app,
+        *(("silence", {"pattern": p}) for p in ("services/*", "*/*")),
+        answers=lambda params: asked.append("everything" in params.message) or YES,
+    )
+    assert asked == [False, True]

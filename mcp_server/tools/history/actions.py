@@ -14,8 +14,17 @@ from mcp_server.answers.rows import root_of
 from mcp_server.context import ToolContext
 from mcp_server.tools.history.spans import at as at_of
 from mcp_server.writing import writing
+from monitor.domain.alert import Alert
 from monitor.domain.check import Status
-from monitor.domain.incident.model import Silence, is_silenced
+from monitor.domain.incident.model import (
+    Acceptance,
+    Silence,
+    accepted_sizes,
+    is_everything,
+    is_silenced,
+    matching,
+)
+from monitor.store.alerting.acceptances import add_acceptance
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import acknowledge, incident_by_id
 from monitor.store.alerting.silences import add_silence
@@ -24,6 +33,7 @@ from monitor.text.filters import clean
 
 TEXT_MAX, COMMENT_MAX, PATTERN_MAX = 300, 120, 200  # a question shows all that will be written
 SILENCE_MINUTES_MAX = 7 * 24 * 60
+DAYS_MAX = 366
 _MATCHES_MAX = 5
 
 
@@ -61,15 +71,20 @@ def acknowledge_alert(
     return _done(context, summary, row, ("list_alerts",))
 
 
-def _asks_silence(context: ToolContext, pattern: str, minutes: int, comment: str) -> str:
+def _checked(pattern: str) -> None:
     if "/" not in pattern and "*" not in pattern:
         raise ToolError(
             "pattern is check/code:subject with * for any text, such as 'redis_health/*' or "
             "'services/service_down:kafka'; list_alerts names check, code and subject"
         )
+
+
+def _asks_silence(context: ToolContext, pattern: str, minutes: int, comment: str) -> str:
+    _checked(pattern)
     return context.say(
         "write.silence",
         pattern=clean(pattern),
+        everything=is_everything(pattern),
         seconds=60 * minutes,
         comment=clean(comment, COMMENT_MAX),
     )
@@ -111,6 +126,58 @@ def _matching(context: ToolContext, made: Silence) -> list[str]:
         alerts = all_live_alerts(tx).values()
     quiet = [alert for alert in alerts if is_silenced(alert, (made,), context.now)]
     return [context.words.finding(alert, context.now).title for alert in quiet]
+
+
+def _asks_accept(context: ToolContext, pattern: str, reason: str, days: int | None) -> str:
+    _known(context, pattern)
+    said = clean(reason, COMMENT_MAX)
+    seconds = None if days is None else timedelta(days=days).total_seconds()
+    return context.say("write.accept", pattern=clean(pattern), reason=said, seconds=seconds)
+
+
+def _known(context: ToolContext, pattern: str) -> list[Alert]:
+    """What fires now and is meant: only what is there can be known."""
+    _checked(pattern)
+    if is_everything(pattern):
+        raise ToolError("pattern means everything: name the check, or the code, that is known")
+    with context.read() as tx:
+        found = matching(pattern, all_live_alerts(tx).values())
+    if not found:
+        raise ToolError("pattern means nothing that fires now; list_alerts names what does")
+    return found
+
+
+@writing(asks=_asks_accept, destructive=True)
+def accept_known(
+    ctx: Context[ToolContext],
+    pattern: Annotated[
+        str, Field(max_length=PATTERN_MAX, description="check/code:subject, with * for any text")
+    ],
+    reason: Annotated[str, Field(min_length=1, max_length=COMMENT_MAX)],
+    days: Annotated[
+        int | None, Field(ge=1, le=DAYS_MAX, description="for good if left out")
+    ] = None,
+) -> CallToolResult:
+    """Take what matching alerts tell as known and no incident, as long as it does not grow; the
+    report lists it. Asks for confirmation."""
+    context = ctx.request_context.lifespan_context
+    now = context.now
+    found = _known(context, pattern)
+    until = None if days is None else now + timedelta(days=days)
+    sizes = accepted_sizes(found, context.app.alert_sizes)
+    said = clean(reason, COMMENT_MAX)
+    one = Acceptance(pattern, called_by(ctx), said, now, sizes, until)
+    row = {
+        "acceptance": add_acceptance(context.app.store, one),
+        "pattern_text": pattern,
+        "until": None if until is None else stamp(until),
+        "matching_now": len(found),
+        "matching_titles_text": [context.words.finding(a, now).title for a in found[:_MATCHES_MAX]],
+    }
+    summary = context.say(
+        "write.accepted", pattern=clean(pattern), until=until, matching=len(found)
+    )
+    return _done(context, summary, row, ("list_alerts",))
 
 
 def _asks_note(context: ToolContext, text: str, kind: str, at: str | None) -> str:
@@ -157,4 +224,4 @@ def _done(
 
 
 TOOLSETS = ("system-health", "history")
-TOOLS = (acknowledge_alert, silence, note)
+TOOLS = (acknowledge_alert, silence, accept_known, note)
