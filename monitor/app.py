@@ -20,6 +20,7 @@ from checks.payment_story.story import tell
 from checks.sizes import SIZES
 from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
+from checks.touches import TOUCHES
 from monitor import outbox
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
@@ -259,7 +260,7 @@ def build(
 def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:
     """All that decides about incidents."""
     lateness = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
-    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), ALERT_SIZES, lateness)
+    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), ALERT_SIZES, lateness, TOUCHES)
 
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:

@@ -16,6 +16,7 @@ from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
 from monitor.text.catalog import FindingLike
 from monitor.text.filters import clean
+from monitor.text.impact import impact_line
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
@@ -115,16 +116,19 @@ def incident_row(context: ToolContext, story: IncidentStory) -> dict[str, Any]:
     incident, now = story.incident, context.now
     root = root_of(story)
     others = [a for a in story.alerts if a is not root]
+    over = incident.ended_at is not None
     return {
         "incident": incident.id,
         "status": incident.status.value,
         "state": "over" if incident.ended_at else "open",
-        "title_text": context.words.finding(root, now).title if root else incident.root,
+        "title_text": context.words.finding(root, now, over=over).title if root else incident.root,
         "since": stamp(_began(story)),
         "ended_at": stamp(incident.ended_at),
         "lasted_seconds": round(((incident.ended_at or now) - _began(story)).total_seconds()),
         "announced": incident.announced is not None,
         "acknowledged_by": incident.acked_by or None,
+        "impact": incident.impact or None,
+        "impact_text": impact_line(incident.impact, context.words) or None,
         "consequences": len(others),
         "consequence_titles_text": [
             context.words.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]

@@ -100,6 +100,7 @@ def _trouble(story: IncidentStory, as_of: datetime) -> Trouble:
         params=dict(root.params),
         evidence=_rows(root),
         consequences=len({a.key for a in alerts} - {root.key}),
+        impact={kind: dict(each) for kind, each in story.incident.impact.items()},
     )
 
 

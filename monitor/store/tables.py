@@ -189,6 +189,7 @@ class IncidentRow(SQLModel, table=True):
     left_by_incident: int | None = None
     speak_at: datetime | None = _time(default=None)
     unsteady_at: datetime | None = _time(default=None)
+    impact: dict[str, Any] = _json()
     acked_by: str = ""
     acked_members: list[int] = _json()
     members: list[int] = _json()

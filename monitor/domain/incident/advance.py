@@ -9,6 +9,7 @@ from datetime import datetime
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status, worst
 from monitor.domain.incident.board import Board
+from monitor.domain.incident.impact import impact
 from monitor.domain.incident.model import (
     NOT_VISIBLE,
     Acceptance,
@@ -64,6 +65,10 @@ def _is_news(change: Change, before: Mapping[int | None, Incident]) -> bool:
 
 
 def _with_joined(board: Board, n: int, change: Change) -> Change:
+    incident = change.incident
+    touched = impact(board.members(incident), board.rules.touches, incident.impact)
+    if touched != incident.impact:
+        change = replace(change, incident=replace(incident, impact=touched))
     joined = board.joined.get(n)
     return replace(change, joined=tuple(joined)) if joined else change
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Params, Status, worst
+from monitor.domain.incident.impact import Impact
 from monitor.domain.incident.model import MANY, Incident, Notice
 
 CONSEQUENCES_MAX = 20
@@ -97,6 +98,7 @@ class IncidentMessage:
     simulated: bool = False
     in_channel: bool = False
     sequence: int = 0
+    impact: Impact = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form: JSON types only, times as ISO-8601 text in UTC."""
@@ -122,7 +124,7 @@ class IncidentMessage:
 
 _PLAIN = (
     *("kind", "incident_id", "more", "count", "reason", "acked_by", "url", "simulated"),
-    *("in_channel", "sequence"),
+    *("in_channel", "sequence", "impact"),
 )
 
 
@@ -164,6 +166,7 @@ def incident_message(
         simulated=simulated,
         in_channel=notice.in_channel,
         sequence=sequence,
+        impact=incident.impact,
     )
     return message.to_dict()
 

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from monitor.domain.alert import Alert, Phase, Size
 from monitor.domain.cause import Causes
 from monitor.domain.check import Status
+from monitor.domain.incident.impact import Impact, Touch
 
 MANY = "*"  # the subject of an incident about many alike
 NOT_VISIBLE = "not_visible:"  # the one incident of what this set-up can never see
@@ -80,6 +81,7 @@ class Rules:
     policy: Policy = Policy()
     sizes: Sequence[Size] = ()
     lateness: Mapping[str, timedelta] = field(default_factory=dict)
+    touches: Sequence[Touch] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class Incident:
     `root` is the key of the alert that it is named by (`code:*`: many alike), `members` are ids of
     alerts, live or ended, in the order in which they joined. `announced` is the last status that
     was told, with what was told then. `left_by` is the key of a cause that is over and left it
-    behind; until `speak_at` it has time to go away by itself. `worst` is the worst that it was.
+    behind; until `speak_at` it has time to go away by itself. `worst` is the worst that it was,
+    and `impact` the worst that it did to payments.
     """
 
     root: str
@@ -105,6 +108,7 @@ class Incident:
     left_by_incident: int | None = None
     speak_at: datetime | None = None
     unsteady_at: datetime | None = None
+    impact: Impact = field(default_factory=dict)
     acked_by: str = ""
     acked_members: tuple[int, ...] = ()
     ended_at: datetime | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STORED = (
     *("root", "status", "opened_at", "ended_at", "closed", "announced", "announced_members"),
     *("announced_at", "announced_sizes", "worst", "left_by", "left_by_incident", "speak_at"),
-    *("unsteady_at", "acked_by", "acked_members", "members"),
+    *("unsteady_at", "impact", "acked_by", "acked_members", "members"),
 )
 _COLUMNS = f"id, {', '.join(_STORED)}"
 _OPEN = f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0 ORDER BY id"
@@ -104,6 +104,7 @@ def _incident(row: Sequence[Any]) -> Incident:
             "worst": Status(found["worst"]),
             "announced": None if found["announced"] is None else Status(found["announced"]),
             "announced_sizes": json.loads(found["announced_sizes"]),
+            "impact": json.loads(found["impact"]),
             "closed": bool(found["closed"]),
         }
     )

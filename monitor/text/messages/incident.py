@@ -12,6 +12,7 @@ from monitor.domain.incident.message import AlertSummary, IncidentMessage, Link
 from monitor.domain.incident.model import MANY
 from monitor.text.catalog import Words
 from monitor.text.filters import clean, cut
+from monitor.text.impact import impact_line
 from monitor.text.messages.evidence import evidence_lines, once
 from monitor.text.symbols import DOTS
 
@@ -27,6 +28,7 @@ class IncidentView:
     summary: str
     text: str
     when: str
+    impact: str
     action: str
     action_heading: str
     consequences: tuple[str, ...]
@@ -54,6 +56,7 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
         summary=cut(f"{symbol} {header} – {when}", 400),
         text="" if over else cut(root.text, 1500),
         when=when,
+        impact=cut(impact_line(message.impact, words), 600),
         action="" if over else cut(root.action, 1500),
         action_heading=words.say("message.action_heading"),
         consequences=_consequences(message, others, words),

@@ -19,7 +19,9 @@ def incident_text(view: IncidentView) -> str:
     )
     held = [(heading, lines) for heading, lines in sections if lines]
     foot = (" · ".join(view.context), view.url)
-    return _text(filter(None, (view.header, view.when, view.text, *view.links)), held, foot)
+    return _text(
+        filter(None, (view.header, view.when, view.impact, view.text, *view.links)), held, foot
+    )
 
 
 def monitor_text(view: MonitorView) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from monitor.domain.report import Drift, Report, Trouble
 from monitor.text.catalog import Words
 from monitor.text.filters import capital, cut, day_text, metric_value
+from monitor.text.impact import impact_line
 from monitor.text.messages.report_figures import (
     FigureRow,
     change_text,
@@ -156,16 +157,18 @@ def _troubles(troubles: Sequence[Trouble], key: str, report: Report, words: Word
 
 
 def _trouble(trouble: Trouble, key: str, report: Report, words: Words) -> Line:
+    over = trouble.ended_at is not None
     text = words.say(
         key,
-        title=cut(words.finding(trouble, report.as_of).title, 160),
+        title=cut(words.finding(trouble, report.as_of, over=over).title, 160),
         since=trouble.since,
         until=trouble.ended_at,
         seconds=_seconds(trouble, report),
         consequences=trouble.consequences,
         _now=report.as_of,
     )
-    return Line(text, trouble.status.value)
+    impact = impact_line(trouble.impact, words)
+    return Line(f"{text}. {impact}" if impact else text, trouble.status.value)
 
 
 def _alerts(report: Report, words: Words) -> Sequence[Part]:

@@ -34,6 +34,7 @@ def incident_blocks(view: IncidentView) -> tuple[Block, ...]:
             *_header(view.header),
             *_plain(view.text),
             *_plain(view.when),
+            *_plain(view.impact),
             *_listed(view.links),
             *_under(view.consequences_heading, _listed(view.consequences)),
             *_under(view.action_heading, _plain(view.action)),

@@ -16,6 +16,7 @@ from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Acceptance, Silence
 from monitor.text.catalog import Words
 from monitor.text.filters import clean
+from monitor.text.impact import impact_line
 from monitor.text.symbols import ARROW, DOTS
 
 
@@ -53,18 +54,21 @@ def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
         return []
     over = incident.ended_at is not None
     symbol = DOTS[Status.OK if over else incident.status]
-    lines = [f"{symbol} #{incident.id} {words.finding(root, now).title}"]
+    lines = [f"{symbol} #{incident.id} {words.finding(root, now, over=over).title}"]
     since = min(a.since for a in story.alerts)
     end = incident.ended_at or now
     span = words.say("message.lasted" if over else "message.since", **_span(since, end))
     pattern = f"{root.check}/{root.key}"
     owner = words.say("message.acked", name=clean(incident.acked_by)) if incident.acked_by else ""
     lines.append(f"   {span} {owner}".rstrip() + f"  [{clean(pattern)}]")
+    impact = impact_line(incident.impact, words)
+    lines += [f"   {impact}"] if impact else []
     told = {root.key}
     for alert in story.alerts:
         if alert.key not in told and alert.phase is not Phase.PENDING:
             told.add(alert.key)
-            lines.append(f"   └ {words.finding(alert, now).title}")
+            is_over = alert.phase is Phase.RESOLVED
+            lines.append(f"   └ {words.finding(alert, now, over=is_over).title}")
     return lines
 
 

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from slack_server import problem_of, texts_of
 
+from checks.touches import TOUCHES
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message, Temporary
+from monitor.domain.incident.impact import NOT_COUNTED
 from monitor.domain.incident.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
 from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers.console import Console, ConsoleOptions
@@ -140,6 +142,35 @@ def broken(shard: str, name: str, **kw: Any) -> Alert:
 def test_a_title_says_the_thing_and_the_amount_and_the_id_last(language: str, title: str) -> None:
     text = renderer(language).text(message(payload("firing", [broken("shard1", "L4")])))
     assert text.splitlines()[0] == title
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        (
+            "en",
+            "Payments affected: captures booked twice 2 (₩3,000),"
+            " authorizations refused 12 (amount not known)",
+        ),
+        (
+            "ko",
+            "영향받은 결제: 매입 중복 기장 2건(3,000원), 승인 거절 12건(금액 알 수 없음)",
+        ),
+    ],
+)
+def test_what_it_does_to_payments_stands_in_the_message(language: str, line: str) -> None:
+    known = {"booked_twice": {"count": 2, "krw": 3000}, "refused": {"count": 12, "krw": None}}
+    data = payload("firing", [alert("a")], impact=known)
+    assert line in renderer(language).text(message(data)).splitlines()
+    assert line in texts_of(slack_body(data, language), "plain_text")
+    assert "Payments" not in renderer().text(message(payload("firing", [alert("a")])))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_kind_of_impact_has_its_name(language: str) -> None:
+    words = Words(language, ZoneInfo("Asia/Seoul"), strict=True)
+    kinds = {touch.kind for touch in TOUCHES} - {NOT_COUNTED}
+    assert {kind for kind in kinds if not words.has(f"impact_kind.{kind}")} == set()
 
 
 def test_what_is_over_is_told_in_the_past_tense() -> None:

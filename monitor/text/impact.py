@@ -1,0 +1,20 @@
+"""What an incident does to payments, in a line: the same wherever an incident is shown."""
+
+from __future__ import annotations
+
+from monitor.domain.incident.impact import NOT_COUNTED, Impact
+from monitor.text.catalog import Words
+
+
+def impact_line(impact: Impact, words: Words) -> str:
+    """How many payments and how much money, by kind; empty if it touches none."""
+    if not impact:
+        return ""
+    if set(impact) == {NOT_COUNTED}:
+        return words.say("impact.unknown")
+    parts = [
+        words.say("impact.part", name=words.name("impact_kind", kind), **each)
+        for kind, each in impact.items()
+        if kind != NOT_COUNTED
+    ]
+    return words.say("impact.line", parts=", ".join(parts))
