@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 
 from checks import load_test
-from checks.causes import CAUSES
-from checks.invariants.catalogue import implied_causes
+from checks.causes import every_cause
 from checks.k6 import runner as k6
 from checks.payment_story.probe import moments, spans
 from checks.payment_story.probe import probe as probe_payment
@@ -51,7 +50,6 @@ from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Words
 
-CAUSES_ALL = (*CAUSES, *implied_causes())
 ALERT_SIZES = SIZES
 DELIVER_EVERY = timedelta(seconds=2)
 LIVE_MAX = 8
@@ -204,13 +202,7 @@ class App:
 
         def clean(slot_at: datetime, now: datetime, missed: int) -> None:
             kept = self.config.retention
-            prune(
-                self.store,
-                now,
-                raw_days=kept.raw_days,
-                history_years=kept.history_years,
-                budget=PRUNE_BUDGET,
-            )
+            prune(self.store, now, kept.raw_days, kept.history_years, budget=PRUNE_BUDGET)
 
         def tell(slot_at: datetime, now: datetime, missed: int) -> None:
             simulated = self.runner.recorder.announcer.is_simulated
@@ -260,7 +252,7 @@ def build(
 def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:
     """All that decides about incidents."""
     lateness = {name: planned.every * planned.rule.fire for name, planned in checks.items()}
-    return Rules(Causes(CAUSES_ALL), config.alerts.policy(), ALERT_SIZES, lateness, TOUCHES)
+    return Rules(Causes(every_cause()), config.alerts.policy(), ALERT_SIZES, lateness, TOUCHES)
 
 
 def _with_runs_of(loads: LoadRunner, checks: Mapping[str, Planned]) -> dict[str, Planned]:
