@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load, opened
+from monitor.cli.common import ConfigOption, fail, load, opened, words_in
 
 commands = typer.Typer(no_args_is_help=True, help="Look after the monitor's own database.")
 
@@ -24,7 +24,8 @@ def migrate(config: ConfigOption = None) -> None:
         upgrade(settings.database)
     except StoreError as error:
         fail(str(error))
-    typer.echo(f"{settings.database} is at schema {head()}")
+    say = words_in(settings).say
+    typer.echo(say("db.migrated", path=str(settings.database), schema=head()))
 
 
 @commands.command()
@@ -33,13 +34,19 @@ def stats(config: ConfigOption = None) -> None:
     from monitor.store.upkeep.stats import stats as measure
     from monitor.text.terminal.output import indented, printed, table
 
-    with opened(config) as (_, store):
+    with opened(config) as (settings, store):
         found = measure(store)
-    typer.echo(f"{found.path}: {found.file_bytes:,} bytes, {found.free_bytes:,} of them free")
-    typer.echo(f"snapshots from {found.oldest_at} to {found.newest_at}")
+    say = words_in(settings).say
+    path, free = str(found.path), found.free_bytes
+    typer.echo(say("db.size", path=path, bytes=found.file_bytes, free=free))
+    typer.echo(say("db.span", oldest=found.oldest_at, newest=found.newest_at))
     by_size = sorted(found.tables.items(), key=lambda item: -(item[1].bytes or 0))
     rows = (
-        (name, f"{t.rows:,} rows", "" if t.bytes is None else f"{t.bytes:,} bytes")
+        (
+            name,
+            say("db.rows", rows=t.rows),
+            "" if t.bytes is None else say("db.bytes", bytes=t.bytes),
+        )
         for name, t in by_size
     )
     printed([indented(table(rows, "lrr"), 2)])
@@ -58,7 +65,7 @@ def backup(
         size = copy(settings.database, file)
     except StoreError as error:
         fail(str(error))
-    typer.echo(f"{file}: {size:,} bytes")
+    typer.echo(words_in(settings).say("db.copied", path=str(file), bytes=size))
 
 
 @commands.command()
@@ -69,6 +76,7 @@ def prune(config: ConfigOption = None) -> None:
     with opened(config) as (settings, store):
         kept = settings.retention
         done = clean(store, datetime.now(UTC), kept.raw_days, kept.history_years)
+    say = words_in(settings).say
     for table, rows in done.rows.items():
-        typer.echo(f"{table}: {rows:,} rows deleted")
-    typer.echo("done" if done.finished else "not finished; run it again")
+        typer.echo(say("db.pruned", table=table, rows=rows))
+    typer.echo(say("db.done" if done.finished else "db.unfinished"))

@@ -72,22 +72,22 @@ def fault(
     from monitor.text.catalog import Words
 
     base = url or _running(folder or default_folder())
+    say = Words(language, UTC).say
     try:
         if name == "list":
-            words = Words(language, UTC)
             for each in httpx.get(f"{base}/demo/faults").json()["faults"]:
-                state = "on " if each["on"] else "off"
-                typer.echo(f"{state} {each['name']}: {words.say('fault.' + each['name'])}")
+                is_on = say(f"fault_switch.{'on' if each['on'] else 'off'}").ljust(3)
+                typer.echo(f"{is_on} {each['name']}: {say('fault.' + each['name'])}")
             return
         if state not in ("on", "off"):
-            fail(f"{state!r}: on or off is expected, as in `paypulse demo fault {name} on`")
+            fail(say("fault_switch.expected", name=name, state=state or "-"))
         on = {"on": str(state == "on").lower()}
         response = httpx.post(f"{base}/demo/faults/{name}", params=on)
     except httpx.HTTPError as error:
-        fail(f"no stand-in answers on {base}: {error}")
+        fail(say("fault_switch.no_answer", url=base, error=str(error)))
     if response.status_code != 200:
-        fail(f"no fault {name!r}; `paypulse demo fault list` shows all")
-    typer.echo(f"{name}: {state}")
+        fail(say("fault_switch.unknown", name=name))
+    typer.echo(say("fault_switch.switched", name=name, on=state == "on"))
 
 
 @commands.command("pg-file")

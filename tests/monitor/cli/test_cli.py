@@ -231,6 +231,14 @@ def test_the_database_is_counted_copied_and_cleaned(file, store, tmp_path):
     assert "done" in call("db", "prune", "-c", file)
 
 
+def test_the_database_commands_speak_korean(file, store, tmp_path):
+    file.write_text('language = "ko"\n' + file.read_text())
+    assert "행" in call("db", "stats", "-c", file)
+    assert "바이트" in call("db", "backup", tmp_path / "copy.db", "-c", file)
+    assert "완료" in call("db", "prune", "-c", file)
+    assert "스키마" in call("db", "migrate", "-c", file)
+
+
 def test_the_example_configuration_can_be_used_as_it_is(tmp_path):
     path = tmp_path / "paypulse.toml"
     path.write_text(call("config", "example"))
