@@ -27,6 +27,19 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedTrouble:
+    """What somebody accepted as known: the worst that it covers now, and how much it covers."""
+
+    pattern: str
+    author: str
+    reason: str
+    since: datetime
+    until: datetime | None = None
+    trouble: Trouble | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCounts:
     """How many alerts there were, and what became of the messages about them."""
 
@@ -125,6 +138,7 @@ class Report:
     wrong: tuple[Trouble, ...] = ()
     recovered: tuple[Trouble, ...] = ()
     unseen: tuple[Trouble, ...] = ()
+    accepted: tuple[AcceptedTrouble, ...] = ()
     alerts: AlertCounts = AlertCounts()
     figures: tuple[Figure, ...] = ()
     drifts: tuple[Drift, ...] = ()

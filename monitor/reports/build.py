@@ -13,6 +13,7 @@ from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.load_test.run import RUNNING
 from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
 from monitor.load_tests.verdicts import judged_against
+from monitor.reports.accepted import accepted_troubles, goes_on_accepted
 from monitor.reports.figures import Spans, drifts, figures, midnight
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
@@ -50,7 +51,8 @@ def build(
     as_of = min(now, midnight(day + timedelta(days=1), zone))
     with store.read() as tx:
         stories = incidents_between(tx, start, as_of, _INCIDENTS_MAX)
-        troubles = [_trouble(story, as_of) for story in stories if _fired(story)]
+        fired = [s for s in stories if _fired(s) and not goes_on_accepted(s, as_of)]
+        troubles = [_trouble(story, as_of) for story in fired]
         heard = rhythms(tx, as_of)
         coverage = _coverage(tx, start, as_of, heard)
         unseen_since = _unseen_since(tx, heard, as_of)
@@ -67,6 +69,7 @@ def build(
             wrong=_worst_first(t for t in seen if t.ended_at is None),
             recovered=_longest_first(t for t in seen if t.ended_at is not None),
             unseen=_worst_first(unseen),
+            accepted=accepted_troubles(tx, as_of),
             alerts=_alert_counts(tx, start, as_of),
             figures=figures(spans, kind, day, zone, limits),
             drifts=drifts(spans, day, zone),

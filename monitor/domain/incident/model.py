@@ -168,7 +168,7 @@ def names(alert: Alert) -> set[str]:
 
 def is_silenced(alert: Alert, silences: Collection[Silence], now: datetime) -> bool:
     """Whether one of these keeps quiet about an alert."""
-    return any(s.until > now and fnmatchcase(n, s.pattern) for s in silences for n in names(alert))
+    return any(s.until > now and means(s.pattern, alert) for s in silences)
 
 
 def accepting(
@@ -177,8 +177,7 @@ def accepting(
     """The acceptance that covers an alert as large as it is now; None if there is none."""
     for one in accepted:
         holds = one.until is None or one.until > now
-        meant = holds and any(fnmatchcase(n, one.pattern) for n in names(alert))
-        if meant and not _exceeds(alert, one, sizes):
+        if holds and means(one.pattern, alert) and not _exceeds(alert, one, sizes):
             return one
     return None
 
@@ -226,8 +225,12 @@ def _keep(
 
 def matching(pattern: str, alerts: Collection[Alert]) -> list[Alert]:
     """The alerts that fire and that a pattern over `check/code:subject` means."""
-    firing = [a for a in alerts if a.phase is Phase.FIRING]
-    return [a for a in firing if any(fnmatchcase(n, pattern) for n in names(a))]
+    return [a for a in alerts if a.phase is Phase.FIRING and means(pattern, a)]
+
+
+def means(pattern: str, alert: Alert) -> bool:
+    """Whether a pattern over `check/code:subject` means an alert."""
+    return any(fnmatchcase(name, pattern) for name in names(alert))
 
 
 def is_everything(pattern: str) -> bool:

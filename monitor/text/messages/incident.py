@@ -44,7 +44,7 @@ class IncidentView:
 def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
     """What is said about an incident, in one language."""
     message = IncidentMessage.from_dict(payload)
-    over = message.kind in _OVER
+    over = _is_over(message)
     root = words.finding(message.root, message.made_at)
     header = cut(_header(message, _title(message, words), words), 148)
     others = once(message.root, message.consequences)
@@ -70,25 +70,30 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
     )
 
 
+def _is_over(message: IncidentMessage) -> bool:
+    """Whether the trouble is over; what somebody accepted as known ends here, but goes on."""
+    return message.kind in _OVER and message.reason != "accepted"
+
+
 def _title(message: IncidentMessage, words: Words) -> str:
     """What it is about; of many alike how many there are."""
     root = message.root
     if message.count > 1 or root.subject == MANY:
         return words.say(f"many.{root.code}", count=message.count)
-    over = message.kind in _OVER or root.ended_at is not None
+    over = _is_over(message) or root.ended_at is not None
     return words.finding(root, message.made_at, over=over).title
 
 
 def _header(message: IncidentMessage, title: str, words: Words) -> str:
     status = words.name("verdict", message.status.value)
     key = f"message.header_{message.kind}"
-    if message.kind == "update" and words.has(f"message.header_{message.reason}"):
+    if message.kind in ("update", "resolved") and words.has(f"message.header_{message.reason}"):
         key = f"message.header_{message.reason}"
     return words.say(key, verdict=status, title=title)
 
 
 def _when(message: IncidentMessage, words: Words) -> str:
-    end = message.ended_at if message.kind in _OVER else None
+    end = message.ended_at if _is_over(message) else None
     spoken = {
         "since": message.began_at,
         "until": end or message.made_at,
@@ -140,7 +145,7 @@ def _consequences_heading(message: IncidentMessage, shown: int, words: Words) ->
     count = shown + message.more
     if message.count > 1:
         return words.say("message.many_heading", count=count)
-    key = "with_it_heading" if message.kind in _OVER else "consequences_heading"
+    key = "with_it_heading" if _is_over(message) else "consequences_heading"
     return words.say(f"message.{key}", count=count)
 
 

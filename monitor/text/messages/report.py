@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from monitor.domain.report import Drift, Report, Trouble
+from monitor.domain.report import AcceptedTrouble, Drift, Report, Trouble
 from monitor.text.catalog import Words
-from monitor.text.filters import capital, cut, day_text, metric_value
+from monitor.text.filters import capital, clean, cut, day_text, metric_value
 from monitor.text.impact import impact_line
 from monitor.text.messages.report_figures import (
     FigureRow,
@@ -171,6 +171,29 @@ def _trouble(trouble: Trouble, key: str, report: Report, words: Words) -> Line:
     return Line(f"{text}. {impact}" if impact else text, trouble.status.value)
 
 
+def _accepted(report: Report, words: Words) -> Sequence[Part]:
+    """What is wrong, but known; nothing is said where nothing is."""
+    lines = [Line(_accepted_line(one, report, words)) for one in report.accepted[:_LINES_MAX]]
+    if len(report.accepted) > _LINES_MAX:
+        lines.append(Line(words.say("message.more", count=len(report.accepted) - _LINES_MAX)))
+    return [_part("accepted", words, lines)] if lines else []
+
+
+def _accepted_line(one: AcceptedTrouble, report: Report, words: Words) -> str:
+    trouble = one.trouble
+    return words.say(
+        "report.accepted_line",
+        title=cut(words.finding(trouble, report.as_of).title, 160) if trouble else "",
+        more=one.count - 1 if trouble else 0,
+        pattern=clean(one.pattern),
+        reason=clean(one.reason),
+        author=clean(one.author),
+        since=one.since,
+        until=one.until,
+        _now=report.as_of,
+    )
+
+
 def _alerts(report: Report, words: Words) -> Sequence[Part]:
     counts = report.alerts
     lines = [Line(words.say("report.alerts_counts", counts=counts))]
@@ -261,7 +284,7 @@ def _part(key: str, words: Words, lines: Sequence[Line], **params: Any) -> Part:
 
 
 _PARTS: tuple[Callable[[Report, Words], Sequence[Part]], ...] = (
-    *(_wrong, _recovered, _alerts, _figures, _drifts, _load_test, _coverage, _unseen),
+    *(_wrong, _accepted, _recovered, _alerts, _figures, _drifts, _load_test, _coverage, _unseen),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,14 +20,15 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status, Verdict
 from monitor.domain.check_pass import Observed
 from monitor.domain.delivery import Message
-from monitor.domain.incident.model import Change, Incident
+from monitor.domain.incident.model import Acceptance, Change, Incident, Notice
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.report import CheckCoverage, Figure, Report, Trouble
 from monitor.reports.build import build
 from monitor.reports.figures import midnight
 from monitor.reports.job import await_passes, report_messages
+from monitor.store.alerting.acceptances import add_acceptance
 from monitor.store.alerting.alerts import save_alerts
-from monitor.store.alerting.incidents import save_incidents
+from monitor.store.alerting.incidents import incidents_between, save_incidents
 from monitor.store.database import Store
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
@@ -101,6 +103,35 @@ def headline(report: Report, language: str = "en") -> str:
 
 
 # --- the model -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_is_accepted_is_listed_and_neither_wrong_nor_recovered(
+    tmp_path: Path, language: str
+) -> None:
+    store = fresh_store(tmp_path)
+    passes(store, START, 24)
+    incident(store, START + HOUR, None, "lag_stuck", subject="payment-consumer")
+    with store.write() as tx:
+        (story,) = incidents_between(tx, START, NOW)
+        ended = replace(story.incident, closed=True, ended_at=START + 2 * HOUR)
+        save_incidents(tx, [Change(ended, Notice("resolved", "accepted"))], START + 2 * HOUR)
+    one = Acceptance("services/lag_*", "kim", "until the release", START + 2 * HOUR)
+    add_acceptance(store, one)
+    add_acceptance(store, replace(one, pattern="traffic/*", reason="quiet days"))
+    report = daily(store)
+    assert (report.wrong, report.recovered) == ((), ())
+    covered = [(a.reason, a.count, a.trouble is None) for a in report.accepted]
+    assert covered == [("until the release", 1, False), ("quiet days", 0, True)]
+    said = text(report, language)
+    assert "until the release" in said and "traffic/*" in said and "kim" in said
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_what_was_accepted_later_is_not_in_an_earlier_report(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    add_acceptance(store, Acceptance("services/*", "kim", "later", NOW + HOUR))
+    assert daily(store).accepted == ()
 
 
 def test_what_is_wrong_now_stands_apart_from_what_is_over(tmp_path: Path) -> None:

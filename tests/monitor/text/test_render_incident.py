@@ -280,3 +280,16 @@ def test_a_console_that_is_closed_is_temporary() -> None:
         Console(renderer(), ConsoleOptions(), stream).send(
             message(payload("firing", [alert("a")])), None
         )
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "never"),
+    [("en", "Accepted as known", "Resolved"), ("ko", "알려진 것으로 수용", "해소됨")],
+)
+def test_what_is_accepted_ends_without_being_called_over(
+    language: str, said: str, never: str
+) -> None:
+    data = payload("resolved", [alert("service_down", "kafka", params={"part": "kafka"})])
+    text = renderer(language).text(message({**data, "reason": "accepted"}))
+    assert said in text and never not in text
+    assert "🟢" not in text
