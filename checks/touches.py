@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.domain.incident.impact import Touch
 
 TOUCHES: tuple[Touch, ...] = (
-    Touch("payments_refused:*", "refused", "refused"),
+    Touch("payments_refused:*", "refused", "refused_so_far"),
     Touch("books_broken:*/P2", "waiting_for_capture", "count", "amount_krw"),
     Touch("books_broken:*/P3", "waiting_for_refund", "count", "amount_krw"),
     Touch("work_delayed:settlement", "waiting_for_capture", "delayed"),

@@ -110,6 +110,7 @@ def _refused(told: Refusals) -> Iterator[Finding]:
         "refused": round(told.latest.hits),
         "requests": round(told.latest.tries),
         "refused_percent": round(told.latest.percent, 2),
+        "refused_so_far": round(told.so_far),
         "window_minutes": round(told.latest.minutes, 1),
     }
     yield Finding("payments_refused", told.status, "authorize", params)

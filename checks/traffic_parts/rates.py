@@ -106,13 +106,15 @@ def _by_hour(since: datetime, until: datetime) -> Iterator[tuple[int, float]]:
 class Refusals:
     """Authorizations of a window and how many of them were refused (409).
 
-    `latest` are those of the last minutes, and `status` how bad they are.
+    `latest` are those of the last minutes, and `status` how bad they are; `so_far` is how many
+    were refused since that is unusual.
     """
 
     memory: Memory
     window: Share
     latest: Share
     status: Status
+    so_far: float = 0.0
 
 
 def refusals(
@@ -131,8 +133,12 @@ def refusals(
         latest, status = _judged(kept, now, past, context)
     aged = first if _minutes(first[0], context.now) >= context.options.window_minutes else None
     usual = learned(past, aged, status is not Status.OK, context.now)
+    began = None if status is Status.OK else known.get("began", refused - latest.hits)
     memory = {"raw": raw, "counted": kept, "seen_at": seen_at, "usual": usual}
-    return Refusals(memory, _since(first, now, context), latest, status)
+    if began is not None:
+        memory["began"] = began
+    so_far = 0.0 if began is None else refused - began
+    return Refusals(memory, _since(first, now, context), latest, status, so_far)
 
 
 def _grown(

@@ -588,6 +588,15 @@ def test_a_refusal_shows_the_last_minutes_not_the_average_of_a_quarter_of_an_hou
     assert (found.params["requests"], found.params["window_minutes"]) == (20, 1.0)
 
 
+def test_refusals_are_counted_since_they_are_unusual():
+    passes = taking(0)
+    counts = []
+    for minute in range(1, 5):
+        (found,) = passes(240 + minute, flow(1, asked(20 * 239, 20 * minute))).findings
+        counts.append((found.params["refused"], found.params["refused_so_far"]))
+    assert counts == [(20, 20), (20, 40), (20, 60), (20, 80)]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
