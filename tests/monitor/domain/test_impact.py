@@ -39,7 +39,7 @@ def test_the_worst_is_kept_when_it_gets_less():
 
 
 def test_money_that_an_alert_does_not_tell_is_not_known_rather_than_nothing():
-    refused = replace(broken("", 0, 0), code="payments_refused", params={"refused": 12})
+    refused = replace(broken("", 0, 0), code="payments_refused", params={"refused_so_far": 12})
     assert impact([refused], TOUCHES, {}) == {"refused": {"count": 12, "krw": None}}
 
 
