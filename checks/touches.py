@@ -25,7 +25,7 @@ TOUCHES: tuple[Touch, ...] = (
         Touch(pattern)
         for pattern in (
             *("service_down:*", "instances_missing:*", "breaker_open:*", "breaker_forced:*"),
-            *("partition_offline:*", "traffic_gone:*", "requests_slow:*", "merchant_blocked:*"),
+            *("partition_offline:*", "traffic_gone:*", "requests_slow:*"),
             *("relay_stalled:*", "outbox_old:*", "outbox_exhausted:*", "pool_exhausted:*"),
             *("lag_stuck:*", "group_absent:*", "group_empty:*", "dead_letters_arrived:*"),
         )

@@ -36,6 +36,7 @@ from monitor.domain.load_test.plan import Plan
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
 from monitor.load_tests.watch import HealthWatcher
+from monitor.recording.affected import COUNT_EVERY, PaymentCounter
 from monitor.recording.announce import Announcer
 from monitor.recording.record import Recorder
 from monitor.reports.job import await_passes, owe_report
@@ -74,7 +75,8 @@ class App:
 
     def jobs(self) -> list[Job]:
         """All that the calendar wakes: checks, delivery, reports, pruning."""
-        return [*self._check_jobs(), *self._report_jobs(), *self._house_jobs()]
+        checks = [self._check_job(name, planned) for name, planned in self.checks.items()]
+        return [*checks, *self._report_jobs(), *self._house_jobs()]
 
     def live(self, names: Iterable[str] | None = None) -> dict[str, Observed]:
         """The checks as they stand right now, side by side: looked and judged, nothing recorded.
@@ -149,9 +151,6 @@ class App:
             memory = memory_of(tx, name)
         return self.runner.observe(self.checks[name], memory, now, lambda: other_findings)
 
-    def _check_jobs(self) -> list[Job]:
-        return [self._check_job(name, planned) for name, planned in self.checks.items()]
-
     def _check_job(self, name: str, planned: Planned) -> Job:
         timetable = Timetable(planned.every, planned.cron, self.config.timezone)
 
@@ -200,6 +199,9 @@ class App:
         def announce(slot_at: datetime, now: datetime, missed: int) -> None:
             self.runner.recorder.announcer.step(now)
 
+        def count(slot_at: datetime, now: datetime, missed: int) -> None:
+            PaymentCounter(self.store, self.runner.platform.database.affected).step(now)
+
         def clean(slot_at: datetime, now: datetime, missed: int) -> None:
             kept = self.config.retention
             prune(self.store, now, kept.raw_days, kept.history_years, budget=PRUNE_BUDGET)
@@ -211,6 +213,7 @@ class App:
         return [
             Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
+            Job("payments", Timetable(COUNT_EVERY), count),
             Job("announce", Timetable(self.deliver_every), announce, records=True),
             Job("deliver", Timetable(self.deliver_every), deliver, records=True),
         ]

@@ -14,13 +14,14 @@ from checks.sources.database.books.examine import Window, examine
 from checks.sources.database.books.size import size_of
 from checks.sources.database.books.sweep import sweep
 from checks.sources.database.questions import figures
+from checks.sources.database.questions.affected import add_affected, affected
 from checks.sources.database.questions.questions import Questions
 from checks.sources.database.questions.requests import pg_records
 from checks.sources.database.questions.story import Limits, payment_records
 from checks.sources.database.servers.shard import Shard, Snapshot
 from checks.sources.facts.books import Books, Size, Swept
 from checks.sources.facts.instances import Connections
-from checks.sources.facts.payments import OutboxState, PaymentStatistics
+from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics
 from checks.sources.facts.platform import BookCounts, Health, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import PaymentRecords
@@ -76,6 +77,10 @@ class Database(Questions):
         start = range_start(time_range, now, self._zone)
         read = partial(figures.statistics, time_range=time_range, start=start, now=now)
         return self._sum(read, figures.add_statistics)
+
+    def affected(self, start: datetime, now: datetime) -> Fact[Affected]:
+        """The payments of all shards since `start` that are not where they should be."""
+        return self._sum(partial(affected, start=start, now=now), add_affected)
 
     def counts(self) -> Fact[BookCounts]:
         """The row counts of all shards."""

@@ -13,6 +13,8 @@ from monitor.domain.check import Params
 
 Position = tuple["str | int", int]  # the last row that was read: what it is sorted by, its id
 
+Affected = Mapping[str, tuple[int, int]]  # by what became of payments: how many, how many won
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentFilter:
@@ -274,6 +276,7 @@ class PaymentsSource(Protocol):
     """Single payments, entries, keys and events: one answer per shard where it can be told."""
 
     def payments(self, wanted: PaymentFilter) -> tuple[Fact[PaymentPage], ...]: ...
+    def affected(self, start: datetime, now: datetime) -> Fact[Affected]: ...
     def entries(self, wanted: EntryFilter) -> tuple[Fact[EntryPage], ...]: ...
     def statistics_between(
         self, start: datetime | None, end: datetime

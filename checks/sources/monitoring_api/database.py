@@ -9,7 +9,7 @@ from math import floor
 from typing import Any
 
 from checks.sources.facts.books import Books, Size, Swept
-from checks.sources.facts.payments import OutboxState, PaymentStatistics, StatusCount
+from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics, StatusCount
 from checks.sources.facts.platform import BookCounts, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import LedgerEntry, PaymentRow
@@ -108,6 +108,11 @@ class DatabaseReads:
     ) -> tuple[Fact[Swept], ...]:
         """Never asked for: there are no shards to sweep."""
         return ()
+
+    def affected(self, start: datetime, now: datetime) -> Fact[Affected]:
+        """Never seen: the platform's figures know no time of their own."""
+        expected = "the payments of a time (a direct database source)"
+        return unavailable_part("database", "gateway_shows_no_requests", expected, "")
 
     def pg_records(
         self,

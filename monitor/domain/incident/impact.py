@@ -34,7 +34,13 @@ def impact(alerts: Iterable[Alert], touches: Sequence[Touch], before: Impact) ->
         known = found.setdefault(kind, {"count": 0, "krw": None})
         if count >= (known["count"] or 0):  # two checks that count the same
             found[kind] = {"count": count, "krw": krw or known["krw"]}
-    for kind, earlier in before.items():
+    return worse_of(found, before)
+
+
+def worse_of(one: Impact, other: Impact) -> Impact:
+    """Of each kind the worst of two counts."""
+    found = {kind: dict(each) for kind, each in one.items()}
+    for kind, earlier in other.items():
         found[kind] = _worse(found.get(kind), earlier)
     if len(found) > 1:
         found.pop(NOT_COUNTED, None)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.domain.check import Status
+from monitor.domain.incident.impact import Impact, worse_of
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import alerts_by_id
@@ -77,6 +78,14 @@ def incident_by_id(tx: Connection, incident_id: int) -> IncidentStory | None:
     """One incident with all that belongs to it."""
     row = tx.exec_driver_sql(_BY_ID, (incident_id,)).first()
     return None if row is None else _story(tx, _incident(row))
+
+
+def add_impact(tx: Connection, incident_id: int, counted: Impact) -> None:
+    """Note what an incident did to payments; of each kind the worst count is kept."""
+    row = tx.exec_driver_sql("SELECT impact FROM incidents WHERE id = ?", (incident_id,)).first()
+    if row is not None:
+        impact = to_json(worse_of(json.loads(row[0]), counted))
+        tx.exec_driver_sql("UPDATE incidents SET impact = ? WHERE id = ?", (impact, incident_id))
 
 
 def acknowledge(store: Store, incident_id: int, who: str) -> bool:

@@ -39,6 +39,7 @@ def everything(database: Database) -> list:
         database.counts(),
         database.statistics("all", books.NOW),
         database.work("settlement", books.NOW),
+        database.affected(books.NOW, books.NOW),
     ]
 
 
@@ -51,6 +52,28 @@ def test_counts_are_sums_over_the_shards(database):
     counts = database.counts()
     assert (counts.payments, counts.outbox_total, counts.outbox_waiting) == (80, 2 * 92, 0)
     assert counts.shards == {"shard1": "UP", "shard2": "UP"}
+
+
+def test_payments_that_are_not_where_they_should_be_are_counted_with_their_money(shards, database):
+    since = books.NOW - timedelta(hours=20)
+    assert database.affected(since, books.NOW) == {"waiting_for_refund": (2, 20_072)}
+    one, two = shards.values()
+    newest = "SELECT payment_id FROM payment WHERE status = 'CAPTURED' ORDER BY payment_id DESC"
+    failed = one.ask(f"{newest} LIMIT 1 OFFSET 3")
+    lost, doubled = (two.ask(f"{newest} LIMIT 1 OFFSET {n}") for n in (3, 4))
+    one.run("DELETE FROM ledger_entry WHERE payment_id = ?", failed)
+    one.run("UPDATE payment SET status = 'CAPTURE_FAILED' WHERE payment_id = ?", failed)
+    two.run("DELETE FROM ledger_entry WHERE payment_id = ?", lost)
+    two.copy("ledger_entry", f"payment_id = {doubled} AND credit_account = 'cash'")
+    found = dict(database.affected(since, books.NOW))
+    found.pop("waiting_for_refund")
+    assert {kind: count for kind, (count, _) in found.items()} == {
+        "capture_failed": 1,
+        "not_booked": 1,
+        "booked_twice": 1,
+    }
+    assert found["booked_twice"][1] == 10_000 + doubled
+    assert database.affected(books.NOW, books.NOW) == {}
 
 
 def test_statistics_add_the_shards_amounts_and_rank_their_merchants(database):
