@@ -119,6 +119,8 @@ def accept(
     length, who = given_length("--for", duration) if duration else None, caller(by)
     with opened(config) as (settings, store):
         say = words_in(settings).say
+        if not reason.strip():
+            fail(say("alerts.reason_expected"))
         found = _meant(pattern, store, say, yes)
         now = datetime.now(UTC)
         until = now + length if length else None

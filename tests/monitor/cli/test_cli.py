@@ -178,6 +178,7 @@ def getpwuid_fails() -> str:
     ("words", "said"),
     [
         (("ack", "99"), "no open incident 99"),
+        (("accept", "services/*", "--reason", " "), "--reason"),
         (("unsilence", "99"), "No silence 99"),
         (("retry", "99"), "no dead message 99"),
         (("silence", "x/*", "--for", "soon"), "such as 30s, 30m"),
