@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_server.access.confirm import Confirmations
 from monitor.domain.check import Status
 from monitor.store.passes.snapshots import Snapshot, latest_snapshots, snapshots
+from monitor.store.upkeep.integrity import require_sound_alerts
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -43,7 +44,7 @@ class ToolContext:
         """The app; StoreError or ConfigError if it cannot be built (the next call tries again)."""
         with self._opening:
             if self._app is None:
-                self._app = self.open_app()
+                self._app = _sound(self.open_app())
             return self._app
 
     def close(self) -> None:
@@ -102,3 +103,13 @@ class ToolContext:
     def say(self, key: str, **params: Any) -> str:
         """A sentence of the answers, in the configured language."""
         return self.words.say(f"mcp.{key}", **{"_now": self.now, **params})
+
+
+def _sound(app: App) -> App:
+    """The app if what it would say of alerts can be believed; StoreError if it cannot."""
+    try:
+        require_sound_alerts(app.store)
+    except BaseException:
+        app.close()
+        raise
+    return app

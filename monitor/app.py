@@ -42,6 +42,7 @@ from monitor.recording.record import Recorder
 from monitor.reports.job import await_passes, owe_report
 from monitor.reports.payment_history import history_of
 from monitor.run_check import Runner
+from monitor.scheduling.lock import require_not_gone
 from monitor.scheduling.schedule import RECORDING, Calendar, Clock, Job, utc_now
 from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store, migrate, open_store
@@ -233,6 +234,7 @@ def build(
     """Everything behind a configuration. What is given takes the place of the real thing."""
     checks = plan(config)
     if store is None:
+        require_not_gone(config.database)
         migrate(config.database)
         store = open_store(config.database, durable=is_durable)
     senders = receivers(config) if senders is None else senders

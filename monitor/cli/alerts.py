@@ -29,6 +29,7 @@ def list_(
     from monitor.store.alerting.incidents import incidents_between
     from monitor.store.alerting.silences import silences
     from monitor.store.notifications import waiting_and_dead
+    from monitor.store.upkeep.integrity import require_sound_alerts
     from monitor.text.catalog import Words
     from monitor.text.terminal.listing import (
         accepted_lines,
@@ -40,6 +41,7 @@ def list_(
     with opened(config) as (settings, store):
         now = datetime.now(UTC)
         words = Words(settings.language, settings.zone)
+        require_sound_alerts(store)
         with store.read() as tx:
             since = now - timedelta(hours=hours)
             stories = incidents_between(tx, since, now + timedelta(seconds=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from monitor.config.models import Config, ConfigError
 
 if TYPE_CHECKING:
     from monitor.app import App
-    from monitor.store.database import Store
+    from monitor.store.database import Store, StoreError
     from monitor.text.catalog import Words
 
 ConfigOption = Annotated[
@@ -52,15 +52,28 @@ def load(path: Path | None) -> Config:
         fail(str(error))
 
 
-def build(config: Config, **given: Any) -> App:
-    """The app behind a configuration, or a clear word and exit code 3."""
+def build(
+    config: Config, on_broken: Callable[[StoreError], None] = lambda error: None, **given: Any
+) -> App:
+    """The app behind a configuration, or a clear word and exit code 3.
+
+    `on_broken` is called before the end if it is the database that cannot be used.
+    """
     from monitor import app
     from monitor.store.database import StoreError
 
     try:
         return app.build(config, **given)
-    except (ConfigError, StoreError) as error:
+    except ConfigError as error:
         fail(str(error))
+    except StoreError as error:
+        on_broken(error)
+        fail(store_failed(config, error))
+
+
+def store_failed(config: Config, error: Exception) -> str:
+    """What a command says instead of an answer when the monitor's own database fails."""
+    return words_in(config).say("monitor_news.unknown", error=str(error))
 
 
 def words_of(path: Path | None) -> Words:
@@ -88,7 +101,7 @@ def opened(path: Path | None) -> Iterator[tuple[Config, Store]]:
         finally:
             store.close()
     except StoreError as error:
-        fail(str(error))
+        fail(store_failed(config, error))
 
 
 def caller(by: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load, opened, words_in
+from monitor.cli.common import ConfigOption, fail, load, opened, store_failed, words_in
 
 commands = typer.Typer(no_args_is_help=True, help="Look after the monitor's own database.")
 
@@ -64,7 +64,7 @@ def backup(
     try:
         size = copy(settings.database, file)
     except StoreError as error:
-        fail(str(error))
+        fail(store_failed(settings, error))
     typer.echo(words_in(settings).say("db.copied", path=str(file), bytes=size))
 
 

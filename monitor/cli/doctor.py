@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 
 from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
@@ -17,16 +18,24 @@ from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Planned
 from monitor.scheduling.lock import holder
 from monitor.store.database import StoreError, open_store
+from monitor.store.upkeep.integrity import quick_check
 from monitor.text.catalog import Words
 from monitor.text.symbols import DOTS
 
 
-def examine(config: Config) -> tuple[list[str], bool]:
-    """A line per thing that was tried; False if one of them is broken."""
+def examine(config: Config) -> tuple[list[str], int]:
+    """A line per thing that was tried, and the exit code: 2 if one of them is broken, 3 if the
+    monitor's own database is."""
     words = Words(config.language, config.zone)
     findings = list(_examine(config, words))
     lines = [f"{DOTS[f.status]} {words.say(f'doctor.{f.code}', **f.params)}" for f in findings]
-    return lines, all(f.status in (Status.OK, Status.WARN) for f in findings)
+    return lines, _exit_code(findings)
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    if any(f.status is Status.UNKNOWN for f in findings):
+        return Status.UNKNOWN.exit_code
+    return 2 * any(f.status is Status.CRIT for f in findings)
 
 
 def _examine(config: Config, words: Words) -> Iterator[Finding]:
@@ -57,9 +66,10 @@ def _database(config: Config) -> Finding:
         status = Status.WARN if writable else Status.CRIT
         return Finding("database_missing", status, params={"path": str(config.database)})
     try:
-        open_store(config.database).close()
+        with closing(open_store(config.database)) as store:
+            quick_check(store)
     except StoreError as error:
-        return Finding("database_broken", Status.CRIT, params={"error": str(error)})
+        return Finding("database_broken", Status.UNKNOWN, params={"error": str(error)})
     free = shutil.disk_usage(folder).free // 2**20
     status = Status.OK if free > 500 else Status.WARN
     return Finding("database", status, params={"path": str(config.database), "free_mib": free})

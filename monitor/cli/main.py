@@ -7,11 +7,17 @@ import json
 import logging
 import sys
 import traceback
-from typing import Annotated
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, build, fail, load
+from monitor.cli.common import ConfigOption, build, fail, load, store_failed
+
+if TYPE_CHECKING:
+    from monitor.config.models import Config
+    from monitor.store.database import StoreError
 
 # A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -30,22 +36,26 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli.mcp.commands import http_way_in
     from monitor.recording.watch import StoreWatch
+    from monitor.scheduling.integrity import examine_at_start, integrity_job
     from monitor.scheduling.lock import LockedError, only_scheduler
     from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.schedule import Scheduler
     from monitor.scheduling.shutdown import interruptible
+    from monitor.store.database import StoreError
 
     settings = load(config)
     log_to_stderr(logging.INFO if verbose else logging.WARNING)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     try:
         with interruptible() as ended, only_scheduler(settings.database):
-            app = build(settings)
+            app = build(settings, partial(_tell_of_store, settings))
+            watch = StoreWatch(app.senders, settings.database)
+            examine_at_start(app.store, watch, app.clock())
             app.runner.recorder.retire(app.checks, app.clock())
             app.loads.sweep()
-            watch = StoreWatch(app.senders, settings.database)
+            jobs = [*app.jobs(), integrity_job(app.store, watch)]
             abandon = app.runner.abandoned.set
-            scheduler = Scheduler(app.calendar, app.jobs(), abandon=abandon, watch=watch)
+            scheduler = Scheduler(app.calendar, jobs, abandon=abandon, watch=watch)
             way_in = http_way_in(settings, app.store)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
@@ -62,6 +72,20 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app.close()
     except LockedError as error:
         fail(str(error))
+    except StoreError as error:
+        _tell_of_store(settings, error)
+        fail(store_failed(settings, error))
+
+
+def _tell_of_store(settings: Config, error: StoreError) -> None:
+    """Nobody watches the platform when the monitor cannot start: the receivers are told so."""
+    from monitor.config.receivers import receivers
+    from monitor.recording.watch import StoreWatch
+    from monitor.scheduling.schedule import utc_now
+
+    watch = StoreWatch(receivers(settings), settings.database)
+    watch.failed("start", error, utc_now())
+    watch.settle(timedelta(seconds=15))
 
 
 @main.command()
@@ -72,6 +96,7 @@ def check(
 ) -> None:
     """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown."""
     from monitor.domain.check import worst
+    from monitor.store.database import StoreError
     from monitor.text.plain.passes import observed_json
     from monitor.text.terminal.listing import observed_lines
 
@@ -81,7 +106,10 @@ def check(
     if unknown:
         known = ", ".join(app.checks)
         fail(f"no check {', '.join(sorted(unknown))}; enabled are {known}")
-    seen = app.live(names or None)
+    try:
+        seen = app.live(names or None)
+    except StoreError as error:
+        fail(store_failed(settings, error))
     if as_json:
         typer.echo(json.dumps(observed_json(seen, app.words), ensure_ascii=False, indent=2))
     else:
@@ -95,9 +123,9 @@ def doctor(config: ConfigOption = None) -> None:
     from monitor.cli.doctor import examine
 
     settings = load(config)
-    lines, healthy = examine(settings)
+    lines, code = examine(settings)
     typer.echo("\n".join(lines))
-    raise typer.Exit(0 if healthy else 2)
+    raise typer.Exit(code)
 
 
 @main.command()

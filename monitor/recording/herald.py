@@ -27,6 +27,8 @@ class Herald:
         self._receiver = receiver
         self._sender = sender
         self._news: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.idle = threading.Event()  # nothing is left to be told
+        self.idle.set()
         self._worker = BoundedWorker(f"news to {receiver}")
         self._worker.run(lambda: None, _SEND_WITHIN, threading.Event())
         threading.Thread(target=self._serve, name=f"herald {receiver}", daemon=True).start()
@@ -34,6 +36,7 @@ class Herald:
     def announce(self, payload: Mapping[str, Any], now: datetime) -> None:
         """Let it be told; returns at once."""
         key = f"monitor:{payload['state']}:{payload['since']}"
+        self.idle.clear()
         self._news.put(Message(key, self._receiver, "monitor", payload, now, now))
 
     def _serve(self) -> None:
@@ -41,6 +44,8 @@ class Herald:
         while True:
             message, reference = self._tell(self._news.get(), thread)
             thread = reference if message.payload["state"] == "failing" else None
+            if self._news.empty():
+                self.idle.set()
 
     def _tell(self, message: Message, thread: Reference | None) -> tuple[Message, Reference | None]:
         """Try until it arrives; what was sent in the end, and what the receiver gave back."""

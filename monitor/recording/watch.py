@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 from monitor.domain.delivery import Sender
 from monitor.recording.herald import Herald
@@ -71,6 +72,12 @@ class StoreWatch:
             self._announce("over", trouble, now)
             with suppress(OSError):
                 self._noted.unlink(missing_ok=True)
+
+    def settle(self, within: timedelta) -> None:
+        """Wait until all has been told, so long at most: before a process ends."""
+        ends_at = monotonic() + within.total_seconds()
+        for herald in self._heralds:
+            herald.idle.wait(max(ends_at - monotonic(), 0))
 
     def _announce(self, state: str, trouble: _Trouble, now: datetime) -> None:
         payload = {

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from monitor.store.database import StoreError
 
 
 class LockedError(Exception):
@@ -20,10 +22,15 @@ class LockedError(Exception):
 
 @contextmanager
 def only_scheduler(database: Path) -> Iterator[None]:
-    """Hold the lock of this database's scheduler, or raise LockedError naming who holds it."""
+    """Hold the lock of this database's scheduler, or raise LockedError naming who holds it.
+
+    Both the file itself (whatever it is called) and the lock file beside it (should the database
+    be deleted or replaced) are locked. Leave it only when no connection to the database is open:
+    SQLite's own locks end with any descriptor of its file.
+    """
     path = lock_path(database)
-    with path.open("a+", encoding="utf-8") as file:
-        if not _taken(file):
+    with _opened(database.resolve()) as itself, path.open("a+", encoding="utf-8") as file:
+        if not (_taken(itself) and _taken(file.fileno())):
             raise LockedError(_named(path, database))
         file.truncate(0)
         file.write(json.dumps(_self()))
@@ -31,11 +38,21 @@ def only_scheduler(database: Path) -> Iterator[None]:
         yield
 
 
-def _taken(file: TextIO) -> bool:
+@contextmanager
+def _opened(database: Path) -> Iterator[int]:
+    """A descriptor of the file, which is made if it is missing."""
+    descriptor = os.open(database, os.O_RDONLY | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
     """Whether the lock is ours; who only asks for its holder has it for a moment, too."""
     for pause in (0.05, 0.1, 0.0):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             time.sleep(pause)
         else:
@@ -44,21 +61,36 @@ def _taken(file: TextIO) -> bool:
 
 
 def lock_path(database: Path) -> Path:
-    """The lock file beside a database."""
-    return database.with_name(database.name + ".lock")
+    """The lock file beside a database, by whichever link that is reached."""
+    found = database.resolve()
+    return found.with_name(found.name + ".lock")
 
 
 def holder(database: Path) -> dict[str, Any] | None:
-    """Who runs the scheduler of this database; None if nobody does."""
+    """Who runs the scheduler of this database; None if nobody does.
+
+    Ask only while this process has no connection to it: see only_scheduler.
+    """
     path = lock_path(database)
+    held = any(_is_held(file) for file in (path, database.resolve()))
+    return _read(path) if held else None
+
+
+def require_not_gone(database: Path) -> None:
+    """StoreError if a monitor runs on a file that is missing: a new one would say all is well."""
+    if not database.exists() and database.parent.is_dir() and holder(database) is not None:
+        raise StoreError(f"{database} is missing, and a monitor runs on it: deleted or moved")
+
+
+def _is_held(path: Path) -> bool:
     if not path.is_file():
-        return None
-    with path.open(encoding="utf-8") as file:
+        return False
+    with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return _read(path)
-    return None
+            return True
+    return False
 
 
 def _self() -> dict[str, Any]:
@@ -69,7 +101,7 @@ def _self() -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

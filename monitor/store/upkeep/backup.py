@@ -37,5 +37,8 @@ def _copy(path: Path, target: Path) -> None:
     ):
         source.backup(copy)  # in one go: in steps, each write of another process restarts it
         copy.execute("PRAGMA journal_mode = DELETE")
+        found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise StoreError(f"{path} is damaged, and so would be its backup: {found}")
     with target.open("rb") as file:
         os.fsync(file.fileno())

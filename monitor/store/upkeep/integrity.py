@@ -1,0 +1,40 @@
+"""Whether the file is sound: what is damaged may answer, and answer wrongly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.store.database import Store, StoreError
+
+if TYPE_CHECKING:
+    from monitor.store.database import Connection
+
+_SHOWN_MAX = 3
+_TOLD = ("alerts", "incidents", "transitions", "notifications", "silences")
+
+
+def quick_check(store: Store) -> None:
+    """Read every page of the file; StoreError says what is damaged."""
+    _require_sound(store, f"quick_check({_SHOWN_MAX})")
+
+
+def integrity_check(store: Store) -> None:
+    """Compare every index with its table, too; it takes several times as long."""
+    _require_sound(store, f"integrity_check({_SHOWN_MAX})")
+
+
+def require_sound_alerts(store: Store) -> None:
+    """The same of what alerts and incidents are read from, which is little: "none" must be so."""
+    for table in _TOLD:
+        _require_sound(store, f"integrity_check({table})")
+
+
+def _require_sound(store: Store, pragma: str) -> None:
+    with store.read() as tx:
+        found = _run(tx, pragma)
+    if found != ["ok"]:
+        raise StoreError(f"{store.path} is damaged: {'; '.join(found[:_SHOWN_MAX])[:300]}")
+
+
+def _run(tx: Connection, pragma: str) -> list[str]:
+    return [str(row[0]) for row in tx.exec_driver_sql(f"PRAGMA {pragma}")]
