@@ -90,9 +90,8 @@ class App:
         with ThreadPoolExecutor(LIVE_MAX, "live") as pool:
             found = pool.map(lambda name: self._observe(name, now, ()), looking)
             seen = dict(zip(looking, found, strict=True))
-        other_findings = tuple(
-            s for each in seen.values() for s in each.as_other_findings(_since(stored))
-        )
+        since = {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
+        other_findings = tuple(s for each in seen.values() for s in each.as_other_findings(since))
         return seen | {
             n: self._observe(n, now, other_findings) for n in wanted if self._explains(n)
         }
@@ -316,7 +315,3 @@ def _baselines(config: Config, store: Store) -> Baselines | None:
 def _latest(store: Store) -> tuple[OtherFinding, ...]:
     with store.read() as tx:
         return latest_findings(tx)
-
-
-def _since(stored: tuple[OtherFinding, ...]) -> dict[tuple[str, str], datetime | None]:
-    return {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
