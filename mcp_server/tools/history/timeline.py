@@ -20,6 +20,7 @@ from monitor.store.notes import notes
 from monitor.store.passes.counts import counts_between
 from monitor.store.passes.snapshots import Snapshot, snapshots, status_changes
 from monitor.text.filters import clean
+from monitor.text.impact import impact_line
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
@@ -107,9 +108,11 @@ def _incident(context: ToolContext, story: IncidentStory) -> Iterator[Happened]:
     others = max(len(story.alerts) - 1, 0)
     began = min([incident.opened_at, *(a.since for a in story.alerts)])
     said = context.say("happened.incident", id=incident.id, title=title, others=others)
-    yield Happened(began, "incident_began", status, said)
+    impact = impact_line(incident.impact, context.words)
+    yield Happened(began, "incident_began", status, f"{said}. {impact}" if impact else said)
     if incident.ended_at:
         seconds = (incident.ended_at - began).total_seconds()
+        title = context.words.finding(root, None, over=True).title if root else title
         said = context.say("happened.ended", id=incident.id, title=title, seconds=seconds)
         yield Happened(incident.ended_at, "incident_ended", "ok", said)
 
@@ -118,6 +121,7 @@ def _alert(context: ToolContext, alert: Alert) -> Iterator[Happened]:
     title = context.words.finding(alert, None).title
     yield Happened(alert.since, "consequence_began", alert.status.value, title)
     if alert.ended_at:
+        title = context.words.finding(alert, None, over=True).title
         yield Happened(alert.ended_at, "consequence_ended", "ok", title)
 
 
