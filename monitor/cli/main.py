@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import traceback
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ import typer
 from monitor.cli.common import ConfigOption, build, fail, load, store_failed
 
 if TYPE_CHECKING:
+    from monitor.app import App
     from monitor.config.models import Config
     from monitor.store.database import StoreError
 
@@ -55,7 +56,10 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app.loads.sweep()
             jobs = [*app.jobs(), integrity_job(app.store, watch)]
             abandon = app.runner.abandoned.set
-            scheduler = Scheduler(app.calendar, jobs, abandon=abandon, watch=watch)
+            set_back = partial(_clock_set_back, app)
+            scheduler = Scheduler(
+                app.calendar, jobs, abandon=abandon, watch=watch, set_back=set_back
+            )
             way_in = http_way_in(settings, app.store)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
@@ -75,6 +79,16 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     except StoreError as error:
         _tell_of_store(settings, error)
         fail(store_failed(settings, error))
+
+
+def _clock_set_back(app: App, now: datetime, by: timedelta) -> None:
+    """What waits keeps its pace, and whoever reads the history knows why its times overlap."""
+    from monitor.store.notes import Note, add_note
+    from monitor.store.notifications import pull_back
+
+    pull_back(app.store, now, by)
+    text = app.words.say("monitor_news.clock_set_back", seconds=by.total_seconds())
+    add_note(app.store, Note(now, "monitor", text, "paypulse"))
 
 
 def _tell_of_store(settings: Config, error: StoreError) -> None:

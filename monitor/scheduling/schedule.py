@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from time import monotonic
 from typing import Any, Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 _AGAIN_AFTER = timedelta(seconds=30)
 _PATIENCE_SECONDS = 10.0
+_CLOCK_EVERY_SECONDS = 1.0
+_SET_BACK_MIN = timedelta(seconds=5)  # less is what time servers do every day
 RECORDING = "check:"  # so begin the names of the jobs that record what they saw
 
 
@@ -85,6 +88,13 @@ class Calendar:
             return self._wake(job, now)
         finally:
             at_work.release()
+
+    def set_back(self, jobs: Iterable[Job], now: datetime, by: timedelta) -> None:
+        """Forget the slots that lie ahead, of jobs that would miss one of theirs by it."""
+        for job in jobs:
+            last = self._last.get(job.name)
+            if not job.timetable.cron and job.timetable.every <= by and last and last > now:
+                self._last[job.name] = None
 
     def _wake(self, job: Job, now: datetime) -> bool:
         owed = due(job.timetable, self._last_slot(job, now), job.late_max, now)
@@ -158,6 +168,7 @@ class Scheduler:
     clock: Clock = utc_now
     abandon: Callable[[], None] = lambda: None
     watch: Watch | None = None
+    set_back: Callable[[datetime, timedelta], None] = lambda now, by: None
     _scheduler: Any = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _adding: threading.Lock = field(default_factory=threading.Lock)
@@ -176,6 +187,7 @@ class Scheduler:
                 self._wake, trigger, args=[job], id=job.name, next_run_time=self.clock()
             )
         self._scheduler.start()
+        threading.Thread(target=self._mind_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Wake no more, and let the passes that run come to their end; those that last, abandon."""
@@ -187,6 +199,29 @@ class Scheduler:
         patience.start()
         self._scheduler.shutdown(wait=True)
         patience.cancel()
+
+    def _mind_clock(self) -> None:
+        """The jobs wait for wall-clock times, which a clock that is set back puts off."""
+        before, elapsed_before = self.clock(), monotonic()
+        while not self._stopping.wait(_CLOCK_EVERY_SECONDS):
+            now, elapsed = self.clock(), monotonic()
+            by = before + timedelta(seconds=elapsed - elapsed_before) - now
+            before, elapsed_before = now, elapsed
+            if by >= _SET_BACK_MIN:
+                self._go_on_from(now, by)
+
+    def _go_on_from(self, now: datetime, by: timedelta) -> None:
+        log.warning("the clock was set back by %.0f s: all goes on from now", by.total_seconds())
+        self.calendar.set_back(self.jobs, now, by)
+        with self._adding:
+            if self._stopping.is_set():
+                return
+            for waiting in self._scheduler.get_jobs():
+                waiting.modify(next_run_time=now)
+        try:
+            self.set_back(now, by)
+        except StoreError as error:
+            log.error("what waits could not be pulled back: %s", error)
 
     def _wake(self, job: Job) -> None:
         if self._stopping.is_set():
