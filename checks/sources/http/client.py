@@ -18,7 +18,14 @@ from urllib.parse import urlencode
 
 import httpx
 
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
+from checks.sources.facts.unavailable import (
+    OWN_SHORTAGE,
+    Fact,
+    Unavailable,
+    Why,
+    cut,
+    own_shortage,
+)
 from checks.sources.http.deadline import DeadlineTransport, deadline, joined
 
 JSON_OBJECT = "a JSON object"
@@ -86,6 +93,8 @@ class Wire:
             with deadline(self._timeout_seconds):
                 return self._exchange(request, path, bytes_max or self._bytes_max)
         except httpx.HTTPError as error:
+            if lack := own_shortage(error):
+                return self._unavailable(Why.LIMIT, OWN_SHORTAGE, path, lack)
             return self._trouble(error, path)
         except (httpx.InvalidURL, httpx.StreamError, OSError) as error:
             return self._unavailable(Why.WAY, "connection_lost", path, type(error).__name__)

@@ -20,7 +20,14 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
+from checks.sources.facts.unavailable import (
+    OWN_SHORTAGE,
+    Fact,
+    Unavailable,
+    Why,
+    cut,
+    own_shortage,
+)
 
 T = TypeVar("T")
 Place = tuple[str, int]  # topic, partition
@@ -239,6 +246,8 @@ def _of_setting(error: KafkaException) -> str:
 
 
 def _no_way(error: OSError, address: str) -> Unavailable:
+    if lack := own_shortage(error):
+        return _unavailable(Why.LIMIT, OWN_SHORTAGE, lack)
     if isinstance(error, ConnectionRefusedError):
         return _unavailable(Why.REFUSED, "kafka_refused", address)
     if isinstance(error, socket.gaierror):

@@ -11,7 +11,14 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
+from checks.sources.facts.unavailable import (
+    OWN_SHORTAGE,
+    Fact,
+    Unavailable,
+    Why,
+    cut,
+    own_shortage,
+)
 
 T = TypeVar("T")
 Client = Any  # redis.Redis: its stubs say of every answer that it may be awaitable
@@ -53,6 +60,8 @@ class RedisWire:
         except IllTypedError as error:
             return _unavailable(Why.GARBLED, "redis_ill_typed", error.got, error.expected)
         except exceptions.RedisError as error:
+            if lack := own_shortage(error):
+                return _unavailable(Why.LIMIT, OWN_SHORTAGE, lack)
             return self._trouble(error)
         except (OSError, ValueError) as error:
             reason = "redis_tls" if isinstance(error, ssl.SSLError) else "redis_lost"

@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 
 from checks.sources.database.servers.schema import Schema
 from checks.sources.facts.instances import Connections
-from checks.sources.facts.unavailable import Fact, Unavailable, Why
+from checks.sources.facts.unavailable import OWN_SHORTAGE, Fact, Unavailable, Why, own_shortage
 from monitor.domain.check import Params
 
 T = TypeVar("T")
@@ -149,7 +149,11 @@ class Shard:
         why, reason, code = Why.LIMIT, "database_time_limit", "OutOfTime"
         if not isinstance(error, OutOfTimeError):
             why, reason, code = self._server.meaning(error)
-        params: Params = {"shard": self.name, "error": code, "seconds_max": self.seconds_max}
+        lack = own_shortage(error)
+        if lack:
+            why, reason = Why.LIMIT, OWN_SHORTAGE
+        about: Params = {"shard": self.name, "error": code, "seconds_max": self.seconds_max}
+        params: Params = {**about, "got": lack} if lack else about
         return Unavailable(f"database/{self.name}", why, reason, params)
 
     @contextmanager
