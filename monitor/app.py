@@ -20,10 +20,11 @@ from checks.sizes import SIZES
 from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
 from checks.touches import TOUCHES
-from monitor import outbox
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import configured, options_of, plan
 from monitor.config.receivers import receivers
+from monitor.delivery.jobs import delivery_jobs
+from monitor.delivery.outbox import Outbox
 from monitor.domain.alert import Size
 from monitor.domain.books.payment_story import Story
 from monitor.domain.cause import Causes
@@ -70,6 +71,7 @@ class App:
     runner: Runner
     calendar: Calendar
     senders: Mapping[str, Sender]
+    outbox: Outbox
     words: Words
     loads: LoadRunner
     deliver_every: timedelta = DELIVER_EVERY
@@ -131,7 +133,7 @@ class App:
 
     def deliver(self) -> int:
         """Send what is due; how many messages went out."""
-        return outbox.deliver(self.store, self.senders, self.clock())
+        return self.outbox.deliver_all(self.clock())
 
     def load_plan(self, **changes: Any) -> Plan:
         """The configured load test, with what a person wants otherwise; see LoadRunner."""
@@ -193,11 +195,10 @@ class App:
         return run
 
     def _house_jobs(self) -> list[Job]:
-        def deliver(slot_at: datetime, now: datetime, missed: int) -> None:
-            self.deliver()
+        announcer, every = self.runner.recorder.announcer, self.deliver_every
 
         def announce(slot_at: datetime, now: datetime, missed: int) -> None:
-            self.runner.recorder.announcer.step(now)
+            announcer.step(now)
 
         def count(slot_at: datetime, now: datetime, missed: int) -> None:
             PaymentCounter(self.store, self.runner.platform.database.affected).step(now)
@@ -207,15 +208,15 @@ class App:
             prune(self.store, now, kept.raw_days, kept.history_years, budget=PRUNE_BUDGET)
 
         def tell(slot_at: datetime, now: datetime, missed: int) -> None:
-            simulated = self.runner.recorder.announcer.is_simulated
+            simulated = announcer.is_simulated
             owe_load_reports(self.store, now, list(self.senders), simulated=simulated)
 
         return [
             Job("report:load_test", Timetable(LOOK_EVERY), tell, records=True),
             Job("prune", Timetable(PRUNE_EVERY), clean, late_max=PRUNE_EVERY),
             Job("payments", Timetable(COUNT_EVERY), count),
-            Job("announce", Timetable(self.deliver_every), announce, records=True),
-            Job("deliver", Timetable(self.deliver_every), deliver, records=True),
+            Job("announce", Timetable(every), announce, records=True),
+            *delivery_jobs(self.outbox, every, is_simulated=announcer.is_simulated),
         ]
 
 
@@ -249,8 +250,10 @@ def build(
     words = Words(config.language, config.zone)
     loads = _loads(config, store, clock, checks, runner, words)
     checks = _with_runs_of(loads, checks)
-    calendar = Calendar(store)
-    return App(config, store, clock, checks, runner, calendar, senders, words, loads, deliver_every)
+    policy = config.delivery.policy()
+    outbox = Outbox(store, senders, policy, announcer.refreshed, runner.abandoned)
+    made = (config, store, clock, checks, runner, Calendar(store), senders, outbox, words, loads)
+    return App(*made, deliver_every)
 
 
 def _rules(config: Config, checks: Mapping[str, Planned]) -> Rules:

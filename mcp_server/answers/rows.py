@@ -20,6 +20,7 @@ from monitor.text.impact import impact_line
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed
+    from monitor.domain.delivery import Message
     from monitor.domain.incident.journal import IncidentStory
 
 _ROWS_MAX = 3
@@ -109,6 +110,25 @@ def metric_rows(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
 def _unit(metric: Metric) -> str:
     spec = METRICS.get(metric.name)
     return spec.unit if spec else ""
+
+
+def delivery_rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Who was told of an incident: of each receiver the last message, and whether it arrived."""
+    last = {m.receiver: m for m in messages if m.state != "merged"}
+    return [_delivery_row(message) for message in last.values()]
+
+
+def _delivery_row(message: Message) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "receiver": message.receiver,
+        "kind": message.payload.get("kind"),
+        "state": message.state,
+        "at": stamp(message.sent_at or message.created_at),
+    }
+    if message.state == "sent":
+        return row
+    row |= {"attempts": message.attempts, "error_text": clean(message.error, 120) or None}
+    return row | ({"next_try": stamp(message.due_at)} if message.state == "waiting" else {})
 
 
 def incident_row(context: ToolContext, story: IncidentStory) -> dict[str, Any]:

@@ -28,15 +28,11 @@ def list_(
     from monitor.store.alerting.acceptances import active_acceptances
     from monitor.store.alerting.incidents import incidents_between
     from monitor.store.alerting.silences import silences
-    from monitor.store.notifications import waiting_and_dead
+    from monitor.store.delivery.journal import failing_receivers, waiting_and_dead
     from monitor.store.upkeep.integrity import require_sound_alerts
     from monitor.text.catalog import Words
-    from monitor.text.terminal.listing import (
-        accepted_lines,
-        delivery_lines,
-        incident_lines,
-        silence_lines,
-    )
+    from monitor.text.terminal.deliveries import failing_lines, undelivered_lines
+    from monitor.text.terminal.listing import accepted_lines, incident_lines, silence_lines
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)
@@ -46,10 +42,31 @@ def list_(
             since = now - timedelta(hours=hours)
             stories = incidents_between(tx, since, now + timedelta(seconds=1))
             quiet, known = silences(tx, now), active_acceptances(tx, now)
-            owed = waiting_and_dead(tx)
+            pending, failing = waiting_and_dead(tx), failing_receivers(tx)
     lines = [*incident_lines(stories, words, now), *silence_lines(quiet, words)]
     lines += accepted_lines(known, words)
-    typer.echo("\n".join([*lines, *delivery_lines(owed, words)]))
+    lines += [*failing_lines(failing, words), *undelivered_lines(pending, words)]
+    typer.echo("\n".join(lines))
+
+
+@commands.command()
+def show(incident: int, config: ConfigOption = None) -> None:
+    """One incident: why it was announced or not, what happened, and who was told when."""
+    from monitor.store.alerting.incidents import incident_by_id
+    from monitor.store.alerting.transitions import joins_of
+    from monitor.store.delivery.journal import deliveries
+    from monitor.text.catalog import Words
+    from monitor.text.terminal.incident import incident_page
+
+    with opened(config) as (settings, store):
+        words, thread = Words(settings.language, settings.zone), f"incident:{incident}"
+        with store.read() as tx:
+            story = incident_by_id(tx, incident)
+            if story is None:
+                fail(f"no incident {incident}; `paypulse alerts list` shows them")
+            joins = joins_of(tx, story.incident)
+            messages = deliveries(tx, [thread])[thread]
+    typer.echo("\n".join(incident_page(story, joins, messages, words, datetime.now(UTC))))
 
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does it [default: the login name].")]
@@ -169,10 +186,14 @@ def _agreed(question: str) -> bool:
 
 @commands.command()
 def retry(message: int, config: ConfigOption = None) -> None:
-    """Send a dead message again."""
-    from monitor.store.notifications import revive
+    """Let a message that waits or was not delivered be tried now."""
+    from monitor.store.delivery import notifications
 
     with opened(config) as (_, store):
-        if not revive(store, message, datetime.now(UTC)):
-            fail(f"no dead message {message}; `paypulse alerts list` shows them")
-    typer.echo(f"message {message}: will be sent again")
+        state = notifications.retry(store, message, datetime.now(UTC))
+    if not state:
+        fail(f"no undelivered message {message}; `paypulse alerts list` shows them")
+    if state == "merged":
+        typer.echo(f"message {message}: a later message of its thread has told what it would")
+    else:
+        typer.echo(f"message {message}: is due now")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from monitor.config.models import Config
     from monitor.store.database import StoreError
 
+if TYPE_CHECKING:
+    from monitor.app import App
+
 # A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 _UsageError.exit_code = 3  # type: ignore[attr-defined]
@@ -41,7 +44,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     from monitor.scheduling.lock import LockedError, only_scheduler
     from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.schedule import Scheduler
-    from monitor.scheduling.shutdown import interruptible
+    from monitor.scheduling.shutdown import END_SECONDS, ending_within, interruptible
     from monitor.store.database import StoreError
 
     settings = load(config)
@@ -54,6 +57,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             examine_at_start(app.store, watch, app.clock())
             app.runner.recorder.retire(app.checks, app.clock())
             app.loads.sweep()
+            app.outbox.release(app.clock())
             jobs = [*app.jobs(), integrity_job(app.store, watch)]
             abandon = app.runner.abandoned.set
             set_back = partial(_clock_set_back, app)
@@ -68,12 +72,13 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
                 typer.echo(f"paypulse: MCP at {way_in.url}")
             ended.wait()
             typer.echo("paypulse: stopping")
-            app.loads.stop_all()
-            if way_in is not None:
-                way_in.stop()
-            scheduler.stop()
-            app.deliver()
-            app.close()
+            with ending_within(END_SECONDS):
+                app.loads.stop_all()
+                if way_in is not None:
+                    way_in.stop()
+                scheduler.stop()
+                app.outbox.deliver_last(app.clock())
+                app.close()
     except LockedError as error:
         fail(str(error))
     except StoreError as error:
@@ -83,8 +88,8 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
 
 def _clock_set_back(app: App, now: datetime, by: timedelta) -> None:
     """What waits keeps its pace, and whoever reads the history knows why its times overlap."""
+    from monitor.store.delivery.notifications import pull_back
     from monitor.store.notes import Note, add_note
-    from monitor.store.notifications import pull_back
 
     pull_back(app.store, now, by)
     text = app.words.say("monitor_news.clock_set_back", seconds=by.total_seconds())
@@ -127,17 +132,40 @@ def check(
     if as_json:
         typer.echo(json.dumps(observed_json(seen, app.words), ensure_ascii=False, indent=2))
     else:
-        typer.echo("\n".join(observed_lines(seen, app.words)))
+        typer.echo("\n".join([*observed_lines(seen, app.words), *_undelivered(app)]))
     raise typer.Exit(worst(each.verdict.status for each in seen.values()).exit_code)
 
 
+def _undelivered(app: App) -> list[str]:
+    """The receivers that take no messages: whoever looks by hand should know."""
+    from monitor.store.delivery.journal import failing_receivers
+    from monitor.text.terminal.deliveries import failing_lines
+
+    with app.store.read() as tx:
+        return failing_lines(failing_receivers(tx), app.words)
+
+
 @main.command()
-def doctor(config: ConfigOption = None) -> None:
+def doctor(
+    receiver: Annotated[
+        str, typer.Argument(help="With --send-test: only to this receiver [all].")
+    ] = "",
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a test message to the receivers.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """Try the configuration and every connection, and say what to do about each."""
-    from monitor.cli.doctor import examine
+    from monitor.cli.doctor.examine import examine
+    from monitor.cli.doctor.receivers import send_tests
 
     settings = load(config)
-    lines, code = examine(settings)
+    if receiver and not send_test:
+        fail(f"{receiver!r}: a receiver is named for --send-test only")
+    if receiver and receiver not in (settings.receivers or ("console",)):
+        known = ", ".join(settings.receivers) or "console"
+        fail(f"no receiver {receiver!r}; there are {known}")
+    lines, code = send_tests(settings, receiver) if send_test else examine(settings)
     typer.echo("\n".join(lines))
     raise typer.Exit(code)
 

@@ -9,7 +9,7 @@ from datetime import date
 from monitor.app import App
 from monitor.domain.delivery import Message
 from monitor.reports.job import report_messages
-from monitor.store.notifications import add_notifications
+from monitor.store.delivery.notifications import add_notifications
 from monitor.text.messages.render import renderer
 
 

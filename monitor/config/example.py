@@ -8,7 +8,13 @@ from enum import Enum
 from typing import Any
 
 from monitor import plugins
-from monitor.config.models import AlertSection, BaselineSection, ReportSection, RetentionSection
+from monitor.config.models import (
+    AlertSection,
+    BaselineSection,
+    DeliverySection,
+    ReportSection,
+    RetentionSection,
+)
 from monitor.domain.check import Check
 
 _HEAD = """\
@@ -71,6 +77,7 @@ _SECTIONS: dict[str, Any] = {
     "alerts": AlertSection,
     "baseline": BaselineSection,
     "report": ReportSection,
+    "delivery": DeliverySection,
     "retention": RetentionSection,
 }
 

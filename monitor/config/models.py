@@ -27,6 +27,7 @@ from monitor.config.mcp import McpSection
 from monitor.config.platform import PlatformSection
 from monitor.config.section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
 from monitor.domain.alert import Rule
+from monitor.domain.backoff import DeliveryPolicy
 from monitor.domain.detection.past import DAY_HOURS, LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident.model import Policy
@@ -48,7 +49,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 # The defaults of the rules stand with the rules.
-_RULE, _POLICY = Rule(), Policy()
+_RULE, _POLICY, _DELIVERY = Rule(), Policy(), DeliveryPolicy()
 _LIVE_LIMITS, _PERIOD_LIMITS = LiveLimits(), PeriodLimits()
 
 
@@ -140,6 +141,16 @@ class ReportSection(Section):
         return f"{at.minute} {at.hour} * * {day}"
 
 
+class DeliverySection(Section):
+    """How long a message that does not arrive is tried again."""
+
+    hours_max: Annotated[float, Field(gt=0, le=24 * 30)] = _DELIVERY.keep // timedelta(hours=1)
+
+    def policy(self) -> DeliveryPolicy:
+        """How hard delivery tries."""
+        return DeliveryPolicy(keep=timedelta(hours=self.hours_max))
+
+
 class RetentionSection(Section):
     """How long history is kept."""
 
@@ -202,6 +213,7 @@ class Config(Section):
     alerts: AlertSection = AlertSection()
     baseline: BaselineSection = BaselineSection()
     report: ReportSection = ReportSection()
+    delivery: DeliverySection = DeliverySection()
     retention: RetentionSection = RetentionSection()
     mcp: McpSection = McpSection()
     receivers: dict[str, ReceiverSection] = Field(default_factory=dict)

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from monitor.domain.check import Finding
 
 Reference = Mapping[str, Any]  # what a receiver gave back: for Slack {"channel": …, "ts": …}
 
 
 class Undelivered(Exception):  # noqa: N818 (a state of a message, told apart by its children)
-    """A message was not delivered; `reason` is plain text without secrets."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Temporary(Undelivered):
-    """Worth another attempt, after `retry_after` seconds if the receiver named them.
+    """A message was not delivered; `reason` is plain text without secrets.
 
     `whole_receiver`: the trouble is the receiver's or lies on the way to it, not in this message.
     """
 
-    def __init__(
-        self, reason: str, retry_after: float | None = None, *, whole_receiver: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, whole_receiver: bool = False) -> None:
         super().__init__(reason)
+        self.reason = reason
+        self.whole_receiver = whole_receiver
+
+
+class Temporary(Undelivered):
+    """Worth another attempt; after `retry_after` seconds if the receiver asked for patience,
+    which is no failure. `may_have_arrived`: another attempt may repeat the message.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        retry_after: float | None = None,
+        *,
+        whole_receiver: bool = False,
+        may_have_arrived: bool = False,
+    ) -> None:
+        super().__init__(reason, whole_receiver=whole_receiver or retry_after is not None)
         self.retry_after = retry_after
-        self.whole_receiver = whole_receiver or retry_after is not None
+        self.may_have_arrived = may_have_arrived
 
 
 class Permanent(Undelivered):
-    """No attempt will ever succeed as things are: a wrong token, an unknown channel."""
+    """It is refused as it is: this message, or anything as long as somebody does not mend the
+    receiver's settings (a wrong token, an unknown channel).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +53,11 @@ class Message:
     """A message owed to one receiver; `key` and `receiver` together make it unique.
 
     `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
-    `load_test` or its `load_chart` (domain.load_report), `monitor` (monitor.recording.watch).
+    `load_test` or its `load_chart` (domain.load_report), `monitor` (monitor.recording.watch),
+    `delivery` (monitor.delivery.news).
     Messages of one `thread` and receiver go out in order; "" is no thread. `attempts` counts the
-    tries, this one included; `state`: waiting, sent or dead; `id` is 0 until it is stored;
+    tries, this one included, the first of them at `first_tried_at`; `state`: waiting, sent, dead,
+    or merged into another one, whose id is in `reference`; `id` is 0 until it is stored;
     `priority` 0 overtakes 1.
     """
 
@@ -62,6 +76,15 @@ class Message:
     reference: Reference = field(default_factory=dict)
     id: int = 0
     priority: int = 1
+    first_tried_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The message that goes out, and those whose word it takes over."""
+
+    message: Message
+    others: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +130,25 @@ class Sender(Protocol):
 
     def send(self, message: Message, thread: Reference | None) -> Reference:
         """Deliver, or raise Temporary or Permanent; `thread`: the first message's reference."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FailingReceiver:
+    """A receiver that has taken nothing since then: its last error, and how many messages wait."""
+
+    receiver: str
+    since: datetime
+    error: str
+    waiting: int
+
+
+@runtime_checkable
+class SelfExamining(Protocol):
+    """A receiver that can say, without sending anything, whether it would be heard."""
+
+    def examine(self) -> Sequence[Finding]:
+        """Whether credentials, channel and rights serve, in codes of [doctor]; raises as send."""
         ...
 
 

@@ -23,8 +23,8 @@ from monitor.load_tests.advice import advice_on
 from monitor.load_tests.platform import platform_during
 from monitor.load_tests.verdicts import judged_run, judged_runs
 from monitor.store.database import Store
+from monitor.store.delivery.notifications import add_notifications, known_keys
 from monitor.store.load_tests import load_tests
-from monitor.store.notifications import add_notifications, known_keys
 
 OWED_WITHIN = timedelta(hours=36)
 LOOK_EVERY = timedelta(minutes=1)

@@ -3,64 +3,40 @@
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from monitor.domain.check import Finding
 from monitor.domain.delivery import (
     Message,
     Notifier,
-    Permanent,
     Picture,
     Reference,
     Renderer,
     Sender,
-    Temporary,
-    Undelivered,
 )
+from monitor.notifiers.slack_api.errors import (
+    BLOCKS_REFUSED,
+    CHANNEL_LOST,
+    THREAD_LOST,
+    UPLOAD_REFUSED,
+    Refused,
+    error_of,
+    translated,
+    unreachable,
+)
+from monitor.notifiers.slack_api.examine import examine
 
 # The SDK logs what it sends and where to; a webhook's address is a secret. We report ourselves.
 _sdk_log = logging.getLogger("monitor.notifiers.slack.sdk")
 _sdk_log.setLevel(logging.CRITICAL + 1)
-
-_BLOCKS_REFUSED = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-    | {"invalid_payload", "too_many_attachments"}
-)
-_THREAD_LOST = frozenset({"thread_not_found", "cannot_reply_to_message", "message_not_found"})
-# The bot may post but not upload: the picture's words go out in its place.
-_UPLOAD_REFUSED = frozenset(
-    {"missing_scope", "not_allowed_token_type", "file_uploads_disabled", "channel_not_found"}
-    | {"file_upload_size_restricted", "storage_limit_reached", "invalid_channel"}
-)
-_PERMANENT = frozenset(
-    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-    | {"no_permission", "missing_scope", "not_allowed_token_type", "ekm_access_denied"}
-    | {
-        "org_login_required",
-        "two_factor_setup_required",
-        "access_denied",
-        "team_access_not_granted",
-    }
-    | {"channel_not_found", "not_in_channel", "is_archived", "channel_is_archived"}
-    | {"restricted_action", "posting_to_general_channel_denied", "action_prohibited"}
-    | {"no_text", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset"}
-    | {"no_service", "no_service_id", "no_team", "team_disabled", "invalid_token", "user_not_found"}
-    | _BLOCKS_REFUSED
-)
-_SLACK_IN_TROUBLE = frozenset(
-    {"service_unavailable", "internal_error", "fatal_error", "request_timeout", "team_added_to_org"}
-    | {"ratelimited", "rate_limited"}
-)
-_ANSWER_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +115,12 @@ class SlackChannel:
         body = _body(message, self._renderer) | self._place(message, thread)
         try:
             return self._post(body)
-        except _Refused as error:
+        except Refused as error:
             changed = _without(body, error.code)
             if changed is None:
                 raise
+        if "thread_ts" not in changed:  # its channel may be lost with it
+            changed["channel"] = self._options.channel
         return self._post(changed)
 
     def _place(self, message: Message, thread: Reference | None) -> dict[str, Any]:
@@ -150,19 +128,24 @@ class SlackChannel:
             return {"channel": self._options.channel}
         place = {"channel": thread.get("channel") or self._options.channel}
         place["thread_ts"] = thread["ts"]
-        if self._options.broadcast_resolved and message.payload.get("kind") == "resolved":
+        is_end = message.payload.get("kind") == "resolved"
+        if message.payload.get("in_channel") or (is_end and self._options.broadcast_resolved):
             place["reply_broadcast"] = True
         return place
 
+    def examine(self) -> Sequence[Finding]:
+        """Whether Slack knows the token, its scopes serve, and the channel is open to the app."""
+        return examine(self._client, self._options.channel, self._secret)
+
     def _post(self, body: Mapping[str, Any]) -> Reference:
-        with self._translated():
+        with translated(self._secret):
             answer = self._client.chat_postMessage(**body)
         return {"channel": answer.get("channel"), "ts": answer.get("ts")}
 
     def _upload(self, picture: Picture, thread: Reference) -> Reference | None:
         """Put a picture into a thread (scope files:write); None where that is not allowed."""
         try:
-            with self._translated():
+            with translated(self._secret):
                 self._client.files_upload_v2(
                     channel=str(thread["channel"]),
                     thread_ts=thread.get("ts"),
@@ -172,23 +155,11 @@ class SlackChannel:
                     alt_txt=picture.alt,
                     request_file_info=False,
                 )
-        except _Refused as error:
-            if error.code in _UPLOAD_REFUSED:
+        except Refused as error:
+            if error.code in UPLOAD_REFUSED:
                 return None
             raise
         return {"channel": thread["channel"]}
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Slack's errors, and those on the way to it, as ours."""
-        try:
-            yield
-        except SlackApiError as error:
-            answer = error.response
-            code = _code(answer.data)
-            raise _error(answer.status_code, code, answer.headers, self._secret) from None
-        except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
-            raise _unreachable(error, self._secret) from None
 
 
 def _variable(name: str) -> str:
@@ -209,7 +180,7 @@ class SlackWebhook:
         body = _body(message, self._renderer)
         try:
             return self._post(body)
-        except _Refused as error:
+        except Refused as error:
             changed = _without(body, error.code)
             if changed is None:
                 raise
@@ -219,18 +190,10 @@ class SlackWebhook:
         try:
             answer = self._client.send_dict(body)
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
-            raise _unreachable(error, self._secret) from None
+            raise unreachable(error, self._secret) from None
         if answer.status_code == 200 and answer.body.strip() == "ok":
             return {}
-        raise _error(answer.status_code, answer.body.strip(), answer.headers, self._secret)
-
-
-class _Refused(Permanent):
-    """Slack took the request and said no, with this code."""
-
-    def __init__(self, reason: str, code: str) -> None:
-        super().__init__(reason)
-        self.code = code
+        raise error_of(answer.status_code, answer.body.strip(), answer.headers, self._secret)
 
 
 def _body(message: Message, renderer: Renderer) -> dict[str, Any]:
@@ -246,50 +209,12 @@ def _body(message: Message, renderer: Renderer) -> dict[str, Any]:
 
 def _without(body: Mapping[str, Any], code: str) -> dict[str, Any] | None:
     """The body without what Slack refused; None if nothing can be left out."""
-    if code in _BLOCKS_REFUSED and "blocks" in body:
+    if code in BLOCKS_REFUSED and "blocks" in body:
         return {key: value for key, value in body.items() if key != "blocks"}
-    if code in _THREAD_LOST and "thread_ts" in body:
+    if code in THREAD_LOST | CHANNEL_LOST and "thread_ts" in body:
         left_out = ("thread_ts", "reply_broadcast")
         return {key: value for key, value in body.items() if key not in left_out}
     return None
-
-
-def _code(data: Any) -> str:
-    if isinstance(data, str):
-        try:
-            data = json.loads(data)
-        except ValueError:
-            return str(data).strip()
-    return str(data.get("error", "")) if isinstance(data, Mapping) else ""
-
-
-def _error(status: int, code: str, headers: Mapping[str, Any], secret: str) -> Undelivered:
-    """What an answer means: worth another attempt, or not."""
-    said = _safe(f"Slack answered {status} {code}".strip(), secret)
-    if status == 429 or code in _SLACK_IN_TROUBLE:
-        return Temporary(said, _retry_after(headers), whole_receiver=True)
-    if code in _PERMANENT | _THREAD_LOST | _UPLOAD_REFUSED:
-        return _Refused(said, code)
-    return Temporary(said, _retry_after(headers), whole_receiver=status >= 500)
-
-
-def _retry_after(headers: Mapping[str, Any]) -> float | None:
-    found = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
-    value = found[0] if isinstance(found, list) and found else found
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
-
-
-def _unreachable(error: BaseException, secret: str) -> Temporary:
-    said = _safe(f"Slack was not reached: {type(error).__name__}: {error}", secret)
-    return Temporary(said, whole_receiver=True)
-
-
-def _safe(text: str, secret: str) -> str:
-    shown = text.replace(secret, "***")
-    return shown[:_ANSWER_MAX]
 
 
 NOTIFIER = Notifier("slack", SlackOptions, build)

@@ -25,7 +25,7 @@ from monitor.store.alerting.incidents import (
 from monitor.store.alerting.silences import silences
 from monitor.store.alerting.transitions import notices_said
 from monitor.store.database import Store
-from monitor.store.notifications import add_notifications
+from monitor.store.delivery.notifications import add_notifications
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection

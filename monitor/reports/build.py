@@ -18,8 +18,8 @@ from monitor.reports.figures import Spans, drifts, figures, midnight
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
+from monitor.store.delivery.journal import notifications
 from monitor.store.load_tests import load_tests
-from monitor.store.notifications import notifications
 from monitor.store.passes.counts import PassCounts, Rhythm, is_kept_whole, pass_counts, rhythms
 
 if TYPE_CHECKING:

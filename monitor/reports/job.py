@@ -10,8 +10,8 @@ from monitor.config.models import Config
 from monitor.domain.delivery import Message
 from monitor.reports import build as report
 from monitor.store.database import Store
+from monitor.store.delivery.notifications import add_notifications
 from monitor.store.job_runs import JobRun, last_slot, record_run, runs
-from monitor.store.notifications import add_notifications
 
 WAIT_MAX = timedelta(minutes=2)
 _PAUSE_SECONDS = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import threading
 from collections.abc import Callable
@@ -55,13 +56,10 @@ class BoundedWorker:
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._busy = True
         self._todo.put((work, answer))
-        ends_at = monotonic() + timeout.total_seconds()
-        while (left := ends_at - monotonic()) > 0:
-            if abandoned.is_set():
-                raise AbandonedError
-            with suppress(queue.Empty):
-                return answer.get(timeout=min(left, _SLICE_SECONDS))
-        return Overran(still=False)
+        try:
+            return _awaited(answer, timeout, abandoned)
+        except queue.Empty:
+            return Overran(still=False)
 
     def _serve(self) -> None:
         while True:
@@ -72,3 +70,60 @@ class BoundedWorker:
                 result = Raised(error)
             self._busy = False
             answer.put(result)
+
+
+class InterruptibleWorker:
+    """One call at a time that goes out to somebody: when its time is over it is broken off.
+
+    Each call has a thread of its own, and what it waits for must have a time-out, however often
+    that begins anew: then the thread ends soon after it is told to.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    def run(self, work: Callable[[], Any], timeout: timedelta, abandoned: threading.Event) -> Any:
+        """What the work returns, or Raised, or Overran; see Lane.run.
+
+        Work that ends in the very moment when its time is over has done what it did all the same.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            _break_off(self._thread)
+            return Overran(still=True)
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(
+            target=_answer, args=(work, answer), name=self._name, daemon=True
+        )
+        self._thread.start()
+        try:
+            return _awaited(answer, timeout, abandoned)
+        except queue.Empty:
+            _break_off(self._thread)
+            return Overran(still=False)
+
+
+def _answer(work: Callable[[], Any], answer: queue.SimpleQueue[Any]) -> None:
+    with suppress(SystemExit):  # broken off
+        try:
+            result = work()
+        except Exception as error:  # what went wrong out there is data for who sent it
+            result = Raised(error)
+        answer.put(result)
+
+
+def _awaited(answer: queue.SimpleQueue[Any], timeout: timedelta, abandoned: threading.Event) -> Any:
+    ends_at = monotonic() + timeout.total_seconds()
+    while (left := ends_at - monotonic()) > 0:
+        if abandoned.is_set():
+            raise AbandonedError
+        with suppress(queue.Empty):
+            return answer.get(timeout=min(left, _SLICE_SECONDS))
+    raise queue.Empty
+
+
+def _break_off(thread: threading.Thread) -> None:
+    """Let SystemExit rise in it at its next step."""
+    if thread.ident is not None:
+        identity, error = ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, error)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 _AGAIN_AFTER = timedelta(seconds=30)
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 5.0
 _CLOCK_EVERY_SECONDS = 1.0
 _SET_BACK_MIN = timedelta(seconds=5)  # less is what time servers do every day
 RECORDING = "check:"  # so begin the names of the jobs that record what they saw

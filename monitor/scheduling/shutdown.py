@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 
+log = logging.getLogger(__name__)
+END_SECONDS = 9.5
 _SLICE_SECONDS = 0.1
 
 
@@ -49,3 +54,18 @@ def interruptible() -> Iterator[ShutdownRequested]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """The process ends within so long, whatever hangs: all that is stored outlasts a kill."""
+
+    def give_up() -> None:
+        log.error("the end took more than %g s: something hangs, and is left behind", seconds)
+        os._exit(1)
+
+    patience = threading.Timer(seconds, give_up)
+    patience.daemon = True
+    patience.start()
+    yield
+    patience.cancel()

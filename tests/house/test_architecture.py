@@ -116,7 +116,7 @@ def test_the_table_names_only_what_is_there():
         ("monitor.domain.alert", "from monitor.domain.load_test.run import LoadTestRun"),
         ("monitor.domain.detection.rule", "from monitor.domain.load_test.run import LoadTestRun"),
         ("monitor.scheduling.schedule", "from monitor.app import App"),
-        ("monitor.outbox", "from monitor.text.messages.render import render"),
+        ("monitor.delivery.outbox", "from monitor.text.messages.render import render"),
         ("monitor.text.messages.render", "from monitor.store import alerts"),
         ("monitor.text.messages.report", "from monitor.text.terminal.output import printed"),
         ("monitor.config.models", "from monitor.text.catalog import Words"),

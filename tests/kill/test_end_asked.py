@@ -26,6 +26,21 @@ def test_a_signal_at_any_moment_of_the_wait_ends_it():
     subprocess.run([sys.executable, "-c", MOMENTS], cwd=root, timeout=30, check=True)
 
 
+HANGS = """
+import time
+from monitor.scheduling.shutdown import ending_within
+
+with ending_within(0.2):
+    time.sleep(60)
+"""
+
+
+def test_whatever_hangs_the_process_ends():
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", HANGS], cwd=root, timeout=30, check=False)
+    assert done.returncode == 1
+
+
 def test_what_was_asked_stays_asked():
     ended = ShutdownRequested()
     assert not ended.wait(0)

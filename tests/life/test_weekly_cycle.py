@@ -138,7 +138,7 @@ def live_one_week(app: App, clock: Clock, receiver: Receiver) -> list[Message]:
     wake(app, "check:load_test", slot)
     for minutes in (0.5, SETTLED.total_seconds() / 60 + 1, 10):
         clock.at = slot + timedelta(minutes=minutes)
-        for name in ("check:services", "report:load_test", "deliver"):
+        for name in ("check:services", "report:load_test", "deliver:slack"):
             wake(app, name, clock.at)
     clock.at = slot + timedelta(weeks=1)
     return receiver.messages[known:]

@@ -13,7 +13,7 @@ from monitor.domain.delivery import Message
 from monitor.scheduling.schedule import Calendar, Job, Scheduler
 from monitor.scheduling.timetable import Timetable
 from monitor.store.codec import to_micros
-from monitor.store.notifications import add_notifications, pull_back
+from monitor.store.delivery.notifications import add_notifications, pull_back
 
 
 @pytest.mark.parametrize("seconds", [90, 7200])

@@ -42,6 +42,7 @@ OURS: dict[str, list[str]] = {
         *("monitor.store.discrepancies", "monitor.store.load_tests", *ROWS),
     ],
     "monitor.store.upkeep": ["monitor.store.upkeep", *ROWS],
+    "monitor.store.delivery": ["monitor.store.delivery", *ROWS],
     "monitor.store": [*ROWS, "monitor.resources"],
     "monitor.notifiers": [*DOMAIN, "monitor.notifiers"],
     "monitor.text.terminal": [*DOMAIN, "monitor.text"],
@@ -68,6 +69,7 @@ OURS: dict[str, list[str]] = {
     "monitor.cli.books": ["monitor", "checks"],
     "monitor.cli.doctor": ["monitor", "checks.k6", "checks.sources.facts"],
     "monitor.cli": ["monitor"],
+    "monitor.delivery": [*DOMAIN, "monitor.store", "monitor.delivery", "monitor.scheduling"],
     "monitor.scheduling": [*DOMAIN, "monitor.store", "monitor.scheduling"],
     "monitor": [
         *(*DOMAIN, "monitor.store"),

@@ -4,7 +4,8 @@
 
 It imports everything, says "warm", and waits for a line on standard input before it begins. The
 order file holds a step and what the pass must see for it ("posted found", "owed clear"); while it
-is missing nothing is killed. What is shortened here: the lease, the first wait, the rounds.
+is missing nothing is killed. What is shortened here: the first wait and the rounds; what comes
+and goes is not called unsteady. The lease is the real one: the next start frees it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-from monitor import app, outbox
+from monitor import app
 from monitor.cli.main import main
+from monitor.config.models import AlertSection, DeliverySection
 from monitor.notifiers.slack import SlackChannel
 from monitor.recording.record import Recorder
-from monitor.store import notifications
+from monitor.store.delivery import notifications
 
 # Of a pass, within its transaction: right after these statements.
 PASS_STATEMENTS = {
@@ -117,12 +120,16 @@ def _wrap(
 
 
 def hurry() -> None:
-    """Make the waits short: a lease that a killed sender held would last a minute."""
-    second = timedelta(seconds=1)
-    policy = outbox.DeliveryPolicy(lease=second, backoff_first=second / 5)
-    outbox.deliver.__defaults__ = (policy,)
-    defaults = app.build.__kwdefaults__
-    defaults["deliver_every"] = second / 5
+    """Make the waits short, and each episode an incident of its own."""
+    short = timedelta(seconds=1) / 5
+    _changed(DeliverySection, "policy", backoff_first=short)
+    _changed(AlertSection, "policy", flaps=1000)
+    app.build.__kwdefaults__["deliver_every"] = short
+
+
+def _changed(owner: Any, name: str, **fields: Any) -> None:
+    original = getattr(owner, name)
+    setattr(owner, name, lambda self: replace(original(self), **fields))
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -15,6 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 TOKEN = "xoxb-secret-token"
 WEBHOOK_PATH = "/services/T0/B0/secret-path"
 HANG_SECONDS = 2.0
+_KINDS = {
+    r"Resolved: ": "resolved",
+    r"Was and is over: ": "brief",
+    r"Update: |\w+( now|, larger now|, more follows| again): ": "update",
+    r"Still so: ": "reminder",
+    r"Comes and goes: ": "unsteady",
+}
+TRICKLE_SECONDS = 0.05
+_UNKNOWN_CHANNEL = {"ok": False, "error": "channel_not_found"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,19 @@ class Accepted:
     def marker(self) -> str:
         """The top-level text: what tests tell messages apart by."""
         return str(self.body["text"])
+
+    @property
+    def story(self) -> str:
+        """Which message it is, however often it was made afresh: `incident:7:resolved`, or its
+        text if it is none of an incident.
+        """
+        words = texts_of(self.body, "plain_text")
+        number = next((w.split()[1] for w in words if re.fullmatch(r"Incident \d+", w)), None)
+        if number is None:
+            return self.marker
+        said = self.marker.partition(" ")[2]
+        kind = next((kind for begins, kind in _KINDS.items() if re.match(begins, said)), "firing")
+        return f"incident:{number}:{kind}"
 
 
 @dataclass(frozen=True)
@@ -47,11 +71,19 @@ class SlackServer:
     """Failures come first, one per request, from `plan`; then everything is accepted.
 
     Words of the plan: 429, 500, html, drop, before (hangs without accepting), after (accepts,
-    then hangs), ok, or the code of a Slack error such as invalid_auth.
+    then hangs), trickle (accepts, then answers for ever, a byte at a time), ok, or the code of a
+    Slack error such as invalid_auth. Where the plan has no word, the share `fails` of requests
+    fails by chance, and `always` is said to the others. `scopes` and `channels` are what the app
+    may do, and what Slack knows of its channels.
     """
 
     plan: deque[str] = field(default_factory=deque)
     retry_after: str = "7"
+    always: str = "ok"
+    fails: float = 0.0
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+    scopes: str = "chat:write,files:write,channels:read"
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     accepted: list[Accepted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     uploads: list[Upload] = field(default_factory=list)
@@ -67,6 +99,9 @@ class SlackServer:
             def do_POST(self) -> None:
                 with suppress(OSError):
                     owner._answer(self)
+
+            def do_GET(self) -> None:
+                self.do_POST()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -101,7 +136,13 @@ class SlackServer:
         return f"{self.url}{WEBHOOK_PATH}"
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        content = request.rfile.read(int(request.headers["Content-Length"]))
+        content = request.rfile.read(int(request.headers["Content-Length"] or 0))
+        path = urlsplit(request.path).path
+        if path in ("/api/auth.test", "/api/conversations.info"):
+            asked = dict(parse_qsl(urlsplit(request.path).query) + parse_qsl(content.decode()))
+            answer = self._about(request, asked)
+            _reply(request, 200, json.dumps(answer), scopes=self.scopes)
+            return
         if request.path.startswith("/upload/"):
             self._parts[request.path.rpartition("/")[2]] = content
             _reply(request, 200, "OK")
@@ -114,7 +155,7 @@ class SlackServer:
         body = json.loads(content)
         with self._lock:
             self.requests += 1
-            step = self.plan.popleft() if self.plan else "ok"
+            step = self.plan.popleft() if self.plan else self._unplanned()
         if step == "429":
             _reply(request, 429, '{"ok":false,"error":"ratelimited"}', self.retry_after)
         elif step in ("500", "html"):
@@ -127,6 +168,30 @@ class SlackServer:
             self._webhook(request, body, step)
         else:
             self._api(request, body, step)
+
+    def _unplanned(self) -> str:
+        """What is said to a request that the plan has no word for."""
+        if self.chance.random() >= self.fails:
+            return self.always
+        return self.chance.choice(("429", "500", "html", "drop", "service_unavailable"))
+
+    def _about(self, request: BaseHTTPRequestHandler, query: dict[str, str]) -> dict[str, Any]:
+        """What Slack says of a token, or of a channel."""
+        if self.always not in ("ok", "429") and not self.always.isdigit():
+            return {"ok": False, "error": self.always}
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return {"ok": False, "error": "invalid_auth"}
+        if "channel" not in query:
+            return {"ok": True, "user": "paypulse", "team": "Payments"}
+        known = self.channels.get(query["channel"])
+        return {"ok": True, "channel": known} if known else _UNKNOWN_CHANNEL
+
+    def _trickle(self, request: BaseHTTPRequestHandler) -> None:
+        """An answer that never ends, and never pauses for long."""
+        with suppress(OSError):
+            request.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+            while not self._closing.wait(TRICKLE_SECONDS):
+                request.wfile.write(b"x")
 
     def _file(self, path: str, form: dict[str, str], step: str) -> dict[str, Any]:
         if step != "ok":
@@ -141,7 +206,7 @@ class SlackServer:
         return {"ok": True, "files": [{"id": file["id"]}]}
 
     def _api(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: str) -> None:
-        error = "" if step in ("ok", "after") else step
+        error = "" if step in ("ok", "after", "trickle") else step
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             error = error or "invalid_auth"
         if request.path != "/api/chat.postMessage":
@@ -152,17 +217,23 @@ class SlackServer:
             _reply(request, 200, json.dumps({"ok": False, "error": error}))
             return
         taken = self._accept(body["channel"], body)
+        if step == "trickle":
+            self._trickle(request)
+            return
         if step == "after":
             self._closing.wait(HANG_SECONDS)
         _reply(request, 200, json.dumps({"ok": True, "channel": taken.channel, "ts": taken.ts}))
 
     def _webhook(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: str) -> None:
-        error = problem_of(body) if step in ("ok", "after") else step
+        error = problem_of(body) if step in ("ok", "after", "trickle") else step
         if error:
             self.refused.append(error)
             _reply(request, 404 if error == "no_service" else 400, error)
             return
         self._accept("webhook", body)
+        if step == "trickle":
+            self._trickle(request)
+            return
         if step == "after":
             self._closing.wait(HANG_SECONDS)
         _reply(request, 200, "ok")
@@ -181,9 +252,15 @@ class SlackServer:
 
 
 def _reply(
-    request: BaseHTTPRequestHandler, status: int, body: str, retry_after: str | None = None
+    request: BaseHTTPRequestHandler,
+    status: int,
+    body: str,
+    retry_after: str | None = None,
+    scopes: str = "",
 ) -> None:
     request.send_response(status)
+    if scopes:
+        request.send_header("X-OAuth-Scopes", scopes)
     if retry_after is not None:
         request.send_header("Retry-After", retry_after)
     data = body.encode()

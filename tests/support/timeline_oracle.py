@@ -38,6 +38,7 @@ class Oracle:
         self.threads: dict[int, Thread] = {}
         self.waits: dict[int, datetime] = {}  # critical, with no word and no excuse, since then
         self.late: set[int] = set()  # reported once
+        self.ever_quiet: set[int] = set()  # silenced or accepted for a while
         self.alone: dict[tuple[str, str, datetime], set[str]] = {}  # first messages, by pass
         self.over: list[tuple[str, datetime]] = []  # ends that were told, by root
         self.violations: list[Violation] = []
@@ -106,6 +107,7 @@ class Oracle:
                 self._broken("R1", f"{alert.key}: no word for {waited.total_seconds():.0f} s")
                 self.late.add(number)
         waits = {}
+        self.ever_quiet |= {n for n, a in self.firing.items() if self.is_quiet(a)}
         for number, alert in critical.items():
             if number in self.late or self.is_quiet(alert) or self._is_told(alert):
                 continue
@@ -170,7 +172,11 @@ class Oracle:
             until = ended_at + drain_of(cause.key, alert.key)
             if alert.since > until or self.now > until + _TICK:
                 continue
-            if past.was_crit_when_it_fired or (past.crit_at and past.crit_at <= ended_at):
+            # What one check saw critical before is no news when another sees it so later.
+            same = (p for p in self.pasts.values() if p.alert.key == alert.key)
+            if past.was_crit_when_it_fired or any(
+                p.crit_at and p.crit_at <= ended_at for p in same
+            ):
                 return True
         return False
 
@@ -180,7 +186,7 @@ class Oracle:
         """What was critical, was owed a word, and is over without one."""
         for number in self.waited:
             past = self.pasts[number]
-            if past.ended_at != self.now or self.is_quiet(past.alert):
+            if past.ended_at != self.now or number in self.ever_quiet:
                 continue
             if not any(t.names(past.alert) for t in self._told_now()):
                 self._broken("R8", f"{past.alert.key} was critical, is over, and nobody was told")

@@ -10,13 +10,15 @@ from pydantic import Field
 
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result, stamp
 from mcp_server.answers.paging import Cursor, question_of, timed_offset, timed_page
-from mcp_server.answers.rows import finding_row, incident_row, root_of
+from mcp_server.answers.rows import delivery_rows, finding_row, incident_row, root_of
 from mcp_server.context import ToolContext
 from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
+from monitor.domain.delivery import Message
 from monitor.domain.incident.journal import IncidentStory
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import incidents_between
+from monitor.store.delivery.journal import deliveries
 
 LIMIT = 8
 _INCIDENTS_MAX = 1000
@@ -33,8 +35,8 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> CallToolResult:
     """The alerts from history, one row per incident: cause, consequences, since when, how long,
-    who acknowledged it. open: what goes on now; recent: also what ended within the last hours;
-    all: also what was seen but has not fired yet. For causes live, use diagnose_issues."""
+    who acknowledged it, who was told. open: what goes on now; recent: also what ended within the
+    last hours; all: also what was seen but has not fired yet. For causes live: diagnose_issues."""
     context = ctx.request_context.lifespan_context
     question = question_of("list_alerts", {"state": state, "hours": hours})
     first, moment = timed_offset(question, cursor, context.now)
@@ -44,12 +46,13 @@ def list_alerts(
             tx, moment - back, moment + timedelta(seconds=1), _INCIDENTS_MAX
         )
         alerts = all_live_alerts(tx).values() if state == "all" else ()
-    shown = stories[first : first + limit]
+        shown = stories[first : first + limit]
+        told = deliveries(tx, map(_thread, shown))
     pending = [a for a in alerts if a.phase is Phase.PENDING]
     recorded_at = context.recorded_at()
     evidence = {
         "found": len(stories),
-        "incidents": [incident_row(context, s) for s in shown],
+        "incidents": [_incident(context, s, told[_thread(s)]) for s in shown],
         "pending": [_pending(context, a) for a in pending[:_PENDING_MAX]],
     }
     answer = Answer(
@@ -65,6 +68,19 @@ def list_alerts(
         page=timed_page("incidents", question, first, len(shown), len(stories), moment),
     )
     return result(answer, context.now)
+
+
+def _thread(story: IncidentStory) -> str:
+    return f"incident:{story.incident.id}"
+
+
+def _incident(
+    context: ToolContext, story: IncidentStory, messages: Sequence[Message]
+) -> dict[str, Any]:
+    """An incident with who was told of it; that it was announced says not that it arrived."""
+    row = incident_row(context, story)
+    del row["announced"]
+    return row | {"deliveries": delivery_rows(messages)}
 
 
 def _pending(context: ToolContext, alert: Any) -> dict[str, Any]:

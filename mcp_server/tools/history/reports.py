@@ -12,7 +12,7 @@ from monitor.domain.check import Status
 from monitor.domain.delivery import Message
 from monitor.domain.report import Report
 from monitor.reports.job import report_messages
-from monitor.store.notifications import messages_with_key
+from monitor.store.delivery.journal import messages_with_key
 from monitor.text.messages.report import ReportView, report_view
 from monitor.text.messages.report_figures import FigureRow
 

@@ -99,6 +99,8 @@ def _end(board: Board, incident: Incident) -> Change | None:
     live = board.live(incident)
     if any(board.is_root(incident, a) for a in live):
         return _accepted(board, incident, live)
+    if _fires_elsewhere(board, incident):
+        return None
     root = board.root(incident)
     ended_at = (root and root.ended_at) or board.now
     if incident.unsteady_at is not None:
@@ -111,6 +113,17 @@ def _end(board: Board, incident: Incident) -> Change | None:
     if _is_told(board, incident):
         return Change(announced(board, closed), Notice("brief", "over_before_it_was_told", True))
     return Change(closed, reason=_why_silent(board, incident))
+
+
+def _fires_elsewhere(board: Board, incident: Incident) -> bool:
+    """Whether another check sees the same, and has not joined yet: it was accepted until now."""
+    code = incident.root.partition(":")[0]
+    return any(
+        alert.key == incident.root
+        and not board.is_accepted(alert)
+        and not any(alert_id in other.members for other in board.incidents)
+        for alert_id, alert in board.firing.get(code, ())
+    )
 
 
 def _is_told(board: Board, incident: Incident) -> bool:

@@ -121,10 +121,10 @@ def _left_by(board: Board, alert: Alert) -> tuple[Alert, int | None, datetime] |
         if alert.status is Status.CRIT and ended.worst is not Status.CRIT:
             continue
         if alert.since <= ended.ended_at + rule.drain:
-            found.append((ended.ended_at, ended_id, ended.ended_at + rule.drain))
+            found.append((ended.ended_at + rule.drain, ended_id))
     if not found:
         return None
-    _, ended_id, until = max(found)
+    until, ended_id = max(found)
     return board.alerts[ended_id], board.incident_of_ended(ended_id), until
 
 
@@ -158,15 +158,18 @@ def _move(board: Board, source: int, home: int, cause: str) -> None:
 
 def gather(board: Board) -> None:
     """Many alike that began in one pass become one incident."""
-    alike: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for n, incident in enumerate(board.incidents):
         if incident.id is None and not incident.closed and incident.root != NOT_VISIBLE:
             alert = board.root(incident)
             if alert is not None and not incident.is_many:
-                alike[alert.check, alert.code, incident.left_by].append(n)
-    for (_, code, _), found in alike.items():
+                alike[alert.check, alert.code].append(n)
+    for (_, code), found in alike.items():
         if len(found) >= board.rules.policy.storm:
-            board.incidents[found[0]] = replace(board.incidents[found[0]], root=f"{code}:{MANY}")
+            first = replace(board.incidents[found[0]], root=f"{code}:{MANY}")
+            if len({board.incidents[n].left_by for n in found}) > 1:  # some of it came by itself
+                first = replace(first, left_by="", left_by_incident=None, speak_at=None)
+            board.incidents[found[0]] = first
             for n in found[1:]:
                 members = board.incidents[n].members
                 board.incidents[n] = replace(board.incidents[n], closed=True, members=())

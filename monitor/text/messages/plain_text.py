@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from monitor.text.messages.delivery import DeliveryView
 from monitor.text.messages.incident import IncidentView
 from monitor.text.messages.load_test import LoadView
 from monitor.text.messages.monitor import MonitorView
@@ -48,6 +49,12 @@ def load_test_text(view: LoadView) -> str:
 def load_chart_text(view: LoadView) -> str:
     """The chart of a load test as a line of bars."""
     return f"{view.chart_title}\n{view.chart_line}\n"
+
+
+def delivery_text(view: DeliveryView) -> str:
+    """The news of a receiver: what it is, and what to do."""
+    action = [(view.action_heading, [view.action])] if view.action else []
+    return _text((view.header, view.text), action, view.context)
 
 
 def _opening(view: ReportView | LoadView) -> tuple[str, str]:

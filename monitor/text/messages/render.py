@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 from monitor.domain.delivery import Message, Picture, SlackContent
 from monitor.text.catalog import Words
 from monitor.text.messages.chart import png
+from monitor.text.messages.delivery import delivery_view
 from monitor.text.messages.incident import incident_view
 from monitor.text.messages.layout import render
 from monitor.text.messages.load_test import load_view
 from monitor.text.messages.monitor import monitor_view
 from monitor.text.messages.plain_text import (
+    delivery_text,
     incident_text,
     load_chart_text,
     load_test_text,
@@ -24,6 +26,7 @@ from monitor.text.messages.plain_text import (
 from monitor.text.messages.report import report_view
 from monitor.text.messages.slack import (
     Block,
+    delivery_blocks,
     incident_blocks,
     load_chart_blocks,
     load_test_blocks,
@@ -85,5 +88,6 @@ _KINDS = {
     "report": _Kind(report_view, report_text, report_blocks),
     "load_test": _Kind(load_view, load_test_text, load_test_blocks),
     "load_chart": _Kind(load_view, load_chart_text, load_chart_blocks),
+    "delivery": _Kind(delivery_view, delivery_text, delivery_blocks),
     "monitor": _Kind(monitor_view, monitor_text, monitor_blocks),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from monitor.text.messages.delivery import DeliveryView
 from monitor.text.messages.incident import IncidentView
 from monitor.text.messages.load_test import LoadView
 from monitor.text.messages.monitor import MonitorView
@@ -43,6 +44,12 @@ def incident_blocks(view: IncidentView) -> tuple[Block, ...]:
             *_context(view.context),
         ]
     )
+
+
+def delivery_blocks(view: DeliveryView) -> tuple[Block, ...]:
+    """The news of a receiver: what it is, and what to do."""
+    action = _under(view.action_heading, _plain(view.action))
+    return fit([*_header(view.header), *_plain(view.text), *action, *_context(view.context)])
 
 
 def monitor_blocks(view: MonitorView) -> tuple[Block, ...]:

@@ -1,4 +1,4 @@
-"""What the commands print: passes, incidents, silences and undelivered messages, in words."""
+"""What the commands print: passes, incidents, silences and acts, in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from monitor.domain.alert import Phase
 from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
-from monitor.domain.delivery import Message
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Acceptance, Silence
 from monitor.text.catalog import Words
@@ -104,21 +103,6 @@ def accepted_lines(accepted: Sequence[Acceptance], words: Words) -> list[str]:
             reason=clean(a.reason),
         )
         for a in accepted
-    ]
-
-
-def delivery_lines(owed: Sequence[Message], words: Words) -> list[str]:
-    """The messages that wait or are dead."""
-    return [
-        words.say(
-            f"show.message_{message.state}",
-            number=message.id,
-            key=message.key,
-            receiver=message.receiver,
-            attempts=message.attempts,
-            error=clean(message.error),
-        )
-        for message in owed
     ]
 
 

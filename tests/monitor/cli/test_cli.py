@@ -24,7 +24,8 @@ from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import open_incidents, save_incidents
 from monitor.store.audit import begin_audit
 from monitor.store.database import migrate, open_store
-from monitor.store.notifications import add_notifications, mark_dead, waiting_and_dead
+from monitor.store.delivery.journal import waiting_and_dead
+from monitor.store.delivery.notifications import add_notifications, mark_dead
 
 NOW = datetime.now(UTC)
 
@@ -180,7 +181,7 @@ def getpwuid_fails() -> str:
         (("ack", "99"), "no open incident 99"),
         (("accept", "services/*", "--reason", " "), "--reason"),
         (("unsilence", "99"), "No silence 99"),
-        (("retry", "99"), "no dead message 99"),
+        (("retry", "99"), "no undelivered message 99"),
         (("silence", "x/*", "--for", "soon"), "such as 30s, 30m"),
         (("silence", "redis"), "check/code:subject"),
     ],

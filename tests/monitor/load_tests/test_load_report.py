@@ -19,6 +19,7 @@ from monitor import app as application
 from monitor import resources
 from monitor.cli.demo.life import Kept
 from monitor.config.models import parse
+from monitor.delivery.outbox import Outbox
 from monitor.domain.check import Metric
 from monitor.domain.delivery import Message
 from monitor.domain.load_test.grade import grade
@@ -29,10 +30,9 @@ from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.statement import Statement
 from monitor.load_tests.report import SETTLED, build, owe_load_reports
 from monitor.notifiers import slack
-from monitor.outbox import deliver
 from monitor.store.database import Store
+from monitor.store.delivery.journal import notifications
 from monitor.store.load_tests import save_run
-from monitor.store.notifications import notifications
 from monitor.text.catalog import Words
 from monitor.text.messages.chart import chart, png
 from monitor.text.messages.render import MessageRenderer
@@ -248,7 +248,7 @@ def test_slack_gets_the_report_and_the_chart_in_its_thread(
         server.plan.extend(plan)
         options = slack.SlackOptions("C1", base_url=server.api_url)
         sender = slack.NOTIFIER.build(options, MessageRenderer(WORDS["ko"]))
-        assert deliver(store, {"slack": sender}, settled) == 2
+        assert Outbox(store, {"slack": sender}).deliver_all(settled) == 2
     assert (len(server.uploads), len(server.accepted)) == (pictures, posts)
     first = server.accepted[0]
     for upload in server.uploads:

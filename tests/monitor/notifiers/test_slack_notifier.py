@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,14 @@ from slack_server import TOKEN, WEBHOOK_PATH, SlackServer
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
-from monitor.domain.delivery import Message, Permanent, Sender, SlackContent, Temporary
+from monitor.domain.delivery import (
+    Message,
+    Permanent,
+    SelfExamining,
+    Sender,
+    SlackContent,
+    Temporary,
+)
 from monitor.domain.incident.message import incident_message
 from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers import slack
@@ -42,10 +50,10 @@ def webhook(server: SlackServer) -> Sender:
     )
 
 
-def message(kind: str = "firing", **params: Any) -> Message:
+def message(kind: str = "firing", *, in_channel: bool = False, **params: Any) -> Message:
     alert = Alert("outbox_age", "regression", "s", Phase.FIRING, Status.WARN, AT, AT, params)
     incident = Incident("regression:s", AT, Status.WARN, (1,), id=7, ended_at=AT)
-    payload = incident_message(incident, [alert], Notice(kind, ""), AT)
+    payload = incident_message(incident, [alert], Notice(kind, "", in_channel), AT)
     return Message(f"incident:7:{kind}:1", "slack", "incident", payload, AT, AT, "incident:7")
 
 
@@ -121,12 +129,146 @@ def test_an_answer_that_is_no_json_is_temporary(server: SlackServer) -> None:
 
 @pytest.mark.parametrize(
     ("make", "code"),
-    [(channel, "invalid_auth"), (channel, "channel_not_found"), (webhook, "no_service")],
+    [
+        (channel, "invalid_auth"),
+        (channel, "channel_not_found"),
+        (channel, "missing_scope"),
+        (webhook, "no_service"),
+    ],
 )
-def test_what_no_attempt_can_mend_is_permanent(server: SlackServer, make: Any, code: str) -> None:
+def test_what_somebody_must_mend_is_refused_by_the_whole_receiver(
+    server: SlackServer, make: Any, code: str
+) -> None:
     server.plan.append(code)
-    with pytest.raises(Permanent, match=code):
+    with pytest.raises(Permanent, match=code) as caught:
         make(server).send(message(), None)
+    assert caught.value.whole_receiver
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+def test_a_message_that_is_wrong_itself_is_refused_alone(server: SlackServer, make: Any) -> None:
+    server.plan.append("no_text")
+    with pytest.raises(Permanent) as caught:
+        make(server).send(message(), None)
+    assert not caught.value.whole_receiver
+
+
+@pytest.mark.parametrize("make", [channel, webhook])
+@pytest.mark.parametrize(
+    ("step", "may_have_arrived"), [("500", False), ("drop", True), ("after", True)]
+)
+def test_it_is_known_whether_another_attempt_may_repeat_the_message(
+    server: SlackServer, make: Any, step: str, may_have_arrived: bool
+) -> None:
+    server.plan.append(step)
+    with pytest.raises(Temporary) as caught:
+        make(server).send(message(), None)
+    assert caught.value.may_have_arrived == may_have_arrived
+
+
+def test_a_refused_connection_cannot_have_taken_the_message(
+    server: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings = slack.SlackOptions("C1", base_url=f"http://127.0.0.1:{unused.getsockname()[1]}/")
+        with pytest.raises(Temporary) as caught:
+            slack.build(settings, RENDERER).send(message(), None)
+    assert not caught.value.may_have_arrived
+
+
+def test_a_limit_without_a_time_is_waited_for_all_the_same(server: SlackServer) -> None:
+    server.retry_after = "soon"
+    server.plan.append("429")
+    with pytest.raises(Temporary) as caught:
+        channel(server).send(message(), None)
+    assert caught.value.retry_after == 30
+
+
+def test_what_all_must_see_is_shown_in_the_channel_too(server: SlackServer) -> None:
+    sender = channel(server)
+    first = sender.send(message(), None)
+    sender.send(message("update", in_channel=True), first)
+    assert server.accepted[1].body["reply_broadcast"] is True
+
+
+def test_a_channel_that_is_gone_with_its_thread_gives_way_to_the_configured_one(
+    server: SlackServer,
+) -> None:
+    server.plan.append("is_archived")
+    reference = channel(server).send(message("resolved"), {"channel": "C0LD", "ts": "1.0"})
+    assert (reference["channel"], server.accepted[0].thread_ts) == ("C1", None)
+
+
+CHANNEL = "C0123456789"
+
+
+def examined(server: SlackServer, name: str = CHANNEL) -> list[tuple[str, str]]:
+    settings = slack.SlackOptions(name, base_url=server.api_url)
+    sender = slack.build(settings, RENDERER)
+    assert isinstance(sender, SelfExamining)
+    return [(str(finding.status), finding.code) for finding in sender.examine()]
+
+
+OPEN = {"is_member": True, "is_archived": False}
+
+
+@pytest.mark.parametrize(
+    ("known", "scopes", "found"),
+    [
+        (OPEN, "chat:write,files:write,channels:read", ("ok", "slack_channel")),
+        (OPEN, "chat:write,files:write", ("ok", "slack_channel_unproven")),
+        (None, "chat:write,files:write,channels:read", ("crit", "slack_channel_unknown")),
+        (
+            {"is_member": False},
+            "chat:write,files:write,channels:read",
+            ("crit", "slack_not_in_channel"),
+        ),
+        (
+            {"is_member": False},
+            "chat:write,chat:write.public,files:write,channels:read",
+            ("ok", "slack_channel"),
+        ),
+        (
+            {**OPEN, "is_archived": True},
+            "chat:write,files:write,channels:read",
+            ("crit", "slack_archived"),
+        ),
+    ],
+)
+def test_slack_is_asked_whether_the_channel_is_open_to_the_app(
+    server: SlackServer, known: Any, scopes: str, found: tuple[str, str]
+) -> None:
+    server.scopes = scopes
+    server.channels = {CHANNEL: known} if known else {}
+    assert examined(server) == [("ok", "slack_token"), found]
+    assert server.accepted == []
+
+
+def test_a_channel_by_its_name_cannot_be_asked_for(server: SlackServer) -> None:
+    assert examined(server, "#payments")[-1] == ("ok", "slack_channel_unproven")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "found"),
+    [
+        ("files:write", ("crit", "slack_scope_missing")),
+        ("chat:write", ("warn", "slack_no_upload")),
+    ],
+)
+def test_what_the_app_may_not_do_is_said(
+    server: SlackServer, scopes: str, found: tuple[str, str]
+) -> None:
+    server.scopes = scopes
+    assert found in examined(server)
+
+
+def test_a_token_that_slack_does_not_know_is_refused(
+    server: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-other")
+    with pytest.raises(Permanent, match="invalid_auth"):
+        examined(server)
 
 
 @pytest.mark.parametrize("make", [channel, webhook])

@@ -30,9 +30,9 @@ from monitor.store.alerting.acceptances import add_acceptance
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import incidents_between, save_incidents
 from monitor.store.database import Store
+from monitor.store.delivery.journal import notifications
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
-from monitor.store.notifications import notifications
 from monitor.store.passes.record import record_pass
 from monitor.text.messages.render import MessageRenderer, Words
 from monitor.text.messages.report_figures import load_test_lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,24 +12,29 @@ from store_case import DAY, HOUR, MINUTE, T0, fresh_store
 
 from monitor.domain.delivery import Message
 from monitor.store.database import Store
+from monitor.store.delivery.journal import (
+    deliveries,
+    failing_receivers,
+    notifications,
+    waiting_and_dead,
+)
+from monitor.store.delivery.notifications import (
+    add_notifications,
+    claim,
+    mark_dead,
+    mark_old_dead,
+    mark_retry,
+    mark_sent,
+    mark_unsent,
+    retry,
+    thread_reference,
+)
 from monitor.store.job_runs import (
     JobRun,
     finish_run,
     last_slot,
     runs,
     start_run,
-)
-from monitor.store.notifications import (
-    add_notifications,
-    claim,
-    mark_dead,
-    mark_retry,
-    mark_sent,
-    mark_unsent,
-    notifications,
-    revive,
-    thread_reference,
-    waiting_and_dead,
 )
 
 _LEASE = timedelta(minutes=2)
@@ -49,7 +54,11 @@ def _owe(store: Store, *keys: str, thread: str = "", receiver: str = "slack") ->
 
 
 def _claim(store: Store, now: timedelta = timedelta(), limit: int = 10) -> list[Message]:
-    return claim(store, T0 + now, _LEASE, limit)
+    found = []
+    for receiver in ("console", "slack"):
+        while len(found) < limit and (message := claim(store, receiver, T0 + now, _LEASE)):
+            found.append(message)
+    return found
 
 
 def _keys(messages: list[Message]) -> list[str]:
@@ -70,6 +79,7 @@ def test_a_message_comes_back_whole(store: Store) -> None:
         *("a", "slack", "incident", {"text": "a"}, T0, T0, "incident:1"),
         attempts=1,
         lease_until=T0 + _LEASE,
+        first_tried_at=T0,
         id=message.id,
     )
 
@@ -90,7 +100,7 @@ def test_messages_are_claimed_oldest_first_and_no_more_than_asked_for(store: Sto
 def test_a_thread_goes_out_in_order_even_when_its_first_message_waits(store: Store) -> None:
     _owe(store, "one", "two", thread="t")
     _owe(store, "one", thread="t", receiver="console")
-    first, other = _claim(store)
+    other, first = _claim(store)
     assert (first.key, other.receiver) == ("one", "console")
     mark_retry(store, first.id, T0 + HOUR, "429")
     assert _claim(store, MINUTE) == []
@@ -121,23 +131,67 @@ def test_a_dead_message_stays_visible_frees_its_thread_and_can_be_revived(store:
     with store.read() as tx:
         dead = waiting_and_dead(tx)[0]
     assert (dead.key, dead.state, dead.error) == ("one", "dead", "channel_not_found")
-    assert revive(store, first.id, T0 + MINUTE)
-    assert not revive(store, first.id, T0 + MINUTE)
+    assert retry(store, first.id, T0 + MINUTE) == "waiting"
     assert _keys(_claim(store, MINUTE)) == ["one"]
 
 
-def test_a_dead_message_is_not_revived_once_its_thread_has_gone_on(store: Store) -> None:
-    _owe(store, "one", "two", thread="t")
-    _owe(store, "two", thread="t", receiver="console")
-    (first, other) = _claim(store)
-    mark_dead(store, first.id, "channel_not_found")
-    mark_sent(store, other.id, T0)  # of another receiver: no hindrance
-    assert revive(store, first.id, T0)
-    mark_dead(store, first.id, "channel_not_found")
-    (second,) = _claim(store)
+def test_only_what_was_not_delivered_can_be_retried(store: Store) -> None:
+    _owe(store, "a", "b")
+    first, second = _claim(store)
+    mark_retry(store, first.id, T0 + HOUR, "no")
     mark_sent(store, second.id, T0)
-    assert not revive(store, first.id, T0 + MINUTE)
-    assert _claim(store, DAY) == []
+    assert retry(store, first.id, T0 + MINUTE) == "waiting"
+    assert retry(store, second.id, T0) == ""
+    assert retry(store, 99, T0) == ""
+    assert _keys(_claim(store, MINUTE)) == ["a"]
+
+
+def test_what_is_given_up_for_its_age_is_what_was_first_tried_or_made_before(store: Store) -> None:
+    _owe(store, "untried", "tried")
+    tried = claim(store, "slack", T0 + HOUR, _LEASE, last=1)
+    assert tried is not None and tried.key == "tried"
+    mark_retry(store, tried.id, T0 + DAY, "no")
+    mark_old_dead(store, "slack", T0 + MINUTE)
+    with store.read() as tx:
+        assert [(m.key, m.state) for m in waiting_and_dead(tx)] == [
+            ("untried", "dead"),
+            ("tried", "waiting"),
+        ]
+
+
+def test_a_receiver_is_in_trouble_while_what_it_was_sent_since_its_last_success_fails(
+    store: Store,
+) -> None:
+    def failing() -> list[tuple[str, datetime, str, int]]:
+        with store.read() as tx:
+            return [(t.receiver, t.since, t.error, t.waiting) for t in failing_receivers(tx)]
+
+    _owe(store, "a", "b", "c")
+    first, second, third = _claim(store)
+    assert failing() == []
+    mark_retry(store, first.id, T0, "no")
+    assert failing() == [("slack", T0, "no", 3)]
+    mark_sent(store, second.id, T0 + MINUTE)
+    assert failing() == []
+    mark_retry(store, third.id, T0, "no")
+    assert failing() == []  # it was tried before the last success
+    _owe(store, "d")
+    _claim(store, HOUR)
+    mark_retry(store, 4, T0 + HOUR, "down")
+    assert failing() == [("slack", T0 + HOUR, "down", 3)]
+    mark_sent(store, 4, T0 + 2 * HOUR)
+    assert failing() == []
+
+
+def test_the_deliveries_of_an_incident_are_those_of_its_thread(store: Store) -> None:
+    _owe(store, "one", "two", thread="t")
+    _owe(store, "other", thread="u")
+    with store.read() as tx:
+        found = deliveries(tx, ["t", "none"])
+    assert {thread: _keys(messages) for thread, messages in found.items()} == {
+        "t": ["one", "two"],
+        "none": [],
+    }
 
 
 def test_what_is_longest_due_is_claimed_first(store: Store) -> None:
@@ -154,6 +208,9 @@ def test_a_claim_without_an_attempt_is_given_back(store: Store) -> None:
     assert _claim(store, timedelta(seconds=59)) == []
     (again,) = _claim(store, MINUTE)
     assert (again.attempts, again.error) == (1, "")
+    mark_unsent(store, again.id, T0, "429")
+    with store.read() as tx:
+        assert [(m.attempts, m.error) for m in waiting_and_dead(tx)] == [(0, "429")]
 
 
 def test_a_message_once_sent_is_not_taken_back(store: Store) -> None:

@@ -21,9 +21,9 @@ from monitor.store.alerting.incidents import save_incidents
 from monitor.store.alerting.silences import add_silence
 from monitor.store.alerting.transitions import save_transitions
 from monitor.store.database import Store
+from monitor.store.delivery.notifications import add_notifications
 from monitor.store.job_runs import finish_run, start_run
 from monitor.store.notes import Note, add_note
-from monitor.store.notifications import add_notifications
 from monitor.store.series.summaries import summaries
 from monitor.store.upkeep.prune import prune
 

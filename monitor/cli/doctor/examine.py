@@ -11,6 +11,7 @@ from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unavailable
 from monitor.app import platform_of
+from monitor.cli.doctor.receivers import receiver_findings
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
@@ -94,6 +95,7 @@ def _receivers(config: Config) -> Iterator[Finding]:
         yield Finding("console_only", Status.WARN)
         return
     yield Finding("receivers", Status.OK, params={"names": ", ".join(names)})
+    yield from receiver_findings(config, names)
 
 
 def _platform(config: Config, words: Words) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""Whether the monitor is set up as it should be."""

@@ -1,0 +1,1 @@
+"""What Slack answers, and what it tells about an app."""

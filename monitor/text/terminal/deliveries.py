@@ -1,0 +1,63 @@
+"""Delivery in words: who was told, what waits, and which receivers take nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.domain.delivery import FailingReceiver, Message
+from monitor.text.catalog import Words
+from monitor.text.filters import clean
+from monitor.text.symbols import DOTS
+
+
+def failing_lines(failing: Sequence[FailingReceiver], words: Words) -> list[str]:
+    """The receivers that take no messages."""
+    return [
+        f"{DOTS['crit']} "
+        + words.say(
+            "show.failing",
+            receiver=clean(one.receiver),
+            since=one.since,
+            error=clean(one.error),
+            waiting=one.waiting,
+        )
+        for one in failing
+    ]
+
+
+def undelivered_lines(pending: Sequence[Message], words: Words) -> list[str]:
+    """The messages that wait or are dead."""
+    return [
+        words.say(
+            f"show.message_{message.state}",
+            number=message.id,
+            key=message.key,
+            receiver=message.receiver,
+            attempts=message.attempts,
+            error=clean(message.error),
+        )
+        for message in pending
+    ]
+
+
+def delivery_lines(messages: Sequence[Message], words: Words) -> list[str]:
+    """What became of each message about an incident, oldest first."""
+    if not messages:
+        return [words.say("show.nobody")]
+    return [_delivery(message, words) for message in messages]
+
+
+def _delivery(message: Message, words: Words) -> str:
+    return words.say(
+        "show.delivery",
+        number=message.id,
+        created=message.created_at,
+        kind=words.name("delivery_kind", str(message.payload.get("kind", message.kind))),
+        receiver=clean(message.receiver),
+        state=words.name("delivery_state", message.state),
+        sent=message.sent_at,
+        merged_into=message.reference.get("merged_into"),
+        attempts=message.attempts,
+        error=clean(message.error),
+        due=message.due_at if message.state == "waiting" else None,
+    )
