@@ -109,10 +109,13 @@ def kill_at(place: Site, process: Any, step: str, seen: str) -> Any:
 
 def assert_stopped_at(place: Site, step: str, told: int, taken: int) -> None:
     state, is_taken = STEPS[step]
-    assert [state_of(row) for row in place.owed()[told:]] == ([state] if state else [])
+    rows = place.owed()
+    found = [state_of(row) for row in rows[told:]]
+    assert found == ([state] if state else []), [(step, r["key"], r["state"]) for r in rows]
     if is_taken:  # Slack may still be reading what the dead process sent
         until(lambda: len(place.slack.accepted) > taken, "Slack to take the message")
-    assert len(place.slack.accepted) == taken + is_taken
+    stories = [message.story for message in place.slack.accepted]
+    assert len(stories) == taken + is_taken, (step, stories)
 
 
 def state_of(row: dict[str, Any]) -> str:

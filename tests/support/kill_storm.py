@@ -41,11 +41,14 @@ def kill_often(folder: Path, kills: int, seed: int) -> Tally:
 
 
 def _live_and_die(place: Site, chance: random.Random) -> None:
-    process = place.start()
+    """Some die while they start, most after they have looked: however slow the machine is."""
+    process, looked = place.start(), len(place.snapshots())
     if chance.random() < 0.4:
         place.order(chance.choice(STEPS), chance.choice(("found", "clear")))
     place.standin.set_fault("redis_down", chance.random() < 0.5)
-    ends_at = time.monotonic() + chance.uniform(0.05, 4)
+    if chance.random() < 0.8:
+        until(lambda: process.poll() is not None or len(place.snapshots()) > looked, "a pass")
+    ends_at = time.monotonic() + chance.uniform(0.05, 2)
     while process.poll() is None and time.monotonic() < ends_at:
         time.sleep(0.02)
     process.kill()
