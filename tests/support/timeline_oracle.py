@@ -153,6 +153,8 @@ class Oracle:
                 continue
             if soon or self._is_told(cause) or self._follows(cause, seen | {alert.key}):
                 return True
+            if self.drains(cause):  # what was left behind keeps what followed from it
+                return True
         return False
 
     def is_timely(self, effect: Alert, cause: Alert) -> bool:

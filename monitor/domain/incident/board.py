@@ -108,6 +108,11 @@ class Board:
         """Whether it still has time to go away by itself."""
         return incident.speak_at is not None and self.now < incident.speak_at
 
+    def was_left_with(self, incident: Incident, alert: Alert) -> bool:
+        """Whether an alert was there, as bad as it is, when its cause left the incident behind."""
+        was_there = alert.fired_at is not None and alert.fired_at < incident.opened_at
+        return was_there and alert.id not in self.risen
+
     def members(self, incident: Incident) -> list[Alert]:
         """Its alerts, live and ended."""
         return [alert for _, alert in self.known(incident)]

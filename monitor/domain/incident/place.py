@@ -63,7 +63,7 @@ def may_fold(board: Board, alert: Alert, cause: Alert, home: int) -> bool:
         return False
     if alert.status is not Status.CRIT:
         return True
-    if board.drains(incident):
+    if board.drains(incident) and not board.was_left_with(incident, alert):
         return False
     return cause.status is Status.CRIT and not board.is_silenced(incident)
 

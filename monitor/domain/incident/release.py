@@ -49,7 +49,7 @@ def _held(board: Board, incident: Incident, live: Mapping[int, Alert]) -> set[in
             for i, a in live.items()
             if i not in held
             and any(_holds(board, a, c) for c in causes)
-            and not (hushed and _would_be_heard(board, a))
+            and not (hushed and _would_be_heard(board, a) and not board.was_left_with(incident, a))
         }
         held |= fresh
     return held
