@@ -7,6 +7,7 @@ causes; no finding follows, however indirectly, from itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from monitor.domain.cause import DRAIN_DEFAULT, Cause
 # the copies that Kafka got of each waiting event are read among it.
 _BACKLOG = timedelta(minutes=30)
 _COPIES = timedelta(minutes=15)
+_UNBOOKED = timedelta(minutes=10)
 _RATE_WINDOW = timedelta(minutes=20)  # a rate over 15 minutes, and the passes that see it
 _DEAD_LETTERS_HELD = timedelta(minutes=35)  # dead letters are told of for 30 minutes
 
@@ -150,19 +152,16 @@ _WORK = (
     *_work("refund", "refund-worker-group"),
     *_follows("dead_letters_arrived:*", *_DATABASES, drain=_DEAD_LETTERS_HELD),
 )
+_NOT_BOOKED = ("books_broken:*/L1", "books_broken:*/L5", "books_broken:*/L11")
+_CONSUMER_STANDS = tuple(
+    f"{code}:payment-consumer"
+    for code in ("lag_stuck", "lag_rising", "group_absent", "group_empty")
+)
 _BOOKS = (
-    *_follows(
-        ("books_broken:*/L1", "books_broken:*/L5", "books_broken:*/L11"),
-        "lag_stuck:payment-consumer",
-        "lag_rising:payment-consumer",
-        "group_absent:payment-consumer",
-        "group_empty:payment-consumer",
-        "dead_letters_arrived:payment.dlq",
-        "service_down:consumer*",
-        _KAFKA,
-        *_DATABASES,
-        drain=_BACKLOG,
-    ),
+    *_follows(_NOT_BOOKED, *_CONSUMER_STANDS, "service_down:consumer*"),
+    *_follows(_NOT_BOOKED, _KAFKA, *_DATABASES, drain=_UNBOOKED),
+    # What the consumer gave up stays unbooked while that is told of: nothing drains from it.
+    *_follows(_NOT_BOOKED, "dead_letters_arrived:payment.dlq", drain=timedelta(0)),
     # Each event that waited for Kafka is sent again at every try, and booked as often.
     *_follows(
         [f"books_broken:*/{name}" for name in ("L3", "L7", "L8", "L10", "L11", "X3")],
@@ -235,6 +234,7 @@ _REGRESSIONS = (
         *_DATABASES,
     ),
 )
+_HOURS_OF_PAST = timedelta(hours=1)  # a regression is judged by hours, and lasts as long
 CAUSES: tuple[Cause, ...] = (
     *_SIGHT,
     *_SERVICES,
@@ -248,7 +248,7 @@ CAUSES: tuple[Cause, ...] = (
     *_BOOKS,
     *_TRAFFIC,
     *_LOAD_TESTS,
-    *_REGRESSIONS,
+    *(replace(cause, drain=_HOURS_OF_PAST) for cause in _REGRESSIONS),
 )
 
 

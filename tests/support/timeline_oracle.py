@@ -231,6 +231,13 @@ class Oracle:
                 continue
             if not is_declared(thread.root, alert.key) or alert.key not in thread.listed:
                 continue
+            if any(
+                p.ended_at is not None
+                and p.ended_at > ended_at
+                and is_declared(p.alert.key, alert.key)
+                for p in self.pasts.values()
+            ):
+                continue  # another cause was there after it, and left it behind later
             was_there = alert.fired_at is not None and alert.fired_at < ended_at
             same = (p for p in self.pasts.values() if p.alert.key == alert.key)
             is_new_crit = any(p.crit_at is not None and p.crit_at >= ended_at for p in same)

@@ -50,12 +50,21 @@ def advance(
     place(board)
     fold(board)
     gather(board)
+    board.incidents = [_with_known(board, incident) for incident in board.incidents]
     changes = [
         _with_joined(board, n, ends.get(n) or speak(board, incident))
         for n, incident in enumerate(board.incidents)
     ]
     before: dict[int | None, Incident] = {i.id: i for i in incidents}
     return [c for c in changes if _is_news(c, before)]
+
+
+def _with_known(board: Board, incident: Incident) -> Incident:
+    """What a cause has just left behind, with what in it was critical from the start."""
+    if incident.id is not None or not board.drains(incident):
+        return incident
+    known = tuple(m for m, a in board.known(incident) if a.status is Status.CRIT)
+    return replace(incident, acked_members=known)
 
 
 def _is_news(change: Change, before: Mapping[int | None, Incident]) -> bool:

@@ -110,6 +110,8 @@ class Board:
 
     def was_left_with(self, incident: Incident, alert: Alert) -> bool:
         """Whether an alert was there, as bad as it is, when its cause left the incident behind."""
+        if incident.id is not None:
+            return alert.id in incident.acked_members
         was_there = alert.fired_at is not None and alert.fired_at < incident.opened_at
         return was_there and alert.id not in self.risen
 

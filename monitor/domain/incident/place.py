@@ -121,10 +121,10 @@ def _left_by(board: Board, alert: Alert) -> tuple[Alert, int | None, datetime] |
         if alert.status is Status.CRIT and ended.worst is not Status.CRIT:
             continue
         if alert.since <= ended.ended_at + rule.drain:
-            found.append((ended.ended_at + rule.drain, ended_id))
+            found.append((ended.ended_at, ended_id, ended.ended_at + rule.drain))
     if not found:
         return None
-    until, ended_id = max(found)
+    _, ended_id, until = max(found)  # the cause that was there last
     return board.alerts[ended_id], board.incident_of_ended(ended_id), until
 
 

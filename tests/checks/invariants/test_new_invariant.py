@@ -31,6 +31,8 @@ SENTENCES = {
     "ko": ("환불 금액은 0보다 커야 합니다.", "{{ shard }}에 이 환불을 기록한 주체를 확인하세요."),
 }
 
+TITLE = "R99 of {{ count }}"
+
 
 @pytest.fixture
 def added(monkeypatch, tmp_path):
@@ -39,7 +41,9 @@ def added(monkeypatch, tmp_path):
     shutil.copytree(resources.folder("templates"), templates)
     for language, (text, action) in SENTENCES.items():
         with (templates / language / "reconciliation.toml").open("a", encoding="utf-8") as file:
-            file.write(f'\n[invariant.R99]\ntext = "{text}"\naction = "{action}"\n')
+            file.write(
+                f'\n[invariant.R99]\ntitle = "{TITLE}"\ntext = "{text}"\naction = "{action}"\n'
+            )
     monkeypatch.setattr(resources, "folder", lambda name: templates)
     monkeypatch.setattr(refunds, "INVARIANTS", (*refunds.INVARIANTS, ENTRY))
     forget()
@@ -82,6 +86,8 @@ def test_it_is_not_found_when_it_was_not_added(tmp_path):
 @pytest.mark.parametrize("language", SENTENCES)
 def test_every_invariant_says_what_must_hold_and_what_to_do(language):
     wanted = {
-        f"invariant.{entry.id}.{part}" for entry in catalogue() for part in ("text", "action")
+        f"invariant.{entry.id}.{part}"
+        for entry in catalogue()
+        for part in ("title", "text", "action")
     }
     assert {key for key in load(language) if key.startswith("invariant.")} == wanted

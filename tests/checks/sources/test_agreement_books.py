@@ -145,6 +145,7 @@ DECLARED = {
 # What it cannot answer at all: question -> the reason that it gives.
 BLIND: dict[str, tuple[Callable[[Any, datetime], Any], str]] = {
     "books": (lambda s, now: s.books(now, None, {}), "gateway_tautology"),
+    "affected": (lambda s, now: s.affected(START, now), "gateway_shows_no_requests"),
     "pg_records": (
         lambda s, now: s.pg_records(START, now, lambda rows: None),
         "gateway_shows_no_requests",
