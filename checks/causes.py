@@ -158,8 +158,11 @@ _CONSUMER_STANDS = tuple(
     for code in ("lag_stuck", "lag_rising", "group_absent", "group_empty")
 )
 _BOOKS = (
-    *_follows(_NOT_BOOKED, *_CONSUMER_STANDS, "service_down:consumer*"),
-    *_follows(_NOT_BOOKED, _KAFKA, *_DATABASES, drain=_UNBOOKED),
+    *_follows(
+        _NOT_BOOKED,
+        *(*_CONSUMER_STANDS, "service_down:consumer*", _KAFKA, *_DATABASES),
+        drain=_UNBOOKED,
+    ),
     # What the consumer gave up stays unbooked while that is told of: nothing drains from it.
     *_follows(_NOT_BOOKED, "dead_letters_arrived:payment.dlq", drain=timedelta(0)),
     # Each event that waited for Kafka is sent again at every try, and booked as often.
