@@ -78,7 +78,10 @@ def holder(database: Path) -> dict[str, Any] | None:
 
 def require_not_gone(database: Path) -> None:
     """StoreError if a monitor runs on a file that is missing: a new one would say all is well."""
-    if not database.exists() and database.parent.is_dir() and holder(database) is not None:
+    if database.exists() or not database.parent.is_dir():
+        return
+    held = holder(database)
+    if held is not None and held.get("pid") != os.getpid():  # whoever holds it may begin anew
         raise StoreError(f"{database} is missing, and a monitor runs on it: deleted or moved")
 
 
