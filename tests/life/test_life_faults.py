@@ -185,7 +185,7 @@ def test_a_fault_is_one_incident_that_names_it_and_ends_with_it(healthy, fault):
     assert all(fnmatchcase(message.root.key, root) for message in incidents[0])
     told = {item.key for message in incidents[0] for item in message.consequences}
     assert {key for key in told if not is_one_of(key, (*consequences, "regression:*"))} == set()
-    assert healthy.is_quiet
+    assert healthy.unrest == []
 
 
 def hidden_among(names):
@@ -206,7 +206,7 @@ def test_faults_together_are_told_by_their_causes_and_nothing_else(healthy, name
     told = {item.key for messages in incidents for m in messages for item in m.consequences}
     assert {key for key in told if not is_one_of(key, (*allowed, "regression:*"))} == set()
     assert [messages[-1].kind for messages in incidents] == ["resolved"] * len(incidents)
-    assert healthy.is_quiet
+    assert healthy.unrest == []
 
 
 def test_what_is_told_to_follow_is_declared_to_follow():

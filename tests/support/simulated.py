@@ -97,6 +97,13 @@ class World:
         with self.app.store.read() as tx:
             return not all_live_alerts(tx) and not open_incidents(tx)
 
+    @property
+    def unrest(self) -> list[str]:
+        """What keeps it from being quiet: the keys of living alerts, the open incidents."""
+        with self.app.store.read() as tx:
+            alerts = [f"{a.key} {a.state}" for a in all_live_alerts(tx)]
+            return alerts + [str(incident) for incident in open_incidents(tx)]
+
     def live_until_quiet(self, minutes_max: float) -> None:
         """Live on until nothing is wrong any more, so long at the most."""
         for _ in range(round(minutes_max)):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +17,6 @@ from mcp_server.context import ToolContext
 from monitor.app import build
 from monitor.cli.main import main
 from monitor.config.models import load
-from monitor.scheduling.lock import only_scheduler
 from monitor.store.database import StoreError, migrate
 
 COMMANDS = (["check"], ["alerts", "list"], ["doctor"], ["db", "backup", "copy.db"])
@@ -26,6 +29,26 @@ def file(tmp_path: Path, monkeypatch) -> Path:
     path.write_text('database = "paypulse.db"\n[platform]\nbase_url = "http://127.0.0.1:9"\n')
     migrate(tmp_path / "paypulse.db")
     return path
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from monitor.scheduling.lock import only_scheduler
+with only_scheduler(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_by_another_process(database: Path) -> Iterator[None]:
+    """A monitor runs on this database, in a process of its own."""
+    command = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"held\n"
+        yield
+        process.communicate()
 
 
 def scribbled(path: Path) -> None:
@@ -60,7 +83,7 @@ def test_a_damaged_database_is_unknown(file, words, breaks):
 
 def test_a_database_that_is_missing_under_a_running_monitor_is_not_made_anew(file):
     database = file.parent / "paypulse.db"
-    with only_scheduler(database):
+    with held_by_another_process(database):
         database.unlink()
         for words in (["check"], ["alerts", "list"]):
             done = CliRunner().invoke(main, [*words, "-c", str(file)])
