@@ -16,14 +16,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from simulated import World, world  # noqa: E402
 
-from monitor.text.catalog import Words  # noqa: E402
+from monitor.text.catalog import Catalog  # noqa: E402
 
 LEARN_MINUTES, LASTS_MINUTES, WAIT_MINUTES = 25 * 60, 12, 50
 
 
 def main() -> None:
     """Print the table."""
-    words = Words("en", UTC)
+    words = Catalog("en", UTC)
     print("| fault | what it does | told as | folded in | until told | until over |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -36,7 +36,7 @@ def main() -> None:
         lived.close()
 
 
-def _row(lived: World, name: str, words: Words) -> str:
+def _row(lived: World, name: str, words: Catalog) -> str:
     before = len(lived.told)
     began = lived.life.clock()
     lived.switch([name], True)

@@ -17,7 +17,7 @@ from monitor.store.upkeep.integrity import require_sound_alerts
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.domain.check_pass import Observed
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 STALE_MIN = timedelta(minutes=10)
 _LOOKED = (Status.OK, Status.WARN, Status.CRIT)
@@ -53,9 +53,9 @@ class ToolContext:
             self._app.close()
 
     @property
-    def words(self) -> Words:
+    def catalog(self) -> Catalog:
         """The sentences in the configured language."""
-        return self.app.words
+        return self.app.catalog
 
     @property
     def now(self) -> datetime:
@@ -102,7 +102,7 @@ class ToolContext:
 
     def say(self, key: str, **params: Any) -> str:
         """A sentence of the answers, in the configured language."""
-        return self.words.say(f"mcp.{key}", **{"_now": self.now, **params})
+        return self.catalog.say(f"mcp.{key}", **{"_now": self.now, **params})
 
 
 def _sound(app: App) -> App:

@@ -14,7 +14,7 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 
 from mcp_server.context import ToolContext
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 
 ARGUMENT_MAX = 200
@@ -41,30 +41,30 @@ PROMPTS = (
 )
 
 
-def add_prompts(server: MCPServer[ToolContext], offered: Collection[str], words: Words) -> None:
+def add_prompts(server: MCPServer[ToolContext], offered: Collection[str], catalog: Catalog) -> None:
     """Offer the prompts that have their tools."""
     for told in PROMPTS:
-        first = words.say(f"mcp.prompt.{told.name}.step1", **_given(told, {}))
+        first = catalog.say(f"mcp.prompt.{told.name}.step1", **_given(told, {}))
         if _tools_in(first) <= set(offered):
-            server.add_prompt(_prompt(told, offered, words))
+            server.add_prompt(_prompt(told, offered, catalog))
 
 
-def _prompt(told: Told, offered: Collection[str], words: Words) -> Prompt:
+def _prompt(told: Told, offered: Collection[str], catalog: Catalog) -> Prompt:
     key = f"mcp.prompt.{told.name}"
 
     def text(**arguments: str) -> str:
         given = _given(told, arguments)
-        lines = [words.say(f"{key}.ask", **given), *_steps(key, given, offered, words)]
-        return "\n".join([*lines, words.say("mcp.prompt.rules")])
+        lines = [catalog.say(f"{key}.ask", **given), *_steps(key, given, offered, catalog)]
+        return "\n".join([*lines, catalog.say("mcp.prompt.rules")])
 
     return Prompt(
         name=told.name,
-        title=words.say(f"{key}.title"),
-        description=words.say(f"{key}.about"),
+        title=catalog.say(f"{key}.title"),
+        description=catalog.say(f"{key}.about"),
         arguments=[
             PromptArgument(
                 name=name,
-                description=words.say(f"mcp.prompt.argument.{name}"),
+                description=catalog.say(f"mcp.prompt.argument.{name}"),
                 required=name in told.required,
             )
             for name in (*told.required, *told.optional)
@@ -81,11 +81,13 @@ def _given(told: Told, arguments: dict[str, str]) -> dict[str, str]:
     return {name: value.replace("`", "'").replace('"', "'") for name, value in given.items()}
 
 
-def _steps(key: str, given: dict[str, str], offered: Collection[str], words: Words) -> list[str]:
+def _steps(
+    key: str, given: dict[str, str], offered: Collection[str], catalog: Catalog
+) -> list[str]:
     """The steps that can be taken, numbered anew."""
     found: list[str] = []
-    while words.has(f"{key}.step{len(found) + 1}"):
-        found.append(words.say(f"{key}.step{len(found) + 1}", **given))
+    while catalog.has(f"{key}.step{len(found) + 1}"):
+        found.append(catalog.say(f"{key}.step{len(found) + 1}", **given))
     known = [step for step in found if _tools_in(step) <= set(offered)]
     return [f"{number}. {step}" for number, step in enumerate(known, 1)]
 

@@ -16,7 +16,7 @@ from mcp.server.mcpserver.tools import Tool
 
 from mcp_server.answers.schema import ANSWER
 from mcp_server.context import ToolContext
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 _JSON = "application/json"
 
@@ -49,13 +49,16 @@ BY_NAME = (
 
 
 def add_resources(
-    server: MCPServer[ToolContext], context: ToolContext, tools: Mapping[str, Tool], words: Words
+    server: MCPServer[ToolContext],
+    context: ToolContext,
+    tools: Mapping[str, Tool],
+    catalog: Catalog,
 ) -> None:
     """Offer the schema, and an address for the answers of those tools that are offered."""
 
     @server.resource(
         "paypulse://schema/answer",
-        title=words.say("mcp.resource.schema"),
+        title=catalog.say("mcp.resource.schema"),
         description="JSON Schema of the structured content of every tool of this server.",
         mime_type="application/schema+json",
     )
@@ -64,20 +67,20 @@ def add_resources(
 
     for told in STANDING:
         if told.tool in tools:
-            server.add_resource(_standing(told, tools[told.tool], context, words))
+            server.add_resource(_standing(told, tools[told.tool], context, catalog))
     for told in BY_NAME:
         if told.tool in tools:
-            _add_template(server, told, tools[told.tool], context, words)
+            _add_template(server, told, tools[told.tool], context, catalog)
 
 
-def _standing(told: Told, tool: Tool, context: ToolContext, words: Words) -> FunctionResource:
+def _standing(told: Told, tool: Tool, context: ToolContext, catalog: Catalog) -> FunctionResource:
     async def read() -> str:
         return await _answer(tool, told.arguments, context)
 
     return FunctionResource(
         uri=f"paypulse://{told.path}",
         name=told.name,
-        title=words.say(f"mcp.resource.{told.name}"),
+        title=catalog.say(f"mcp.resource.{told.name}"),
         description=f"The answer of {told.tool}.",
         mime_type=_JSON,
         fn=read,
@@ -85,7 +88,7 @@ def _standing(told: Told, tool: Tool, context: ToolContext, words: Words) -> Fun
 
 
 def _add_template(
-    server: MCPServer[ToolContext], told: Told, tool: Tool, context: ToolContext, words: Words
+    server: MCPServer[ToolContext], told: Told, tool: Tool, context: ToolContext, catalog: Catalog
 ) -> None:
     async def read(**given: str) -> str:
         return await _answer(tool, {**told.arguments, **given}, context)
@@ -94,7 +97,7 @@ def _add_template(
     server.resource(
         f"paypulse://{told.path}",
         name=told.name,
-        title=words.say(f"mcp.resource.{told.name}"),
+        title=catalog.say(f"mcp.resource.{told.name}"),
         description=f"The answer of {told.tool}.",
         mime_type=_JSON,
     )(_taking(read, parameter))

@@ -19,7 +19,7 @@ from mcp_server.resources import add_resources
 from mcp_server.tool import strict
 from mcp_server.toolsets import offers
 from monitor.config.models import Config
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -55,8 +55,8 @@ def server_of(
     """
     offered = offers(toolsets, config.mcp.writes)
     context.tools = {offer.name for offer in offered}
-    words = Words(config.language, config.zone)
-    tools = {offer.name: strict(offer.fn, offer.writing, words) for offer in offered}
+    catalog = Catalog(config.language, config.zone)
+    tools = {offer.name: strict(offer.fn, offer.writing, catalog) for offer in offered}
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[ToolContext]) -> AsyncIterator[ToolContext]:
@@ -72,8 +72,8 @@ def server_of(
         token_verifier=tokens,
         auth=_needs_token() if tokens else None,
     )
-    add_resources(server, context, tools, words)
-    add_prompts(server, context.tools, words)
+    add_resources(server, context, tools, catalog)
+    add_prompts(server, context.tools, catalog)
     add_completion(server, context)
     return server
 

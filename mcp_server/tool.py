@@ -16,7 +16,7 @@ from mcp_server.answers.answer import only_next, refusal
 from mcp_server.writing import Writing, acting
 from monitor.config.models import ConfigError, explain
 from monitor.store.database import StoreError
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,10 @@ def _failure(name: str, cause: BaseException | None) -> str:
     return f"{name} failed inside the monitor, which says nothing about the platform; see its log"
 
 
-def strict(fn: Callable[..., Any], writing: Writing | None, words: Words) -> StrictTool:
+def strict(fn: Callable[..., Any], writing: Writing | None, catalog: Catalog) -> StrictTool:
     """A function as a tool: its docstring describes it, its arguments are all it takes."""
     tool = StrictTool.from_function(
-        fn if writing is None else acting(fn, writing, words),
+        fn if writing is None else acting(fn, writing, catalog),
         title=fn.__name__.replace("_", " ").capitalize(),
         description=" ".join(inspect.cleandoc(fn.__doc__ or "").split()),
         annotations=READ if writing is None else _writes(writing),

@@ -25,7 +25,7 @@ from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Status
 from monitor.store.audit import begin_audit, end_audit
 from monitor.store.database import StoreError
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,10 @@ def writing_of(fn: Fn) -> Writing | None:
     return found if isinstance(found, Writing) else None
 
 
-def acting(fn: Fn, how: Writing, words: Words) -> Fn:
+def acting(fn: Fn, how: Writing, catalog: Catalog) -> Fn:
     """The tool with the asking around it: it takes `confirm_token` beside its own arguments."""
     confirm = create_model(
-        "Confirm", confirm=(bool, Field(title=words.say("mcp.write.confirm"), default=False))
+        "Confirm", confirm=(bool, Field(title=catalog.say("mcp.write.confirm"), default=False))
     )
     own = list(inspect.signature(fn, eval_str=True).parameters.values())
     given = inspect.Parameter(

@@ -40,7 +40,7 @@ from monitor.load_tests.watch import HealthWatcher
 from monitor.recording.affected import COUNT_EVERY, PaymentCounter
 from monitor.recording.announce import Announcer
 from monitor.recording.record import Recorder
-from monitor.reports.job import await_passes, owe_report
+from monitor.reports.job import await_passes, enqueue_report
 from monitor.reports.payment_history import history_of
 from monitor.run_check import Runner
 from monitor.scheduling.lock import require_not_gone
@@ -51,7 +51,7 @@ from monitor.store.passes.memory import memory_of
 from monitor.store.passes.snapshots import latest_findings
 from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 ALERT_SIZES = SIZES
 DELIVER_EVERY = timedelta(seconds=2)
@@ -72,7 +72,7 @@ class App:
     calendar: Calendar
     senders: Mapping[str, Sender]
     outbox: Outbox
-    words: Words
+    catalog: Catalog
     loads: LoadRunner
     deliver_every: timedelta = DELIVER_EVERY
 
@@ -182,7 +182,7 @@ class App:
 
         def run(slot_at: datetime, now: datetime, missed: int) -> None:
             await_passes(self.store, awaited, started_at, now)
-            owe_report(
+            enqueue_report(
                 self.store,
                 self.config,
                 kind,
@@ -247,12 +247,12 @@ def build(
         baselines=_baselines(config, store),
         other_findings=lambda: _latest(store),
     )
-    words = Words(config.language, config.zone)
-    loads = _loads(config, store, clock, checks, runner, words)
+    catalog = Catalog(config.language, config.zone)
+    loads = _loads(config, store, clock, checks, runner, catalog)
     checks = _with_runs_of(loads, checks)
     policy = config.delivery.policy()
     outbox = Outbox(store, senders, policy, announcer.refreshed, runner.abandoned)
-    made = (config, store, clock, checks, runner, Calendar(store), senders, outbox, words, loads)
+    made = (config, store, clock, checks, runner, Calendar(store), senders, outbox, catalog, loads)
     return App(*made, deliver_every)
 
 
@@ -274,13 +274,13 @@ def _loads(
     clock: Clock,
     checks: Mapping[str, Planned],
     runner: Runner,
-    words: Words,
+    catalog: Catalog,
 ) -> LoadRunner:
     """The load tests, with the options of their check, be it enabled or not."""
     section = config.check("load_test").options
     rules = options_of(load_test.Options, section, "checks.load_test.")
     own = Runner(runner.platform, runner.recorder, None, runner.other_findings)
-    watcher = HealthWatcher(store, checks, own, words, clock)
+    watcher = HealthWatcher(store, checks, own, catalog, clock)
     return LoadRunner(store, clock, config.zone, rules, k6, watcher)
 
 

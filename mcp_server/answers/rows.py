@@ -61,7 +61,7 @@ def last_seen(context: ToolContext, check: str) -> dict[str, Any] | None:
 def _title(context: ToolContext, finding: FindingLike) -> dict[str, Any]:
     return {
         "status": finding.status.value,
-        "title_text": context.words.finding(finding, context.now).title,
+        "title_text": context.catalog.finding(finding, context.now).title,
     }
 
 
@@ -83,7 +83,7 @@ def finding_row(
     context: ToolContext, check: str, finding: FindingLike, full: bool = True
 ) -> dict[str, Any]:
     """A finding in words, with the figures behind it."""
-    sentence = context.words.finding(finding, context.now)
+    sentence = context.catalog.finding(finding, context.now)
     row: dict[str, Any] = {
         "check": check,
         "status": finding.status.value,
@@ -141,17 +141,19 @@ def incident_row(context: ToolContext, story: IncidentStory) -> dict[str, Any]:
         "incident": incident.id,
         "status": incident.status.value,
         "state": "over" if incident.ended_at else "open",
-        "title_text": context.words.finding(root, now, over=over).title if root else incident.root,
+        "title_text": context.catalog.finding(root, now, over=over).title
+        if root
+        else incident.root,
         "since": stamp(_began(story)),
         "ended_at": stamp(incident.ended_at),
         "lasted_seconds": round(((incident.ended_at or now) - _began(story)).total_seconds()),
         "announced": incident.announced is not None,
         "acknowledged_by": incident.acked_by or None,
         "impact": incident.impact or None,
-        "impact_text": impact_line(incident.impact, context.words) or None,
+        "impact_text": impact_line(incident.impact, context.catalog) or None,
         "consequences": len(others),
         "consequence_titles_text": [
-            context.words.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]
+            context.catalog.finding(a, now).title for a in others[:_CONSEQUENCES_MAX]
         ],
     }
 

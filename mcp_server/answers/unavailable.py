@@ -38,7 +38,7 @@ def unavailable_rows(
 def reason(context: ToolContext, unavailable: Unavailable) -> str:
     """Why something is unavailable, in a sentence."""
     params = {"part": unavailable.part, **unavailable.params}
-    return context.words.say(f"reason.{unavailable.reason}.text", **params)
+    return context.catalog.say(f"reason.{unavailable.reason}.text", **params)
 
 
 def parts_text(unavailable: Iterable[Unavailable]) -> str:

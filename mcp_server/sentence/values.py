@@ -10,13 +10,13 @@ from typing import Any
 from mcp_server.sentence.times import Calendar, Point
 from mcp_server.sentence.tokens import Token
 
-Words = Sequence[Token]
+Catalog = Sequence[Token]
 Value = tuple[str, Any, int]  # its kind, itself, and of how many words it is made
 _WORDS_MAX = 20
 _NONE = Token("", None, -1, -1)
 
 
-def values(tokens: Words, calendar: Calendar) -> list[Token]:
+def values(tokens: Catalog, calendar: Calendar) -> list[Token]:
     """The words that say something, each value as one; ValueError: there is no such day, clock."""
     words = [token for token in tokens if token.kind != "filler"]
     found: list[Token] = []
@@ -29,7 +29,7 @@ def values(tokens: Words, calendar: Calendar) -> list[Token]:
     return found
 
 
-def _value(words: Words, calendar: Calendar) -> Value:
+def _value(words: Catalog, calendar: Calendar) -> Value:
     """The value that begins here, or the word as it is."""
     found = _merchant(words) or _clock(words) or _day(words, calendar) or _length(words)
     return found or _number(words) or (words[0].kind, words[0].value, 1)
@@ -46,7 +46,7 @@ def _add(found: list[Token], token: Token) -> None:
         found.append(token)
 
 
-def _merchant(words: Words) -> Value | None:
+def _merchant(words: Catalog) -> Value | None:
     """A name behind the word "merchant": whatever is no word of the vocabulary."""
     at = 2 if words[1].kind == "exactly" else 1
     name, behind = words[at], words[at + 1]
@@ -57,7 +57,7 @@ def _merchant(words: Words) -> Value | None:
     return ("id", str(name.value), at + 1) if is_name or is_number else None
 
 
-def _clock(words: Words) -> Value | None:
+def _clock(words: Catalog) -> Value | None:
     lead = int(words[0].kind == "part")
     first, second, third, fourth = words[lead : lead + 4]
     minute, seconds, size = 0, 0, 1
@@ -84,7 +84,7 @@ def _hour(hour: int, part: str) -> int:
     return 0 if hour == 12 and part in ("am", "dawn", "night") else hour
 
 
-def _day(words: Words, calendar: Calendar) -> Value | None:
+def _day(words: Catalog, calendar: Calendar) -> Value | None:
     first, second, third, fourth = words[:4]
     if first.kind == "day":
         return "day", Point(calendar.day(first.value)), 1
@@ -97,7 +97,7 @@ def _day(words: Words, calendar: Calendar) -> Value | None:
     return "day", Point(calendar.latest(found)), 4
 
 
-def _length(words: Words) -> Value | None:
+def _length(words: Catalog) -> Value | None:
     first, second = words[:2]
     if second.kind not in ("unit", "units", "short") or not (
         _is_count(first) or first.kind == "one"
@@ -112,7 +112,7 @@ def _is_count(word: Token) -> bool:
     return word.value.isdecimal() and len(word.value) <= 4
 
 
-def _number(words: Words) -> Value | None:
+def _number(words: Catalog) -> Value | None:
     """An amount, a count of rows, or a plain number."""
     lead = int(words[0].kind == "currency")
     size, total = _scaled(words[lead:])
@@ -130,7 +130,7 @@ def _number(words: Words) -> Value | None:
     return "int", text, 1
 
 
-def _scaled(words: Words) -> tuple[int, Decimal]:
+def _scaled(words: Catalog) -> tuple[int, Decimal]:
     """Of how many words a number is made, and what it comes to; each unit is below the last."""
     if words[0].kind == "scale" and words[1].kind == "currency":
         return 1, words[0].value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, caller, fail, given_length, opened, words_in
+from monitor.cli.common import ConfigOption, caller, catalog_in, fail, given_length, opened
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
@@ -30,22 +30,22 @@ def list_(
     from monitor.store.alerting.silences import silences
     from monitor.store.delivery.journal import failing_receivers, waiting_and_dead
     from monitor.store.upkeep.integrity import require_sound_alerts
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.terminal.deliveries import failing_lines, undelivered_lines
     from monitor.text.terminal.listing import accepted_lines, incident_lines, silence_lines
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         require_sound_alerts(store)
         with store.read() as tx:
             since = now - timedelta(hours=hours)
             stories = incidents_between(tx, since, now + timedelta(seconds=1))
             quiet, known = silences(tx, now), active_acceptances(tx, now)
             pending, failing = waiting_and_dead(tx), failing_receivers(tx)
-    lines = [*incident_lines(stories, words, now), *silence_lines(quiet, words)]
-    lines += accepted_lines(known, words)
-    lines += [*failing_lines(failing, words), *undelivered_lines(pending, words)]
+    lines = [*incident_lines(stories, catalog, now), *silence_lines(quiet, catalog)]
+    lines += accepted_lines(known, catalog)
+    lines += [*failing_lines(failing, catalog), *undelivered_lines(pending, catalog)]
     typer.echo("\n".join(lines))
 
 
@@ -55,18 +55,18 @@ def show(incident: int, config: ConfigOption = None) -> None:
     from monitor.store.alerting.incidents import incident_by_id
     from monitor.store.alerting.transitions import joins_of
     from monitor.store.delivery.journal import deliveries
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.terminal.incident import incident_page
 
     with opened(config) as (settings, store):
-        words, thread = Words(settings.language, settings.zone), f"incident:{incident}"
+        catalog, thread = Catalog(settings.language, settings.zone), f"incident:{incident}"
         with store.read() as tx:
             story = incident_by_id(tx, incident)
             if story is None:
                 fail(f"no incident {incident}; `paypulse alerts list` shows them")
             joins = joins_of(tx, story.incident)
             messages = deliveries(tx, [thread])[thread]
-    typer.echo("\n".join(incident_page(story, joins, messages, words, datetime.now(UTC))))
+    typer.echo("\n".join(incident_page(story, joins, messages, catalog, datetime.now(UTC))))
 
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does it [default: the login name].")]
@@ -81,7 +81,7 @@ def ack(incident: int, by: ByOption = "", config: ConfigOption = None) -> None:
 
     who = caller(by)
     with opened(config) as (settings, store):
-        say = words_in(settings).say
+        say = catalog_in(settings).say
         if not acknowledge(store, incident, who):
             fail(say("alerts.not_open", number=incident))
     typer.echo(say("alerts.acknowledged", number=incident, who=who))
@@ -101,7 +101,7 @@ def silence(
 
     length, who = given_length("--for", duration), caller(by)
     with opened(config) as (settings, store):
-        say = words_in(settings).say
+        say = catalog_in(settings).say
         found = _meant(pattern, store, say, yes)
         now = datetime.now(UTC)
         number = add_silence(store, pattern, now + length, now, who, comment)
@@ -115,7 +115,7 @@ def unsilence(number: int, config: ConfigOption = None) -> None:
     from monitor.store.alerting.silences import end_silence
 
     with opened(config) as (settings, store):
-        say = words_in(settings).say
+        say = catalog_in(settings).say
         if not end_silence(store, number, datetime.now(UTC)):
             fail(say("alerts.not_silenced", number=number))
     typer.echo(say("alerts.unsilenced", number=number))
@@ -137,7 +137,7 @@ def accept(
 
     length, who = given_length("--for", duration) if duration else None, caller(by)
     with opened(config) as (settings, store):
-        say = words_in(settings).say
+        say = catalog_in(settings).say
         if not reason.strip():
             fail(say("alerts.reason_expected"))
         found = _meant(pattern, store, say, yes)
@@ -155,7 +155,7 @@ def unaccept(number: int, config: ConfigOption = None) -> None:
     from monitor.store.alerting.acceptances import end_acceptance
 
     with opened(config) as (settings, store):
-        say = words_in(settings).say
+        say = catalog_in(settings).say
         if not end_acceptance(store, number, datetime.now(UTC)):
             fail(say("alerts.not_accepted", number=number))
     typer.echo(say("alerts.unaccepted", number=number))

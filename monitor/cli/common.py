@@ -18,7 +18,7 @@ from monitor.config.models import Config, ConfigError
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.store.database import Store, StoreError
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 ConfigOption = Annotated[
     Path | None,
@@ -73,19 +73,19 @@ def build(
 
 def store_failed(config: Config, error: Exception) -> str:
     """What a command says instead of an answer when the monitor's own database fails."""
-    return words_in(config).say("monitor_news.unknown", error=str(error))
+    return catalog_in(config).say("monitor_news.unknown", error=str(error))
 
 
-def words_of(path: Path | None) -> Words:
+def catalog_of(path: Path | None) -> Catalog:
     """The sentences of the configured language, for commands that need nothing else."""
-    return words_in(load(path))
+    return catalog_in(load(path))
 
 
-def words_in(config: Config) -> Words:
+def catalog_in(config: Config) -> Catalog:
     """The sentences of a configuration's language."""
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
-    return Words(config.language, config.zone)
+    return Catalog(config.language, config.zone)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load, opened, store_failed, words_in
+from monitor.cli.common import ConfigOption, catalog_in, fail, load, opened, store_failed
 
 commands = typer.Typer(no_args_is_help=True, help="Look after the monitor's own database.")
 
@@ -24,7 +24,7 @@ def migrate(config: ConfigOption = None) -> None:
         upgrade(settings.database)
     except StoreError as error:
         fail(str(error))
-    say = words_in(settings).say
+    say = catalog_in(settings).say
     typer.echo(say("db.migrated", path=str(settings.database), schema=head()))
 
 
@@ -36,7 +36,7 @@ def stats(config: ConfigOption = None) -> None:
 
     with opened(config) as (settings, store):
         found = measure(store)
-    say = words_in(settings).say
+    say = catalog_in(settings).say
     path, free = str(found.path), found.free_bytes
     typer.echo(say("db.size", path=path, bytes=found.file_bytes, free=free))
     typer.echo(say("db.span", oldest=found.oldest_at, newest=found.newest_at))
@@ -65,7 +65,7 @@ def backup(
         size = copy(settings.database, file)
     except StoreError as error:
         fail(store_failed(settings, error))
-    typer.echo(words_in(settings).say("db.copied", path=str(file), bytes=size))
+    typer.echo(catalog_in(settings).say("db.copied", path=str(file), bytes=size))
 
 
 @commands.command()
@@ -76,7 +76,7 @@ def prune(config: ConfigOption = None) -> None:
     with opened(config) as (settings, store):
         kept = settings.retention
         done = clean(store, datetime.now(UTC), kept.raw_days, kept.history_years)
-    say = words_in(settings).say
+    say = catalog_in(settings).say
     for table, rows in done.rows.items():
         typer.echo(say("db.pruned", table=table, rows=rows))
     typer.echo(say("db.done" if done.finished else "db.unfinished"))

@@ -55,7 +55,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app = build(settings, partial(_tell_of_store, settings))
             watch = StoreWatch(app.senders, settings.database)
             examine_at_start(app.store, watch, app.clock())
-            app.runner.recorder.retire(app.checks, app.clock())
+            app.runner.recorder.resolve_orphans(app.checks, app.clock())
             app.loads.sweep()
             app.outbox.release(app.clock())
             jobs = [*app.jobs(), integrity_job(app.store, watch)]
@@ -92,7 +92,7 @@ def _clock_set_back(app: App, now: datetime, by: timedelta) -> None:
     from monitor.store.notes import Note, add_note
 
     pull_back(app.store, now, by)
-    text = app.words.say("monitor_news.clock_set_back", seconds=by.total_seconds())
+    text = app.catalog.say("monitor_news.clock_set_back", seconds=by.total_seconds())
     add_note(app.store, Note(now, "monitor", text, "paypulse"))
 
 
@@ -130,9 +130,9 @@ def check(
     except StoreError as error:
         fail(store_failed(settings, error))
     if as_json:
-        typer.echo(json.dumps(observed_json(seen, app.words), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(observed_json(seen, app.catalog), ensure_ascii=False, indent=2))
     else:
-        typer.echo("\n".join([*observed_lines(seen, app.words), *_undelivered(app)]))
+        typer.echo("\n".join([*observed_lines(seen, app.catalog), *_undelivered(app)]))
     raise typer.Exit(worst(each.verdict.status for each in seen.values()).exit_code)
 
 
@@ -142,7 +142,7 @@ def _undelivered(app: App) -> list[str]:
     from monitor.text.terminal.deliveries import failing_lines
 
     with app.store.read() as tx:
-        return failing_lines(failing_receivers(tx), app.words)
+        return failing_lines(failing_receivers(tx), app.catalog)
 
 
 @main.command()

@@ -31,7 +31,7 @@ def payment(
     finally:
         app.close()
     if as_json:
-        typer.echo(json.dumps(story_json(story, app.words), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(story_json(story, app.catalog), ensure_ascii=False, indent=2))
     else:
-        show_story(story, app.words)
+        show_story(story, app.catalog)
     raise typer.Exit(story.status.exit_code)

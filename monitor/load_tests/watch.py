@@ -14,7 +14,7 @@ from monitor.domain.check import Status
 from monitor.domain.load_test.preflight import Refusal, in_trouble, unhealthy
 from monitor.store.alerting.incidents import open_incidents
 from monitor.store.passes.memory import memory_of
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 if TYPE_CHECKING:
     from monitor.domain.check_pass import Observed, Planned
@@ -47,7 +47,7 @@ class HealthWatcher:
     store: Store
     checks: Mapping[str, Planned]
     runner: Runner
-    words: Words
+    catalog: Catalog
     clock: Callable[[], datetime]
 
     def look(self, names: Sequence[str]) -> Health:
@@ -70,7 +70,7 @@ class HealthWatcher:
 
     def _titles(self, each: Observed) -> list[str]:
         critical = [f for f in each.verdict.findings if f.status is Status.CRIT]
-        return [self.words.finding(finding, each.at).title for finding in critical]
+        return [self.catalog.finding(finding, each.at).title for finding in critical]
 
 
 def watch(

@@ -49,7 +49,7 @@ class Recorder:
             self.announcer.advance(tx, seen.at)
         self._memories[seen.name] = seen.memory
 
-    def retire(self, watched: Collection[str], now: datetime) -> None:
+    def resolve_orphans(self, watched: Collection[str], now: datetime) -> None:
         """End the alerts of checks that nobody runs any more: they would last for ever."""
         with self.store.write() as tx:
             live = all_live_alerts(tx).values()

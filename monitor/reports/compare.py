@@ -220,8 +220,8 @@ def _word(
     """A series that the live rule holds for worse as the period ends is so here too."""
     if stands:
         return Comparison.REGRESSION
-    words = (judge(now, before, figure, spec, limits) for figure in _COMPARED)
-    return strongest(words)
+    verdicts = (judge(now, before, figure, spec, limits) for figure in _COMPARED)
+    return strongest(verdicts)
 
 
 _COMPARED = attrgetter("median"), attrgetter("p95")

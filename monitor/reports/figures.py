@@ -115,7 +115,7 @@ def _figure(
     statistic = STATISTICS[spec.name]
     figure = attrgetter(statistic)
     now, before, earlier = (figure(s.whole) if s.whole.count else None for s in periods)
-    words = [
+    verdicts = [
         Comparison.REGRESSION if stands else judge(periods[0], s, figure, spec, limits)
         for s in periods[1:]
     ]
@@ -129,8 +129,8 @@ def _figure(
         earlier=earlier,
         change=relative(now, before),
         change_earlier=relative(now, earlier),
-        word=words[0].value,
-        word_earlier=words[1].value,
+        word=verdicts[0].value,
+        word_earlier=verdicts[1].value,
         trend=tuple(figure(s) if s is not None and s.count else None for s in trend),
     )
 

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.1
 _ROUNDS = 50
 
 
-def owe_report(
+def enqueue_report(
     store: Store,
     config: Config,
     kind: str,

@@ -1,4 +1,4 @@
-"""Words: the sentences of templates/<language>/, filled with a finding's parameters."""
+"""The catalog: the sentences of templates/<language>/, filled with a finding's parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitor.text.filters import clean, filters
 log = logging.getLogger(__name__)
 
 
-class WordsError(Exception):
+class CatalogError(Exception):
     """A word is missing, stands twice, or does not fit its parameters."""
 
 
@@ -60,7 +60,7 @@ class _Row:
     evidence: tuple[Params, ...] = ()
 
 
-class Words:
+class Catalog:
     """The sentences of one language with times in one zone.
 
     `strict` raises WordsError for what it cannot say; otherwise the code and the parameters
@@ -124,7 +124,7 @@ class Words:
         """A sentence of our own by its key."""
         try:
             return self._fill(key, params)
-        except WordsError:
+        except CatalogError:
             if self.strict:
                 raise
             log.warning("no words for %s in %s", key, self.language)
@@ -151,7 +151,7 @@ class Words:
         try:
             params = self._params(finding, now)
             parts = [self._fill(f"{key}.{part}", params) for part in (title, "text", "action")]
-        except WordsError as error:
+        except CatalogError as error:
             if self.strict:
                 raise
             log.warning("no words for a finding: %s", error)
@@ -177,9 +177,9 @@ class Words:
                 self._compiled[key] = template
             return " ".join(template.render(params).split())
         except KeyError:
-            raise WordsError(f"{self.language}: no sentence {key}") from None
+            raise CatalogError(f"{self.language}: no sentence {key}") from None
         except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise WordsError(f"{self.language}: {key}: {error}") from error
+            raise CatalogError(f"{self.language}: {key}: {error}") from error
 
     def _params(self, finding: FindingLike, now: datetime | None) -> dict[str, Any]:
         params = {key: clean(value) for key, value in finding.params.items()}
@@ -226,12 +226,14 @@ def load(language: str) -> dict[str, str]:
     """All sentences of a language by dotted key; WordsError if one stands twice."""
     folder = resources.folder("templates") / language
     if language not in languages():
-        raise WordsError(f"no words in {language!r}; there are: {', '.join(languages())}")
+        raise CatalogError(f"no words in {language!r}; there are: {', '.join(languages())}")
     merged: dict[str, str] = {}
     for path in sorted(folder.glob("*.toml")):
         for key, text in _flat(_parsed(path)):
             if key in merged:
-                raise WordsError(f"{path.name} in {language}: {key} stands in another file as well")
+                raise CatalogError(
+                    f"{path.name} in {language}: {key} stands in another file as well"
+                )
             merged[key] = text
     return merged
 
@@ -240,7 +242,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise WordsError(f"{path.name} in {path.parent.name}: {error}") from error
+        raise CatalogError(f"{path.name} in {path.parent.name}: {error}") from error
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

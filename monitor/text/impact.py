@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from monitor.domain.incident.impact import NOT_COUNTED, Impact
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 
-def impact_line(impact: Impact, words: Words) -> str:
+def impact_line(impact: Impact, catalog: Catalog) -> str:
     """How many payments and how much money, by kind; empty if it touches none."""
     if not impact:
         return ""
     if set(impact) == {NOT_COUNTED}:
-        return words.say("impact.unknown")
+        return catalog.say("impact.unknown")
     parts = [
-        words.say("impact.part", name=words.name("impact_kind", kind), **each)
+        catalog.say("impact.part", name=catalog.name("impact_kind", kind), **each)
         for kind, each in impact.items()
         if kind != NOT_COUNTED
     ]
-    return words.say("impact.line", parts=", ".join(parts))
+    return catalog.say("impact.line", parts=", ".join(parts))

@@ -21,7 +21,7 @@ from monitor.domain.load_test.preflight import Refusal
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.metrics import METRICS
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 FIGURES = {"p95_ms": 100.0, "median_ms": 40.0, "failed_percent": 0.5, "requests_per_second": 30.0}
@@ -166,12 +166,12 @@ def test_it_needs_no_memory_of_its_own():
 )
 def test_what_got_worse_is_told_with_its_figures(language, said):
     (finding,) = judged(replace(PASSED, compared=WORSE)).findings
-    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    told = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
     assert said in told.text
     share = {"metric": "http_req_failed", "statistic": "rate", "unit": "share"}
     failing = replace(PASSED, compared={**WORSE, **share, "now": 0.05, "before": 0.0})
     (finding,) = judged(failing).findings
-    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    told = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
     assert "http_req_failed rate 5" in told.title
 
 
@@ -225,7 +225,7 @@ def findings() -> list[Finding]:
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("finding", findings(), ids=lambda f: f"{f.code} {f.params['reason']}")
 def test_every_finding_can_be_told(finding, language):
-    told = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
+    told = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding)
     assert 0 < len(told.title) <= 100
     assert "13:00" in told.text
     assert told.action
@@ -248,12 +248,12 @@ def test_every_finding_can_be_told(finding, language):
     ],
 )
 def test_every_reason_can_be_told(language, reason, params, said):
-    words = Words(language, ZoneInfo("Asia/Seoul"), strict=True)
+    words = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True)
     assert said in words.say(f"reason.{reason}.text", **params)
 
 
 def test_every_reason_that_a_run_can_have_has_words_of_its_own():
-    words = Words("en", ZoneInfo("UTC"), strict=True)
+    words = Catalog("en", ZoneInfo("UTC"), strict=True)
     for finding in findings():
         if finding.code == "load_test_invalid" and finding.params["reason"] != "unknown_exit_code":
             assert "not known here" not in words.finding(finding).text

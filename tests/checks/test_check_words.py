@@ -42,7 +42,7 @@ from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import Cluster, Group, Health, KeyLife, RedisStats
 from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.check import Check, Finding
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 LIMITS = {"authorize_max": 100, "capture_max": 100, "refund_max": 50}
 
@@ -108,7 +108,7 @@ FOUND = found()
 @pytest.mark.parametrize("finding", FOUND.values(), ids=FOUND)
 def test_a_finding_is_said_in_full(language, finding):
     zone = UTC if language == "en" else ZoneInfo("Asia/Seoul")
-    said = Words(language, zone, strict=True).finding(finding)
+    said = Catalog(language, zone, strict=True).finding(finding)
     assert 0 < len(said.title) <= 100
     assert said.text.endswith(".")
     assert said.action.endswith(".")
@@ -143,7 +143,7 @@ DIRECT = ("gateway", "redis", "kafka", "prometheus", "connections", "instances")
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("why", list(Why))
 def test_every_reason_can_be_said_with_what_a_source_gives(language, why):
-    words = Words(language, UTC, strict=True)
+    words = Catalog(language, UTC, strict=True)
     params = {"path": "/x", "got": "500 no", "expected": "a breaker b"}
     more = {"check": "traffic", "age_seconds": 90, "error": "KeyError", "timeout_seconds": 20}
     params |= {"seen_keys": 5}

@@ -119,7 +119,7 @@ def test_the_table_names_only_what_is_there():
         ("monitor.delivery.outbox", "from monitor.text.messages.render import render"),
         ("monitor.text.messages.render", "from monitor.store import alerts"),
         ("monitor.text.messages.report", "from monitor.text.terminal.output import printed"),
-        ("monitor.config.models", "from monitor.text.catalog import Words"),
+        ("monitor.config.models", "from monitor.text.catalog import Catalog"),
         ("monitor.reports.figures", "from monitor.load_tests.verdicts import judge"),
         ("monitor.load_tests.runner", "from checks.k6.runner import K6"),
         ("monitor.app", "from monitor.cli.common import console"),

@@ -111,9 +111,9 @@ def test_a_database_is_migrated_from_another_folder(python, tmp_path):
 def test_sentences_are_found_in_both_languages_from_another_folder(python, tmp_path):
     code = (
         "from zoneinfo import ZoneInfo\n"
-        "from monitor.text.catalog import Words, languages\n"
+        "from monitor.text.catalog import Catalog, languages\n"
         "for language in sorted(languages()):\n"
-        "    print(language, Words(language, ZoneInfo('UTC'), strict=True).say('status.ok'))"
+        "    print(language, Catalog(language, ZoneInfo('UTC'), strict=True).say('status.ok'))"
     )
     told = run(python, "-X", "utf8", "-c", code, cwd=tmp_path).split()
     assert told[::2] == ["en", "ko"]

@@ -42,7 +42,7 @@ from monitor.app import App
 from monitor.cli.demo.life import Kept, Life, SimulatedClock
 from monitor.config.models import parse
 from monitor.domain.incident.message import IncidentMessage
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ STEP = timedelta(seconds=5)
 PAYMENTS_PER_MINUTE = 3
 GROUPS = (SETTLEMENT_GROUP, REFUND_GROUP, LEDGER_GROUP)
 MERCHANTS = {"shard1": "MERCHANT-900", "shard2": "MERCHANT-901"}
-WORDS = {"en": Words("en", UTC, strict=True), "ko": Words("ko", ZoneInfo("Asia/Seoul"))}
+WORDS = {"en": Catalog("en", UTC, strict=True), "ko": Catalog("ko", ZoneInfo("Asia/Seoul"))}
 CHECKS = (
     *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic", "connections"),

@@ -25,7 +25,7 @@ from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 CLOSED = Breaker("ingest", "kafka-publisher", "CLOSED", 0.5, 0.0, 1, 100, 0)
 PG = Breaker("ingest", "pg-auth-api", "CLOSED", None, None, 0, 0, 0)
@@ -147,7 +147,7 @@ def test_a_quiet_span_is_ok_and_one_that_nobody_watched_is_unknown(lived):
 
 def test_the_same_question_in_korean(lived, monkeypatch):
     app = lived.app
-    monkeypatch.setattr(app, "words", Words("ko", app.config.zone))
+    monkeypatch.setattr(app, "words", Catalog("ko", app.config.zone))
     plain = answer(app, "analyze_failure_pattern", time_range="오후 12시 20분")
     assert "브레이커가 열렸습니다" in plain["summary"] and "원인: " in plain["summary"]
     assert "연 적이" not in plain["summary"]
@@ -228,7 +228,7 @@ def test_of_two_openings_the_first_is_told_with_its_own_cause(tmp_path):
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_breaker_that_was_open_before_the_span_did_not_open_in_it(tmp_path, language):
     app = seeing(tmp_path, scraped=scraped(()))
-    app.words = Words(language, app.config.zone, strict=True)
+    app.catalog = Catalog(language, app.config.zone, strict=True)
     outage(app, "kafka", NOW - timedelta(minutes=40), 30)
     plain = answer(app, "analyze_failure_pattern", time_range="20m")
     assert plain["evidence"]["openings"] == 0 and plain["verdict"] == "warn"

@@ -26,7 +26,7 @@ from checks.sources.kafka.source import Kafka
 from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.prometheus.source import Prometheus
 from checks.sources.redis.source import Redis
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 QUIET = {"log_level": 0}
 
@@ -77,7 +77,7 @@ def broker() -> Iterator[Broker]:
 def kafka_app(tmp_path: Path, broker: Broker, request: Any) -> Iterator[Any]:
     source = Kafka(broker.bootstrap)
     app = seeing(tmp_path, request.param, kafka=source)
-    app.words = Words(request.param, app.config.zone, strict=True)
+    app.catalog = Catalog(request.param, app.config.zone, strict=True)
     yield app
     source.close()
 
@@ -153,7 +153,7 @@ def redis_app(tmp_path: Path, server: Any, request: Any) -> Iterator[Any]:
     writer.flushall()
     source = Redis(f"redis://127.0.0.1:{server.port}/0", fresh_seconds=0)
     app = seeing(tmp_path, request.param, more=LIMITS, redis=source)
-    app.words = Words(request.param, app.config.zone, strict=True)
+    app.catalog = Catalog(request.param, app.config.zone, strict=True)
     yield app, writer
     source.close()
     writer.close()
@@ -270,7 +270,7 @@ def scraped_app(tmp_path: Path, prometheus: Prometheus, request: Any) -> Any:
     breakers = PrometheusBreakers(prometheus)
     parts = {"prometheus": prometheus, "scraped": breakers, "breakers": breakers}
     app = seeing(tmp_path, request.param, **parts)
-    app.words = Words(request.param, app.config.zone, strict=True)
+    app.catalog = Catalog(request.param, app.config.zone, strict=True)
     app.clock = lambda: datetime.now(UTC)
     return app
 

@@ -9,7 +9,7 @@ from mcp_case import answer, refused
 from ops_case import TOKENS_USUAL, pages, tokens
 from simulated import World, world
 
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def lived(tmp_path_factory) -> Iterator[World]:
 @pytest.fixture(params=["en", "ko"])
 def app(lived, request, monkeypatch):
     monkeypatch.setattr(
-        lived.app, "words", Words(request.param, lived.app.config.zone, strict=True)
+        lived.app, "words", Catalog(request.param, lived.app.config.zone, strict=True)
     )
     return lived.app
 

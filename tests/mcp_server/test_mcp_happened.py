@@ -19,10 +19,10 @@ from checks.sources.facts.unavailable import Unavailable, Why
 from mcp_server.tools.merchants.judgement import Volume, conclusion, limits, periods
 from monitor.domain.check import Metric, Status
 from monitor.domain.load_test.run import LoadTestRun
-from monitor.reports.job import owe_report
+from monitor.reports.job import enqueue_report
 from monitor.store.load_tests import save_run
 from monitor.store.notes import Note, add_note
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -45,10 +45,10 @@ def lived(tmp_path_factory):
 
 @pytest.fixture(params=["en", "ko"])
 def app(lived, request):
-    kept = lived.app.words
-    lived.app.words = Words(request.param, SEOUL, strict=True)
+    kept = lived.app.catalog
+    lived.app.catalog = Catalog(request.param, SEOUL, strict=True)
     yield lived.app
-    lived.app.words = kept
+    lived.app.catalog = kept
 
 
 def events(plain) -> list[list]:
@@ -309,7 +309,7 @@ def test_a_payment_that_does_not_exist_is_a_warning_and_a_shard_an_error(app):
 def test_the_report_that_was_sent_is_told_with_its_delivery(app, lived):
     assert answer(app, "last_report")["evidence"]["was_sent"] is False
     now = lived.life.clock()
-    owe_report(app.store, app.config, "weekly", now, now, ["kept"])
+    enqueue_report(app.store, app.config, "weekly", now, now, ["kept"])
     plain = answer(app, "last_report", kind="weekly")
     assert plain["evidence"]["was_sent"] and plain["origin"] == "stored"
     assert plain["evidence"]["deliveries"][0]["state"] == "waiting"

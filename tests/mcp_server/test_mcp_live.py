@@ -169,7 +169,7 @@ def test_the_overview_leads_with_the_cause_and_tells_a_thing_once(tmp_path):
     codes = [row["code"] for row in plain["evidence"]["findings"]]
     assert sorted(codes) == ["breaker_open", "monitoring_gap", "service_down"]
     assert "1 not to be seen" in plain["summary"]
-    assert f"Worst: {app.words.finding(KAFKA_DOWN).title}" in plain["summary"]
+    assert f"Worst: {app.catalog.finding(KAFKA_DOWN).title}" in plain["summary"]
     (cause,) = answer(app, "diagnose_issues")["evidence"]["causes"]
     assert len(cause["consequences"]) == cause["consequences_count"] == 2
 

@@ -49,7 +49,7 @@ def app(tmp_path, request):
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_workflows_and_scenarios_are_offered_in_the_configured_language(app, mode):
     (listed,) = talk(app, lambda c: c.list_prompts(), mode=mode)
-    words = tomllib.loads((FOLDER / app.words.language / "mcp_prompts.toml").read_text())
+    words = tomllib.loads((FOLDER / app.catalog.language / "mcp_prompts.toml").read_text())
     told = {p.name: p.title for p in listed.prompts}
     expected = {t.name: words["mcp"]["prompt"][t.name]["title"] for t in PROMPTS}
     assert told.items() <= expected.items()

@@ -88,9 +88,9 @@ def test_a_person_is_asked_in_their_language_and_a_yes_does_it_once(tmp_path, mo
     assert not result.is_error and result.structured_content["evidence"]["done"] is True
     assert noted(app) == [("deployment", "ingest 2.4 is out")]
     (params,) = asked
-    words = app.words.say("mcp.write.kind.deployment")
+    words = app.catalog.say("mcp.write.kind.deployment")
     assert words in params.message and "ingest 2.4 is out" in params.message
-    assert app.words.say("mcp.write.confirm") in json.dumps(
+    assert app.catalog.say("mcp.write.confirm") in json.dumps(
         params.requested_schema, ensure_ascii=False
     )
     (entry,) = audited(app)

@@ -17,7 +17,7 @@ from mcp_server.sentence.read import Wanted, read
 from mcp_server.sentence.times import Calendar
 from mcp_server.sentence.tokens import _TOKEN, LENGTH_MAX, plain, tokens
 from mcp_server.sentence.words import WORDS
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(datetime(2026, 11, 27, 5, 30, tzinfo=UTC), SEOUL)  # a Friday, 14:30 in Seoul
@@ -346,7 +346,7 @@ EXAMPLES = {  # what a refusal proposes, by language
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_what_a_refusal_proposes_is_understood(language):
-    words = Words(language, SEOUL)
+    words = Catalog(language, SEOUL)
     known = words.say("mcp.filter.knows").partition(":")[2].replace("등의 상태", "")
     listed = [one.strip(" .…") for one in re.split("[,;]", known)]
     for example in (*listed, *EXAMPLES[language]):

@@ -138,7 +138,7 @@ def test_alerts_of_a_check_that_is_no_longer_run_end(runner):
     bad = planned(lambda: Verdict.of([Finding("service_down", Status.CRIT, "kafka")]))
     for minute in range(2):
         runner.run(bad, T0 + minute * MINUTE, T0 + minute * MINUTE)
-    runner.recorder.retire(["services"], T0 + 2 * MINUTE)
+    runner.recorder.resolve_orphans(["services"], T0 + 2 * MINUTE)
     assert len(stored(runner)[1]) == 1
-    runner.recorder.retire(["breakers"], T0 + 3 * MINUTE)
+    runner.recorder.resolve_orphans(["breakers"], T0 + 3 * MINUTE)
     assert stored(runner)[1] == {}

@@ -75,7 +75,7 @@ def _books(context: ToolContext, findings: Sequence[Finding]) -> str:
         return context.say(
             "books_unavailable" if unavailable else "books_well", unavailable=unavailable
         )
-    title = context.words.finding(broken[0], context.now).title
+    title = context.catalog.finding(broken[0], context.now).title
     return context.say("books_broken", count=len(broken), unavailable=unavailable, title=title)
 
 

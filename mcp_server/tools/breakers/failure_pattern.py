@@ -181,7 +181,7 @@ def alert_row(context: ToolContext, alert: Alert) -> dict[str, Any]:
         "since": stamp(alert.since),
         "ended_at": stamp(alert.ended_at),
         "lasted_seconds": round(lasted.total_seconds()),
-        "title_text": context.words.finding(alert, context.now).title,
+        "title_text": context.catalog.finding(alert, context.now).title,
     }
 
 
@@ -232,4 +232,4 @@ def cause_told(context: ToolContext, found: Pattern) -> tuple[str, datetime | No
     root = root_of(found.cause) if found.cause else None
     if root is None or root.check == CHECK:
         return "", None
-    return context.words.finding(root, context.now).title, root.since
+    return context.catalog.finding(root, context.now).title, root.since

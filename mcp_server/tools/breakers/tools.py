@@ -83,7 +83,7 @@ def _states(
     return context.say(
         "breaker.states",
         states=states_text(breakers),
-        title=context.words.finding(judged[0], context.now).title if judged else "",
+        title=context.catalog.finding(judged[0], context.now).title if judged else "",
         blind=len(found) - len(judged),
     )
 

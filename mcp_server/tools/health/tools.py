@@ -139,7 +139,7 @@ def _summary(
     if not found:
         return context.say("well", checks=len(seen))
     counts: dict[str, Any] = count_by_status(found)
-    worst_of_all = context.words.finding(found[0][1], context.now).title
+    worst_of_all = context.catalog.finding(found[0][1], context.now).title
     title = causes[0]["title_text"] if causes else worst_of_all
     return context.say("found", checks=len(seen), title=title, **counts)
 

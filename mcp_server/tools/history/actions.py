@@ -50,7 +50,7 @@ def _open_incident(context: ToolContext, incident: int) -> str:
         state = "there is no incident" if story is None else "already over is incident"
         raise ToolError(f"{state} {incident}; list_alerts names those that are open")
     root = root_of(story)
-    return context.words.finding(root, context.now).title if root else story.incident.root
+    return context.catalog.finding(root, context.now).title if root else story.incident.root
 
 
 @writing(asks=_asks_acknowledge, destructive=False)
@@ -125,7 +125,7 @@ def _matching(context: ToolContext, made: Silence) -> list[str]:
     with context.read() as tx:
         alerts = all_live_alerts(tx).values()
     quiet = [alert for alert in alerts if is_silenced(alert, (made,), context.now)]
-    return [context.words.finding(alert, context.now).title for alert in quiet]
+    return [context.catalog.finding(alert, context.now).title for alert in quiet]
 
 
 def _asks_accept(context: ToolContext, pattern: str, reason: str, days: int | None) -> str:
@@ -172,7 +172,9 @@ def accept_known(
         "pattern_text": pattern,
         "until": None if until is None else stamp(until),
         "matching_now": len(found),
-        "matching_titles_text": [context.words.finding(a, now).title for a in found[:_MATCHES_MAX]],
+        "matching_titles_text": [
+            context.catalog.finding(a, now).title for a in found[:_MATCHES_MAX]
+        ],
     }
     summary = context.say(
         "write.accepted", pattern=clean(pattern), until=until, matching=len(found)

@@ -109,7 +109,7 @@ def _told(context: ToolContext, stories: Sequence[IncidentStory], state: str, ho
         open=len(opened),
         over=len(stories) - len(opened),
         hours=hours if state != "open" else None,
-        title=context.words.finding(root, context.now).title if root else "",
+        title=context.catalog.finding(root, context.now).title if root else "",
     )
 
 

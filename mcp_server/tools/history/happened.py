@@ -115,7 +115,7 @@ def _summary(context: ToolContext, found: Course) -> str:
         end=found.span.end,
         count=len(found.happened),
         incidents=len(found.incidents),
-        title=context.words.finding(root, None).title if root else "",
+        title=context.catalog.finding(root, None).title if root else "",
         began=began,
         note=clean(before[-1].text, 80) if before else "",
         note_at=before[-1].at if before else None,

@@ -98,12 +98,12 @@ def _period(
 def _compared(
     context: ToolContext, found: PeriodComparison, shown: Sequence[Compared]
 ) -> dict[str, Any]:
-    words = Counter(item.word.value for item in found.series)
+    counts = Counter(item.word.value for item in found.series)
     return {
         "now": span_row(found.now),
         "before": span_row(found.before),
         "quantile_error_percent": short(found.quantile_error_percent),
-        "counts": {word.value: words[word.value] for word in Comparison},
+        "counts": {word.value: counts[word.value] for word in Comparison},
         "series": [compared_row(item) for item in shown],
         "events_now": _events(context, found.events_now),
         "events_before": _events(context, found.events_before),
@@ -138,16 +138,16 @@ def _run(context: ToolContext, run: Any) -> dict[str, Any]:
 
 
 def _verdict(found: PeriodComparison) -> Status:
-    words = {item.word for item in found.series}
-    if Comparison.REGRESSION in words:
+    verdicts = {item.word for item in found.series}
+    if Comparison.REGRESSION in verdicts:
         return Status.WARN
-    return Status.OK if words - {Comparison.NOT_ENOUGH_HISTORY} else Status.UNKNOWN
+    return Status.OK if verdicts - {Comparison.NOT_ENOUGH_HISTORY} else Status.UNKNOWN
 
 
 def _told(context: ToolContext, found: PeriodComparison) -> str:
-    words = Counter(item.word for item in found.series)
-    counts = {word.value: words[word] for word in Comparison}
-    if not found.series or words[Comparison.NOT_ENOUGH_HISTORY] == len(found.series):
+    counted = Counter(item.word for item in found.series)
+    counts = {word.value: counted[word] for word in Comparison}
+    if not found.series or counted[Comparison.NOT_ENOUGH_HISTORY] == len(found.series):
         return context.say(
             "compare_nothing", _now=None, start=found.before.start, end=found.before.end
         )
@@ -159,7 +159,7 @@ def _told(context: ToolContext, found: PeriodComparison) -> str:
         _now=None,  # both ends of a span with their dates
         start=found.now.start,
         end=found.now.end,
-        first=context.words.series(first.series) if told else "",
+        first=context.catalog.series(first.series) if told else "",
         change_percent=round(100 * largest, 1) if largest else None,
         **counts,
     )
@@ -235,12 +235,12 @@ def _course(
     context: ToolContext, name: str, asked: Interval, rows: list[dict[str, Any]], series: int
 ) -> str:
     if not any(row["readings"] for row in rows):
-        return context.say("metric_none", metric=context.words.series(name))
+        return context.say("metric_none", metric=context.catalog.series(name))
     first = max(rows, key=lambda row: row["readings"])
     return context.say(
         "metric",
         _now=None,
-        metric=context.words.series(name),
+        metric=context.catalog.series(name),
         start=asked.start,
         end=asked.end,
         series=series,

@@ -32,7 +32,7 @@ def last_report(
     sent = _sent(context, kind)
     payload = sent[0].payload if sent else _made(context, kind)
     report = Report.from_dict(payload)
-    view = report_view(payload, context.words)
+    view = report_view(payload, context.catalog)
     answer = Answer(
         verdict=Status.UNKNOWN if report.unseen_since or not report.ran else report.status,
         summary=f"{view.title} – {view.headline}",

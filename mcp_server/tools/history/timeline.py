@@ -103,25 +103,25 @@ def _roots(stories: list[IncidentStory]) -> set[int | None]:
 
 def _incident(context: ToolContext, story: IncidentStory) -> Iterator[Happened]:
     incident, root = story.incident, root_of(story)
-    title = context.words.finding(root, None).title if root else clean(incident.root)
+    title = context.catalog.finding(root, None).title if root else clean(incident.root)
     status = worst([incident.status, *(a.status for a in story.alerts)]).value
     others = max(len(story.alerts) - 1, 0)
     began = min([incident.opened_at, *(a.since for a in story.alerts)])
     said = context.say("happened.incident", id=incident.id, title=title, others=others)
-    impact = impact_line(incident.impact, context.words)
+    impact = impact_line(incident.impact, context.catalog)
     yield Happened(began, "incident_began", status, f"{said}. {impact}" if impact else said)
     if incident.ended_at:
         seconds = (incident.ended_at - began).total_seconds()
-        title = context.words.finding(root, None, over=True).title if root else title
+        title = context.catalog.finding(root, None, over=True).title if root else title
         said = context.say("happened.ended", id=incident.id, title=title, seconds=seconds)
         yield Happened(incident.ended_at, "incident_ended", "ok", said)
 
 
 def _alert(context: ToolContext, alert: Alert) -> Iterator[Happened]:
-    title = context.words.finding(alert, None).title
+    title = context.catalog.finding(alert, None).title
     yield Happened(alert.since, "consequence_began", alert.status.value, title)
     if alert.ended_at:
-        title = context.words.finding(alert, None, over=True).title
+        title = context.catalog.finding(alert, None, over=True).title
         yield Happened(alert.ended_at, "consequence_ended", "ok", title)
 
 
@@ -142,10 +142,10 @@ def _real_changes(
 
 
 def _changed(context: ToolContext, change: Snapshot, was: Status) -> Happened:
-    titles = [context.words.finding(f, None).title for f in change.findings[:1]]
+    titles = [context.catalog.finding(f, None).title for f in change.findings[:1]]
     text = context.say(
         "happened.changed",
-        check=context.words.name("check", change.check),
+        check=context.catalog.name("check", change.check),
         before=was.value,
         now=change.status.value,
         title=titles[0] if titles else "",

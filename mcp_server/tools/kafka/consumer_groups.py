@@ -115,7 +115,7 @@ def _told(context: ToolContext, standings: Sequence[Standing]) -> str:
         groups=len(standings),
         total=sum(each.lag_messages or 0 for each in standings),
         state=first.state,
-        title=context.words.finding(first.finding, context.now).title if first.finding else "",
+        title=context.catalog.finding(first.finding, context.now).title if first.finding else "",
     )
 
 

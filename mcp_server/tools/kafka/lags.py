@@ -87,7 +87,7 @@ def group_row(context: ToolContext, standing: Standing) -> dict[str, Any]:
         row["partitions"] = len(lag.partitions)
         row["partitions_behind"] = sum(p.lag_messages > 0 for p in lag.partitions)
     if standing.finding is not None:
-        sentence = context.words.finding(standing.finding, context.now)
+        sentence = context.catalog.finding(standing.finding, context.now)
         row |= {"title_text": sentence.title, "action_text": sentence.action}
     return row
 

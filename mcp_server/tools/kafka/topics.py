@@ -222,7 +222,7 @@ def _health(
         brokers=cluster.brokers if isinstance(cluster, Cluster) else 0,
         topics=len(cluster.topics) if isinstance(cluster, Cluster) else 0,
         publishers=states_text(publishers),
-        title=context.words.finding(found[0][1], context.now).title if found else "",
+        title=context.catalog.finding(found[0][1], context.now).title if found else "",
     )
 
 

@@ -72,12 +72,12 @@ def analyze_performance(
     evidence = {
         "run": judged_row(context, judged),
         "compared_with": _other_row(judged, compare_with),
-        "changes": change_lines(judged, other, context.words) if other else [],
+        "changes": change_lines(judged, other, context.catalog) if other else [],
         "endpoints": endpoint_rows(judged),
         "thresholds": threshold_rows(judged),
         "platform": platform_rows(meanwhile),
         "advice": [
-            {"code": each.code, "text": advice_text(each, context.words)}
+            {"code": each.code, "text": advice_text(each, context.catalog)}
             for each in advice_on(judged, meanwhile)
         ],
     }
@@ -226,13 +226,13 @@ def _sentence(context: ToolContext, judged: Judged, compare_with: str) -> str:
         scenario=run.scenario,
         at=run.started_at,
         state=context.say(f"load_state.{run.state}"),
-        why=context.words.doubt(doubt.code, doubt.params) if doubt else "",
-        changes="; ".join(change_lines(judged, other, context.words)[:2]) if other else "",
+        why=context.catalog.doubt(doubt.code, doubt.params) if doubt else "",
+        changes="; ".join(change_lines(judged, other, context.catalog)[:2]) if other else "",
         p95_ms=run.figures.get("p95_ms"),
         failed_percent=run.figures.get("failed_percent"),
         compared=context.say(f"load_against.{compare_with}"),
         word=judged.word,
-        verdict=context.words.say(f"loadtest.verdict.{judged.word}"),
+        verdict=context.catalog.say(f"loadtest.verdict.{judged.word}"),
     )
 
 

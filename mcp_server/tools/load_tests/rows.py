@@ -22,7 +22,7 @@ from monitor.domain.load_test.history import (
 )
 from monitor.domain.load_test.result import Measure
 from monitor.domain.statement import Statement
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.load_test_values import amount, changed
 
@@ -38,7 +38,7 @@ def judged_row(context: ToolContext, each: Judged) -> dict[str, Any]:
     return run_row(each.run, context.now) | {
         "id": each.run.id,
         "verdict": each.word,
-        "doubts": doubt_rows(each.run.doubts, context.words),
+        "doubts": doubt_rows(each.run.doubts, context.catalog),
         "compared_runs": len(each.earlier),
         "p95_change_percent": {
             one.name: percent(each.change(one.name, *MAIN)) for one in each.against
@@ -64,9 +64,9 @@ def history_row(each: Judged) -> dict[str, Any]:
     }
 
 
-def doubt_rows(doubts: Iterable[Statement], words: Words) -> list[dict[str, Any]]:
+def doubt_rows(doubts: Iterable[Statement], catalog: Catalog) -> list[dict[str, Any]]:
     """Why a run measured nothing."""
-    return [{"code": d.code, "text": words.doubt(d.code, d.params)} for d in doubts]
+    return [{"code": d.code, "text": catalog.doubt(d.code, d.params)} for d in doubts]
 
 
 def endpoint_rows(each: Judged) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def against(each: Judged, name: str) -> Against | None:
     return Against("week", values_of(nearest.result), nearest)
 
 
-def change_lines(each: Judged, other: Against, words: Words) -> list[str]:
+def change_lines(each: Judged, other: Against, catalog: Catalog) -> list[str]:
     """What changed, in words: `p95 120 ms → 85 ms, −29.2 % (better)`."""
     now, found = values_of(each.run.result), []
     for metric, statistic in _TOLD:
@@ -142,20 +142,20 @@ def change_lines(each: Judged, other: Against, words: Words) -> list[str]:
         before = other.values.get(metric, {}).get(statistic)
         if value is None or before is None or each.run.result is None:
             continue
-        found.append(_change(each.run.result.measures[metric], statistic, (before, value), words))
+        found.append(_change(each.run.result.measures[metric], statistic, (before, value), catalog))
     return found
 
 
-def _change(measure: Measure, statistic: str, values: tuple[float, float], words: Words) -> str:
+def _change(measure: Measure, statistic: str, values: tuple[float, float], catalog: Catalog) -> str:
     before, now = values
     unit, change = unit_of(measure, statistic), relative(now, before)
     word = word_of(now - before, change, worse_of(measure), unit)
     key = {"better": "diff_better", "worse": "diff_worse", "like_before": "diff_same"}.get(word)
-    label = _LABELS[statistic] or words.say("loadtest.column_failed")
-    return words.say(
+    label = _LABELS[statistic] or catalog.say("loadtest.column_failed")
+    return catalog.say(
         f"loadtest.{key or 'diff_other'}",
         label=label,
-        before=amount(before, unit, words),
-        now=amount(now, unit, words),
-        change=changed(change, words),
+        before=amount(before, unit, catalog),
+        now=amount(now, unit, catalog),
+        change=changed(change, catalog),
     )

@@ -57,7 +57,7 @@ async def run_load_test(
     consent = Consent(production=rules.allow_production)
     begun = await run_sync(context.app.loads.start, plan, consent)
     if isinstance(begun, Refusal):
-        return refusal(context.words.say(f"reason.{begun.code}.text", **begun.params))
+        return refusal(context.catalog.say(f"reason.{begun.code}.text", **begun.params))
     if wait:
         return await _followed(ctx, context, begun)
     summary = context.say("load_begun", number=begun, scenario=scenario)
@@ -98,7 +98,7 @@ async def _followed(ctx: Context[ToolContext], context: ToolContext, number: int
     while not await run_sync(loads.wait, number, _WAIT_SECONDS):
         far = await run_sync(loads.progress, number)
         if far is not None and not far.is_over:
-            line = progress_line(far, context.words)
+            line = progress_line(far, context.catalog)
             await ctx.report_progress(far.seconds, far.seconds_planned, line)
     with context.read() as tx:
         judged = judged_run(tx, number)
@@ -118,7 +118,7 @@ async def _followed(ctx: Context[ToolContext], context: ToolContext, number: int
         scenario=judged.run.scenario,
         state=context.say(f"load_state.{judged.run.state}"),
         p95_ms=judged.run.figures.get("p95_ms"),
-        why=context.words.doubt(doubt.code, doubt.params) if doubt else "",
+        why=context.catalog.doubt(doubt.code, doubt.params) if doubt else "",
     )
     next_ = ("analyze_performance", "get_test_history")
     return result(Answer(status, summary, "live", context.now, evidence, next_), context.now)

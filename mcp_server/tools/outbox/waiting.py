@@ -136,7 +136,7 @@ def _outbox(
         oldest_age_seconds=max(shard["oldest_age_seconds"] for shard in shards),
         shards=", ".join(shard["shard_text"] or "-" for shard in late),
         unavailable=unavailable,
-        title=context.words.finding(found[0][1], context.now).title if found and not late else "",
+        title=context.catalog.finding(found[0][1], context.now).title if found and not late else "",
     )
 
 

@@ -36,7 +36,7 @@ def investigate_payment(
         story = context.app.payment_story(payment_id, shard)
     except ValueError as error:
         raise ToolError(str(error)) from None
-    conclusion = reason_words(story.conclusion, context.words, story)
+    conclusion = reason_words(story.conclusion, context.catalog, story)
     there = [c.shard for c in story.chapters if c.payment is not None]
     answer = Answer(
         verdict=story.status,
@@ -67,13 +67,13 @@ def _chapter(context: ToolContext, story: Story, chapter: Chapter) -> dict[str, 
         "data_course": [
             _happening(context, story, one) for one in chapter.happenings[-_HAPPENINGS_MAX:]
         ],
-        "unavailable_text": list(unavailable_texts(chapter, context.words, story)),
+        "unavailable_text": list(unavailable_texts(chapter, context.catalog, story)),
         "read_until": {table: stamp(at) for table, at in chapter.read_until.items()},
     }
 
 
 def _reason(context: ToolContext, story: Story, reason: Reason) -> dict[str, Any]:
-    said = reason_words(reason, context.words, story)
+    said = reason_words(reason, context.catalog, story)
     return {
         "code": reason.code,
         "status": reason.status.value,
@@ -85,8 +85,8 @@ def _reason(context: ToolContext, story: Story, reason: Reason) -> dict[str, Any
 
 
 def _happening(context: ToolContext, story: Story, one: Happening) -> list[Any]:
-    then = around_text(one.around, context.words) if one.around else ""
-    text = clean(happening_text(one, context.words, story), 160)
+    then = around_text(one.around, context.catalog) if one.around else ""
+    text = clean(happening_text(one, context.catalog, story), 160)
     return [stamp(one.at), one.status.value, text, then]
 
 

@@ -173,7 +173,7 @@ def _summary(
     change = None if before is None else _compared(whole, before)["amount_change_percent"]
     return context.say(
         "statistics.found",
-        range_name=context.words.name("mcp.statistics.range", name) if name else "",
+        range_name=context.catalog.name("mcp.statistics.range", name) if name else "",
         count=whole["count"],
         amount=whole["amount_krw"],
         failed=whole["failed"],

@@ -146,7 +146,7 @@ def _told(context: ToolContext, asked: Question, found: Sequence[_Series]) -> st
     values = [value for one in found for _, value in one.points]
     name = context.say(f"prometheus.name.{asked.name}") if asked.name else "PromQL"
     own = f"prometheus.told.{asked.name}"
-    if not values and context.words.has(f"mcp.{own}"):
+    if not values and context.catalog.has(f"mcp.{own}"):
         return context.say(own, name=name, states=_states(found), up=_sum(found), series=len(found))
     return context.say(
         "prometheus.course" if values else "prometheus.moment",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from checks.sources.facts.unavailable import Unavailable
     from monitor.config.models import Config
     from monitor.domain.books.settlement_match import SettlementMatch
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 _COLUMNS = (
     *("outcome", "why", "kind", "transaction_id", "payment_id", "merchant_id", "shard", "line"),
@@ -46,7 +46,7 @@ def match(
     Its columns and formats are those of [checks.pg_file]. Exit code: 0 they agree, 1 warn,
     2 crit, 3 not seen.
     """
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.settlement_match import match_json
     from monitor.text.terminal.settlement_match import show_match
 
@@ -58,19 +58,19 @@ def match(
         except CsvError as error:
             fail(f"--csv {error}")
     settings = load(config)
-    words = Words(settings.language, settings.zone)
-    task = _Task(settings, _options(settings), words, file, shard, _day(day), out)
+    catalog = Catalog(settings.language, settings.zone)
+    task = _Task(settings, _options(settings), catalog, file, shard, _day(day), out)
     try:
         found, written = _look(task, is_quiet=as_json)
     except CsvError as error:
         fail(f"--csv {error}")
     result = _result(task, found)
     if as_json:
-        typer.echo(json.dumps(match_json(result, words), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(match_json(result, catalog), ensure_ascii=False, indent=2))
     else:
-        show_match(result, words)
+        show_match(result, catalog)
         if out is not None and written:
-            typer.echo(words.say("match.written", rows=written, path=out))
+            typer.echo(catalog.say("match.written", rows=written, path=out))
     raise typer.Exit(result.verdict.status.exit_code)
 
 
@@ -80,7 +80,7 @@ class _Task:
 
     settings: Config
     options: Options
-    words: Words
+    catalog: Catalog
     file: Path
     shard: str
     day: date | None
@@ -124,7 +124,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
     request = Request(task.file, task.options, task.options, day, *_around(task, day), shards)
     with ExitStack() as stack:
         rows = stack.enter_context(replacing(task.out, _COLUMNS)) if task.out else None
-        bar = None if is_quiet else progress_bar(task.words.say("match.reading"), 1)
+        bar = None if is_quiet else progress_bar(task.catalog.say("match.reading"), 1)
         pace = stack.enter_context(bar) if bar else _ignore
         outcomes = _Outcomes(rows)
         found = match_file(request, platform.database, Told(outcomes.match, outcomes.bad, pace))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.config.models import Config
     from monitor.domain.books.reconciliation import Reconciled
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 
 def reconcile(
@@ -57,12 +57,12 @@ def reconcile(
     finally:
         app.close()
     if as_json:
-        data = reconciled_json(result, app.words)
+        data = reconciled_json(result, app.catalog)
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        show_reconciled(result, app.words)
+        show_reconciled(result, app.catalog)
     if out is not None:
-        _write(out, result, app.words)
+        _write(out, result, app.catalog)
     raise typer.Exit(result.status.exit_code)
 
 
@@ -79,12 +79,12 @@ def _start(text: str, settings: Config) -> datetime:
 def _check(settings: Config, shard: str, out: Path | None) -> None:
     """What would fail after a long look is refused before it."""
     from monitor.cli.books.csv_file import CsvError, check_target
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.discrepancies import COLUMNS
 
     database = settings.platform.database
     if database.via != "direct":
-        fail(Words(settings.language, settings.zone).say("reconcile.no_shards"))
+        fail(Catalog(settings.language, settings.zone).say("reconcile.no_shards"))
     if shard and shard not in database.urls:
         fail(f"no shard {shard!r}; configured are {', '.join(database.urls)}")
     if out is not None:
@@ -110,26 +110,26 @@ def _request(app: App, full: bool, start: datetime | None, shard: str) -> Reconc
 def _looked(app: App, request: ReconcileRequest) -> Reconciled:
     from checks.books.by_hand import reconcile as looked
 
-    with _progress(app.words, request) as progress:
+    with _progress(app.catalog, request) as progress:
         return looked(app.runner.platform, request, app.clock, progress)
 
 
 @contextmanager
-def _progress(words: Words, request: ReconcileRequest) -> Iterator[Callable[[int, int], None]]:
+def _progress(catalog: Catalog, request: ReconcileRequest) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; the rows of a sweep, or that something is going on."""
     from monitor.cli.progress import rows_bar
 
-    title = words.say("reconcile.sweeping" if request.is_full else "reconcile.looking")
-    with rows_bar(title, words.say("reconcile.rows")) as progress:
+    title = catalog.say("reconcile.sweeping" if request.is_full else "reconcile.looking")
+    with rows_bar(title, catalog.say("reconcile.rows")) as progress:
         yield progress
 
 
-def _write(out: Path, result: Reconciled, words: Words) -> None:
+def _write(out: Path, result: Reconciled, catalog: Catalog) -> None:
     from monitor.cli.books.csv_file import CsvError, write
     from monitor.text.plain.discrepancies import COLUMNS, break_row
 
     try:
-        count = write(out, COLUMNS, (break_row(one, result, words) for one in result.breaks))
+        count = write(out, COLUMNS, (break_row(one, result, catalog) for one in result.breaks))
     except CsvError as error:
         fail(f"--csv {error}")
-    typer.echo(words.say("reconcile.written", count=count, path=out), err=True)
+    typer.echo(catalog.say("reconcile.written", count=count, path=out), err=True)

@@ -69,10 +69,10 @@ def fault(
 
     import httpx
 
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
     base = url or _running(folder or default_folder())
-    say = Words(language, UTC).say
+    say = Catalog(language, UTC).say
     try:
         if name == "list":
             for each in httpx.get(f"{base}/demo/faults").json()["faults"]:

@@ -34,7 +34,7 @@ from monitor.store.alerting.incidents import incidents_between
 from monitor.store.load_tests import load_tests
 from monitor.store.passes.counts import pass_counts
 from monitor.store.passes.snapshots import latest_snapshots
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 PASS_SECONDS = 5
 _LONG_AGO, _ROWS_MAX = datetime(2000, 1, 1, tzinfo=UTC), 10_000
@@ -78,34 +78,36 @@ def run_demo(plan: Plan) -> None:
             payments_per_minute=HISTORY_PAYMENTS_PER_MINUTE,
         )
         server = serve_standin(standin, plan.folder, _free(plan.port), plan.env)
-        words = _introduce(plan, server)
+        catalog = _introduce(plan, server)
         if not plan.env:
-            _live_history(plan, standin, server, words, ended)
+            _live_history(plan, standin, server, catalog, ended)
         if not ended.is_set():
-            _go_on(plan, standin, server, words, ended, started)
+            _go_on(plan, standin, server, catalog, ended, started)
         server.stop()
         standin.close()
         (plan.folder / "url").unlink(missing_ok=True)
-        typer.echo(f"\n{words.say('demo.goodbye', folder=plan.folder)}")
+        typer.echo(f"\n{catalog.say('demo.goodbye', folder=plan.folder)}")
 
 
-def _introduce(plan: Plan, server: Running) -> Words:
+def _introduce(plan: Plan, server: Running) -> Catalog:
     config = _config(plan, server, real_toml)
     (plan.folder / "paypulse.toml").write_text(_toml(plan, server, real_toml), encoding="utf-8")
-    words = Words(config.language, config.zone)
-    typer.echo(words.say("demo.intro", url=server.url))
-    typer.echo(words.say("demo.folder", folder=plan.folder))
+    catalog = Catalog(config.language, config.zone)
+    typer.echo(catalog.say("demo.intro", url=server.url))
+    typer.echo(catalog.say("demo.folder", folder=plan.folder))
     if plan.env:
-        typer.echo(words.say("demo.services"))
+        typer.echo(catalog.say("demo.services"))
     if plan.load_tests and find_binary("") is None:
-        typer.echo(words.say("demo.no_k6"))
+        typer.echo(catalog.say("demo.no_k6"))
     channel = _slack_channel()
-    typer.echo(words.say("demo.slack", channel=channel) if channel else words.say("demo.console"))
-    return words
+    typer.echo(
+        catalog.say("demo.slack", channel=channel) if channel else catalog.say("demo.console")
+    )
+    return catalog
 
 
 def _live_history(
-    plan: Plan, standin: StandIn, server: Running, words: Words, ended: ShutdownRequested
+    plan: Plan, standin: StandIn, server: Running, catalog: Catalog, ended: ShutdownRequested
 ) -> None:
     """The fortnight, ending at the real now; its messages are kept and sent nowhere."""
     began = monotonic()
@@ -122,7 +124,7 @@ def _live_history(
     life = Life(standin, app, clock, switch_times(standin.now, _faults_within(plan.days)))
     total = plan.days * 24 * 3600
     start = standin.now
-    with progress_bar(words.say("demo.history"), total) as advance:
+    with progress_bar(catalog.say("demo.history"), total) as advance:
         while (now := datetime.now(UTC)) - clock() > timedelta(seconds=1) and not ended.is_set():
             until = min(now, clock() + timedelta(hours=6))
             life.live(until)
@@ -130,7 +132,7 @@ def _live_history(
     lived = (clock() - start) / timedelta(days=1)
     _hand_over(app, clock())
     typer.echo(
-        words.say(
+        catalog.say(
             "demo.lived", days=round(lived), seconds=round(monotonic() - began), **_lived(app)
         )
     )
@@ -164,7 +166,7 @@ def _go_on(
     plan: Plan,
     standin: StandIn,
     server: Running,
-    words: Words,
+    catalog: Catalog,
     ended: ShutdownRequested,
     started: float,
 ) -> None:
@@ -174,15 +176,15 @@ def _go_on(
     ticker.start()
     app = application.build(_config(plan, server, real_toml))
     scheduler = Scheduler(app.calendar, app.jobs())
-    say = words.say
+    say = catalog.say
     rate = round(REAL_PAYMENTS_PER_MINUTE)
     typer.echo(f"\n{say('demo.real', every=PASS_SECONDS, rate=rate)} {say('demo.until')}")
-    _where_to_look(plan, words)
+    _where_to_look(plan, catalog)
     began = datetime.now(UTC)
     scheduler.start()
     _await_pass(app, began, ended)
     typer.echo(say("demo.first", seconds=round(monotonic() - started)) + "\n")
-    _play(plan, standin, words, ended)
+    _play(plan, standin, catalog, ended)
     scheduler.stop()
     ticker.stop()
     app.deliver()
@@ -191,7 +193,7 @@ def _go_on(
     app.close()
 
 
-def _play(plan: Plan, standin: StandIn, words: Words, ended: ShutdownRequested) -> None:
+def _play(plan: Plan, standin: StandIn, catalog: Catalog, ended: ShutdownRequested) -> None:
     """The script of faults, each step said; what has no time to end is not begun."""
     began, length = monotonic(), plan.minutes * 60
     acts = [act for act in SCRIPT if act[2] + RECOVERY_SECONDS <= length]
@@ -199,14 +201,14 @@ def _play(plan: Plan, standin: StandIn, words: Words, ended: ShutdownRequested) 
         (off, name, False) for name, _, off in acts
     ]
     if not steps:
-        _step(words.say("demo.short"))
+        _step(catalog.say("demo.short"))
     for at, name, on in sorted(steps):
         if ended.wait(max(0.0, at - (monotonic() - began))):
             break
         standin.set_fault(name, on)
         key = "fault_on" if on else "fault_off"
-        _step(words.say(f"demo.{key}", name=name, description=words.say(f"fault.{name}")))
-        _step(words.say("demo.watch", what=words.say(f"demo.{name}{'' if on else '_end'}")))
+        _step(catalog.say(f"demo.{key}", name=name, description=catalog.say(f"fault.{name}")))
+        _step(catalog.say("demo.watch", what=catalog.say(f"demo.{name}{'' if on else '_end'}")))
     ended.wait(max(0.0, length - (monotonic() - began)))
 
 
@@ -214,8 +216,8 @@ def _step(text: str) -> None:
     typer.secho(f"▶ {text}", bold=True)
 
 
-def _where_to_look(plan: Plan, words: Words) -> None:
-    typer.echo(words.say("demo.look"))
+def _where_to_look(plan: Plan, catalog: Catalog) -> None:
+    typer.echo(catalog.say("demo.look"))
     if plan.env:
         typer.echo(f"  set -a; . {shlex.quote(str(plan.folder / 'env'))}; set +a")
     folder = plan.folder

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, words_of
+from monitor.cli.common import ConfigOption, catalog_of, fail
 
 
 def backtest(
@@ -32,19 +32,19 @@ def backtest(
     directions = {"up": Worse.HIGHER, "down": Worse.LOWER, "both": Worse.EITHER}
     if worse not in directions:
         fail(f"--worse {worse!r}: up, down or both is expected")
-    words = words_of(config)
+    catalog = catalog_of(config)
     try:
         series = read_series(file)
     except SeriesFileError as error:
-        fail(f"{file}: {words.say(f'series_file.{error.code}', **error.params)}")
-    for line in bad_lines(series.bad, words):
+        fail(f"{file}: {catalog.say(f'series_file.{error.code}', **error.params)}")
+    for line in bad_lines(series.bad, catalog):
         typer.echo(line, err=True)
     readings = [(point.at, point.value) for point in series.points]
     found = replay(readings, directions[worse])
     if not found.judged:
-        fail(f"{file}: {words.say('series_file.too_short', points=len(readings))}")
+        fail(f"{file}: {catalog.say('series_file.too_short', points=len(readings))}")
     if as_json:
-        typer.echo(json.dumps(backtest_json(series, found, words), ensure_ascii=False))
+        typer.echo(json.dumps(backtest_json(series, found, catalog), ensure_ascii=False))
         return
     width = shutil.get_terminal_size((NARROW, 24)).columns
-    printed(backtest_parts(series, found, words, width), NARROW)
+    printed(backtest_parts(series, found, catalog, width), NARROW)

@@ -30,39 +30,41 @@ def accept(
     from monitor.store.series.accepted import accept as save
     from monitor.store.series.history import series_names
     from monitor.store.series.past import regressions_since
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
     with opened(config) as (settings, store):
-        words, now = Words(settings.language, settings.zone), datetime.now(UTC)
+        catalog, now = Catalog(settings.language, settings.zone), datetime.now(UTC)
         with store.read() as tx:
             checks = [of for of, name in series_names(tx) if name == series and check in ("", of)]
             spans = regressions_since(tx, checks[0], now - _LOOK_BACK) if len(checks) == 1 else {}
         if len(checks) != 1:
             key = "baseline.ambiguous" if checks else "baseline.unknown_series"
-            fail(words.say(key, series=series, checks=", ".join(checks)))
+            fail(catalog.say(key, series=series, checks=", ".join(checks)))
         going_on = [begun for begun, ended in spans.get(series, ()) if ended is None]
         at = parsed_time(since, settings.zone) if since else next(iter(going_on), None)
         if at is None or at > now:
-            fail(words.say("baseline.since_wrong" if since else "baseline.no_alert", series=series))
+            fail(
+                catalog.say("baseline.since_wrong" if since else "baseline.no_alert", series=series)
+            )
         with store.write() as tx:
             save(tx, Accepted(checks[0], series, at, now, caller(), comment))
-    typer.echo(words.say("baseline.accepted", check=checks[0], series=series, at=at))
+    typer.echo(catalog.say("baseline.accepted", check=checks[0], series=series, at=at))
 
 
 @commands.command("list")
 def list_(config: ConfigOption = None) -> None:
     """Every new normal that was accepted, by whom and why."""
     from monitor.store.series.accepted import all_accepted
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.filters import clean
 
     with opened(config) as (settings, store):
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         with store.read() as tx:
             found = all_accepted(tx)
     for each in found:
         told = {"check": each.check, "series": each.series, "from_at": each.from_at}
         who = {"at": each.at, "author": clean(each.author), "comment": clean(each.comment)}
-        typer.echo(words.say("baseline.row", **told, **who))
+        typer.echo(catalog.say("baseline.row", **told, **who))
     if not found:
-        typer.echo(words.say("baseline.none"))
+        typer.echo(catalog.say("baseline.none"))

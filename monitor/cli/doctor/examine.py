@@ -20,16 +20,16 @@ from monitor.domain.check_pass import Planned
 from monitor.scheduling.lock import holder
 from monitor.store.database import StoreError, open_store
 from monitor.store.upkeep.integrity import quick_check
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.symbols import DOTS
 
 
 def examine(config: Config) -> tuple[list[str], int]:
     """A line per thing that was tried, and the exit code: 2 if one of them is broken, 3 if the
     monitor's own database is."""
-    words = Words(config.language, config.zone)
-    findings = list(_examine(config, words))
-    lines = [f"{DOTS[f.status]} {words.say(f'doctor.{f.code}', **f.params)}" for f in findings]
+    catalog = Catalog(config.language, config.zone)
+    findings = list(_examine(config, catalog))
+    lines = [f"{DOTS[f.status]} {catalog.say(f'doctor.{f.code}', **f.params)}" for f in findings]
     return lines, _exit_code(findings)
 
 
@@ -39,7 +39,7 @@ def _exit_code(findings: list[Finding]) -> int:
     return 2 * any(f.status is Status.CRIT for f in findings)
 
 
-def _examine(config: Config, words: Words) -> Iterator[Finding]:
+def _examine(config: Config, catalog: Catalog) -> Iterator[Finding]:
     try:
         planned = plan(config)
     except ConfigError as error:
@@ -50,7 +50,7 @@ def _examine(config: Config, words: Words) -> Iterator[Finding]:
     yield _database(config)
     yield _scheduler(config)
     yield from _receivers(config)
-    yield from _platform(config, words)
+    yield from _platform(config, catalog)
     yield from _blind_spots(config, planned)
 
 
@@ -98,7 +98,7 @@ def _receivers(config: Config) -> Iterator[Finding]:
     yield from receiver_findings(config, names)
 
 
-def _platform(config: Config, words: Words) -> Iterator[Finding]:
+def _platform(config: Config, catalog: Catalog) -> Iterator[Finding]:
     base = {"url": config.platform.shown_url}
     platform = platform_of(config)
     told: set[str] = set()
@@ -107,7 +107,7 @@ def _platform(config: Config, words: Words) -> Iterator[Finding]:
             if fact.part in told:
                 continue  # the way to several parts is one trouble
             told.add(fact.part)
-            reason = words.reason(fact.reason, {"part": fact.part, **fact.params})
+            reason = catalog.reason(fact.reason, {"part": fact.part, **fact.params})
             yield Finding(
                 "part_unavailable", Status.CRIT, params={"part": part, "reason": reason, **base}
             )

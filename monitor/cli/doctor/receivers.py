@@ -24,7 +24,7 @@ from monitor.domain.delivery import (
 from monitor.scheduling.bounded import InterruptibleWorker, Overran, Raised
 from monitor.store.database import StoreError, open_store
 from monitor.store.delivery.journal import failing_receivers, notifications
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.symbols import DOTS
 
 
@@ -93,16 +93,16 @@ def _params(failing: FailingReceiver) -> Params:
 def send_tests(config: Config, receiver: str = "") -> tuple[list[str], int]:
     """Send a test message to one receiver, or to all; a line for each, and exit code 2 if one
     failed."""
-    words = Words(config.language, config.zone)
+    catalog = Catalog(config.language, config.zone)
     try:
         senders = receivers(config)
     except ConfigError as error:
-        return [f"{DOTS['crit']} {words.say('doctor.receivers_broken', error=str(error))}"], 2
+        return [f"{DOTS['crit']} {catalog.say('doctor.receivers_broken', error=str(error))}"], 2
     wanted = {name: s for name, s in senders.items() if receiver in ("", name)}
     failures = {name: _sent_test(name, sender) for name, sender in wanted.items()}
     lines = [
         f"{DOTS['crit' if error else 'ok']} "
-        + words.say(f"doctor.test_{'failed' if error else 'sent'}", receiver=name, error=error)
+        + catalog.say(f"doctor.test_{'failed' if error else 'sent'}", receiver=name, error=error)
         for name, error in failures.items()
     ]
     return lines, 2 * any(failures.values())

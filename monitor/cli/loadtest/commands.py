@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, given_length, opened, words_of
+from monitor.cli.common import ConfigOption, catalog_of, fail, given_length, opened
 
 if TYPE_CHECKING:
     from monitor.store.database import Store
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -48,7 +48,7 @@ def run(
     try:
         with interruptible() as ended:
             number = run_test(app, plan, Consent(production, anyway), ended, as_json)
-        state = _tell(app.store, app.words, number, as_json)
+        state = _tell(app.store, app.catalog, number, as_json)
     finally:
         app.close()
     raise typer.Exit({"passed": 0, "failed": 1}.get(state, 3))
@@ -70,7 +70,7 @@ def import_(
 ) -> None:
     """Read results of k6 into the history. What is no result is named and left alone."""
     from monitor.cli.loadtest.importing import Order, import_files, parsed_time
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.load_test import import_json
     from monitor.text.terminal.load_test import import_lines, import_total
 
@@ -81,16 +81,16 @@ def import_(
         order = Order(
             settings.zone, scenario, target, time, given_length("--every", every), mtime, exit_code
         )
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         outcomes = []
         for outcome in import_files(store, paths, order):
             outcomes.append(outcome)
             if as_json:
-                typer.echo(json.dumps(import_json(outcome, words), ensure_ascii=False))
+                typer.echo(json.dumps(import_json(outcome, catalog), ensure_ascii=False))
             else:
-                typer.echo("\n".join(import_lines(outcome, words)))
+                typer.echo("\n".join(import_lines(outcome, catalog)))
     if not as_json:
-        typer.echo("\n".join(import_total(outcomes, words)))
+        typer.echo("\n".join(import_total(outcomes, catalog)))
     raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 
@@ -103,7 +103,7 @@ def list_(
 ) -> None:
     """The last runs, newest first."""
     from monitor.load_tests.verdicts import judged_runs
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.load_test import judged_json
     from monitor.text.terminal.load_test import list_parts
     from monitor.text.terminal.output import NARROW, printed
@@ -111,25 +111,25 @@ def list_(
     with opened(config) as (settings, store):
         with store.read() as tx:
             runs = judged_runs(tx, _soon(), scenario, limit)
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         if as_json:
             typer.echo(json.dumps([judged_json(run) for run in runs], ensure_ascii=False))
         elif runs:
-            printed(list_parts(runs, words), NARROW)
+            printed(list_parts(runs, catalog), NARROW)
         else:
-            typer.echo(words.say("loadtest.none"))
+            typer.echo(catalog.say("loadtest.none"))
 
 
 @commands.command()
 def show(number: int, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """One run whole: what it measured, and how it stands against those before it."""
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
     with opened(config) as (settings, store):
-        _tell(store, Words(settings.language, settings.zone), number, as_json)
+        _tell(store, Catalog(settings.language, settings.zone), number, as_json)
 
 
-def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
+def _tell(store: Store, catalog: Catalog, number: int, as_json: bool) -> str:
     """A run whole, as text or as JSON; its state."""
     from monitor.load_tests.advice import advice_on
     from monitor.load_tests.platform import platform_during
@@ -142,7 +142,7 @@ def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
     with store.read() as tx:
         judged = judged_run(tx, number)
         if judged is None:
-            fail(words.say("loadtest.not_there", number=number))
+            fail(catalog.say("loadtest.not_there", number=number))
         kept = raw_file(tx, number)
         meanwhile = platform_during(tx, judged.run, datetime.now(UTC))
     advice = advice_on(judged, meanwhile)
@@ -151,8 +151,8 @@ def _tell(store: Store, words: Words, number: int, as_json: bool) -> str:
         found |= {"advice": [{"code": each.code, **each.params} for each in advice]}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        parts = run_parts(judged, words, None if kept is None else len(kept))
-        after = (*platform_parts(meanwhile, words), *advice_parts(advice, words))
+        parts = run_parts(judged, catalog, None if kept is None else len(kept))
+        after = (*platform_parts(meanwhile, catalog), *advice_parts(advice, catalog))
         printed([*parts, *after], NARROW)
     return judged.run.state
 
@@ -168,23 +168,23 @@ def diff(
     """One run against another. Exit code 1 if they cannot be compared."""
     from monitor.domain.load_test.validity import differences
     from monitor.store.load_tests import load_test
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.load_test import diff_json
     from monitor.text.terminal.load_test_compare import diff_parts
     from monitor.text.terminal.output import NARROW, printed
 
     with opened(config) as (settings, store):
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         with store.read() as tx:
             pair = [load_test(tx, each) for each in (before, now)]
     for number, run in zip((before, now), pair, strict=True):
         if run is None:
-            fail(words.say("loadtest.not_there", number=number))
+            fail(catalog.say("loadtest.not_there", number=number))
     old, new = (run for run in pair if run is not None)
     if as_json:
         typer.echo(json.dumps(diff_json(new, old, everything), ensure_ascii=False, indent=2))
     else:
-        printed(diff_parts(new, old, words, everything), NARROW)
+        printed(diff_parts(new, old, catalog, everything), NARROW)
     is_fair = old.is_valid and new.is_valid and not differences(new, old)
     raise typer.Exit(0 if is_fair else 1)
 
@@ -200,19 +200,19 @@ def trend(
 ) -> None:
     """A value over the last runs, with what is said of it each time."""
     from monitor.load_tests.verdicts import judged_runs
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.plain.load_test import trend_json
     from monitor.text.terminal.load_test_compare import trend_parts, trend_values, usual_statistic
     from monitor.text.terminal.output import NARROW, printed
 
     with opened(config) as (settings, store), store.read() as tx:
         runs = judged_runs(tx, _soon(), scenario, limit)[::-1]
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
     wanted = statistic or usual_statistic(runs, metric)
     if as_json:
         typer.echo(json.dumps(trend_json(runs, metric, wanted), ensure_ascii=False))
     else:
-        printed(trend_parts(runs, metric, wanted, words), NARROW)
+        printed(trend_parts(runs, metric, wanted, catalog), NARROW)
     if not trend_values(runs, metric, wanted):
         raise typer.Exit(3)
 
@@ -230,14 +230,14 @@ def export(
 ) -> None:
     """Give runs away: every value of every run, or the file that k6 wrote."""
     from monitor.cli.loadtest.export import exported
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
     if format not in ("json", "csv", "raw"):
         fail(f"--format {format!r}: json, csv or raw is expected")
     with opened(config) as (settings, store), store.read() as tx:
-        words = Words(settings.language, settings.zone)
+        catalog = Catalog(settings.language, settings.zone)
         try:
-            content, count = exported(tx, numbers or [], format, _soon(), words)
+            content, count = exported(tx, numbers or [], format, _soon(), catalog)
         except ValueError as error:
             fail(str(error))
     if out is None:
@@ -247,7 +247,7 @@ def export(
         out.write_bytes(content)
     except OSError as error:
         fail(f"{out}: {error.strerror}")
-    typer.echo(words.say("loadtest.exported", count=count, file=str(out)))
+    typer.echo(catalog.say("loadtest.exported", count=count, file=str(out)))
 
 
 @commands.command()
@@ -265,13 +265,13 @@ def backtest(
     from monitor.text.terminal.load_test_compare import backtest_parts
     from monitor.text.terminal.output import NARROW, printed
 
-    words, runs = words_of(config), []
+    catalog, runs = catalog_of(config), []
     for run in backtested(files):
         runs.append(run)
         if as_json:
-            typer.echo(json.dumps(backtest_json(run, words), ensure_ascii=False))
+            typer.echo(json.dumps(backtest_json(run, catalog), ensure_ascii=False))
     if not as_json:
-        printed(backtest_parts(runs, words), NARROW)
+        printed(backtest_parts(runs, catalog), NARROW)
     raise typer.Exit(0 if any(run.is_valid for run in runs) else 3)
 
 

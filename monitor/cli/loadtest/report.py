@@ -26,9 +26,9 @@ def report(app: App, number: int, form: str, send: bool) -> bytes:
         raise ValueError(f"no format {form!r}; there are {', '.join(FORMS)}")
     [message, *_] = load_messages(app.store, run, app.clock(), ["print"])
     if form == "png":
-        return png(message.payload, app.words)
+        return png(message.payload, app.catalog)
     if form == "svg":
-        drawn = chart(message.payload, app.words)
+        drawn = chart(message.payload, app.catalog)
         return render("svg/load_trend.svg.j2", chart=drawn, size=(WIDTH, HEIGHT)).encode()
     return f"{formed(app, message, form).rstrip()}\n".encode()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.domain.load_test.plan import Plan
     from monitor.domain.load_test.progress import Progress as Far
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
 
 LINE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
@@ -30,10 +30,10 @@ def run_test(app: App, plan: Plan, consent: Consent, ended: ShutdownRequested, q
     swept = app.loads.sweep()
     if swept and not quiet:
         numbers = ", #".join(map(str, swept))
-        typer.echo(app.words.say("loadtest.run.swept", numbers=numbers))
+        typer.echo(app.catalog.say("loadtest.run.swept", numbers=numbers))
     number = app.loads.start(plan, consent)
     if isinstance(number, Refusal):
-        refuse(app.words, number)
+        refuse(app.catalog, number)
     if quiet:
         _wait(app, number, ended, lambda far: None)
     else:
@@ -41,12 +41,12 @@ def run_test(app: App, plan: Plan, consent: Consent, ended: ShutdownRequested, q
     return number
 
 
-def refuse(words: Words, refusal: Refusal) -> NoReturn:
+def refuse(catalog: Catalog, refusal: Refusal) -> NoReturn:
     """Say why no run begins, and end with 4."""
-    text = words.say(f"reason.{refusal.code}.text", **refusal.params)
-    lines = [words.say("loadtest.run.refused", text=text)]
+    text = catalog.say(f"reason.{refusal.code}.text", **refusal.params)
+    lines = [catalog.say("loadtest.run.refused", text=text)]
     if refusal.code in _FORCEABLE:
-        lines.append(words.say("loadtest.run.anyway"))
+        lines.append(catalog.say("loadtest.run.anyway"))
     typer.echo("\n".join(lines), err=True)
     raise typer.Exit(4)
 
@@ -62,7 +62,7 @@ def _show(app: App, number: int, ended: ShutdownRequested) -> None:
     far = app.loads.progress(number)
     _say_started(app, number)
     if not console.is_terminal:
-        _wait(app, number, ended, _Lines(app.words))
+        _wait(app, number, ended, _Lines(app.catalog))
         return
     with ExitStack() as held:
         columns = (
@@ -71,10 +71,12 @@ def _show(app: App, number: int, ended: ShutdownRequested) -> None:
             TextColumn("{task.description}"),
         )
         bar = held.enter_context(Progress(*columns, console=console, transient=True))
-        task = bar.add_task(app.words.say("loadtest.run.waiting"), total=1.0)
+        task = bar.add_task(app.catalog.say("loadtest.run.waiting"), total=1.0)
 
         def update(far: Far) -> None:
-            bar.update(task, completed=far.share or 0.0, description=progress_line(far, app.words))
+            bar.update(
+                task, completed=far.share or 0.0, description=progress_line(far, app.catalog)
+            )
 
         if far is not None:
             update(far)
@@ -89,7 +91,7 @@ def _say_started(app: App, number: int) -> None:
     if run is not None:
         told = {"rate": run.options.get("rate"), "seconds": run.options.get("seconds")}
         about = {"number": number, "scenario": run.scenario, "target": run.target}
-        typer.echo(app.words.say("loadtest.run.started", **about, **told))
+        typer.echo(app.catalog.say("loadtest.run.started", **about, **told))
 
 
 def _wait(app: App, number: int, ended: ShutdownRequested, tell: Any) -> None:
@@ -98,7 +100,7 @@ def _wait(app: App, number: int, ended: ShutdownRequested, tell: Any) -> None:
         if ended.is_set() and not is_stopping:
             is_stopping = True
             app.loads.stop(number)
-            typer.echo(app.words.say("loadtest.run.stopping"), err=True)
+            typer.echo(app.catalog.say("loadtest.run.stopping"), err=True)
         far = app.loads.progress(number)
         if far is not None and not far.is_over:
             tell(far)
@@ -107,12 +109,12 @@ def _wait(app: App, number: int, ended: ShutdownRequested, tell: Any) -> None:
 class _Lines:
     """Where there is no terminal: a line every few seconds."""
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._told_at = time.monotonic()
 
     def __call__(self, far: Far) -> None:
         now = time.monotonic()
         if now - self._told_at >= LINE_SECONDS:
             self._told_at = now
-            typer.echo(progress_line(far, self._words))
+            typer.echo(progress_line(far, self._catalog))

@@ -18,7 +18,7 @@ def audit(
 ) -> None:
     """What was done or refused over MCP: when, which tool, for whom, and how it ended."""
     from monitor.store.audit import audit_between
-    from monitor.text.catalog import Words
+    from monitor.text.catalog import Catalog
     from monitor.text.terminal.listing import audit_lines
 
     with opened(config) as (settings, store):
@@ -26,7 +26,7 @@ def audit(
         since = now - timedelta(hours=hours)
         with store.read() as tx:
             entries = audit_between(tx, since, now + timedelta(seconds=1), _ROWS_MAX + 1)
-    words = Words(settings.language, settings.zone)
-    typer.echo("\n".join(audit_lines(entries[:_ROWS_MAX], words, since)))
+    catalog = Catalog(settings.language, settings.zone)
+    typer.echo("\n".join(audit_lines(entries[:_ROWS_MAX], catalog, since)))
     if len(entries) > _ROWS_MAX:
-        typer.echo(words.say("show.audit_more", rows=_ROWS_MAX), err=True)
+        typer.echo(catalog.say("show.audit_more", rows=_ROWS_MAX), err=True)

@@ -131,7 +131,7 @@ def _say_more(client: str, start: Start, env_file: Path | None, connect: str) ->
     elif start.variables:
         typer.echo(f"taken from the environment of {client}: {', '.join(start.variables)}")
     if client == "claude-code":
-        words = ["claude", "mcp", "add", NAME, "--", *command_line(), "mcp", *start.options]
-        typer.echo(f"the same by Claude Code itself: {shlex.join(words)}")
+        command = ["claude", "mcp", "add", NAME, "--", *command_line(), "mcp", *start.options]
+        typer.echo(f"the same by Claude Code itself: {shlex.join(command)}")
     else:
         typer.echo(f"restart {client} to see it")

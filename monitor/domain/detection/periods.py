@@ -89,6 +89,6 @@ def _borne(change: _Change, parts: Sequence[_Change]) -> float:
     return fmean(part.rises == change.rises and part.size > 0.5 for part in parts)
 
 
-def strongest(words: Iterable[Comparison]) -> Comparison:
+def strongest(verdicts: Iterable[Comparison]) -> Comparison:
     """One word for several figures of one series: the worst that one of them says."""
-    return max(words, key=STRENGTH.index)
+    return max(verdicts, key=STRENGTH.index)

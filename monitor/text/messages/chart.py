@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor import resources
 from monitor.domain.load_test.report import LoadReport, TrendPoint
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, day_text, metric_value
 from monitor.text.messages.layout import render
 from monitor.text.symbols import polylines
@@ -60,14 +60,14 @@ class Chart:
     legend: tuple[Key, ...]
 
 
-def chart(payload: Mapping[str, Any], words: Words) -> Chart:
+def chart(payload: Mapping[str, Any], catalog: Catalog) -> Chart:
     """The response times of the last runs, oldest on the left."""
     report = LoadReport.from_dict(payload)
     points = report.trend
     top = _nice(max((p.p95_ms or p.median_ms or 0.0 for p in points), default=0.0) * 1.08)
     xs = _places(len(points))
     marks = tuple(_mark(x, point, top) for x, point in zip(xs, points, strict=True))
-    title = words.say(
+    title = catalog.say(
         "load_report.chart_title", scenario=clean(report.scenario, 60), runs=len(points)
     )
     return Chart(
@@ -75,17 +75,17 @@ def chart(payload: Mapping[str, Any], words: Words) -> Chart:
         p95=tuple(_lines(xs, [p.p95_ms for p in points], top)),
         median=tuple(_lines(xs, [p.median_ms for p in points], top)),
         marks=marks,
-        x_labels=tuple(_days(xs, points, words)),
-        y_labels=tuple(_heights(top, words)),
-        legend=_legend(marks, words),
+        x_labels=tuple(_days(xs, points, catalog)),
+        y_labels=tuple(_heights(top, catalog)),
+        legend=_legend(marks, catalog),
     )
 
 
-def png(payload: Mapping[str, Any], words: Words) -> bytes:
+def png(payload: Mapping[str, Any], catalog: Catalog) -> bytes:
     """The chart as a picture, drawn with the font that comes along: it has Hangul."""
     import resvg_py  # noqa: PLC0415  (only where a picture is sent)
 
-    svg = render("svg/load_trend.svg.j2", chart=chart(payload, words), size=(WIDTH, HEIGHT))
+    svg = render("svg/load_trend.svg.j2", chart=chart(payload, catalog), size=(WIDTH, HEIGHT))
     font = resources.folder("templates") / "fonts" / "NotoSansKR-subset.otf"
     drawn = resvg_py.svg_to_bytes(
         svg_string=svg,
@@ -122,18 +122,18 @@ def _mark(x: float, point: TrendPoint, top: float) -> Mark:
     return Mark(x, _height(point.p95_ms, top), kind)
 
 
-def _days(xs: Sequence[float], points: Sequence[TrendPoint], words: Words) -> Iterator[Label]:
+def _days(xs: Sequence[float], points: Sequence[TrendPoint], catalog: Catalog) -> Iterator[Label]:
     """Dates under the axis, few enough to be read; the last run is always among them."""
     step = math.ceil(len(points) / _LABELS_MAX)
     for index in range(len(points) - 1, -1, -step):
-        local = points[index].started_at.astimezone(words.zone)
-        yield Label(xs[index], day_text(local, words.language))
+        local = points[index].started_at.astimezone(catalog.zone)
+        yield Label(xs[index], day_text(local, catalog.language))
 
 
-def _heights(top: float, words: Words) -> Iterator[Label]:
+def _heights(top: float, catalog: Catalog) -> Iterator[Label]:
     for tick in range(_TICKS + 1):
         value = top * tick / _TICKS
-        yield Label(_height(value, top), metric_value(value, "ms", words.language))
+        yield Label(_height(value, top), metric_value(value, "ms", catalog.language))
 
 
 def _nice(value: float) -> float:
@@ -146,12 +146,12 @@ def _nice(value: float) -> float:
     )
 
 
-def _legend(marks: Sequence[Mark], words: Words) -> tuple[Key, ...]:
+def _legend(marks: Sequence[Mark], catalog: Catalog) -> tuple[Key, ...]:
     """What the marks mean, as far as they occur, spread along one line."""
     kinds = ["p95", "median", *(k for k in _MARKS if any(mark.kind == k for mark in marks))]
     room = (WIDTH - LEFT - RIGHT) / 6
     return tuple(
-        Key(LEFT + index * room, kind, words.say(f"load_report.legend.{kind}"))
+        Key(LEFT + index * room, kind, catalog.say(f"load_report.legend.{kind}"))
         for index, kind in enumerate(kinds)
     )
 

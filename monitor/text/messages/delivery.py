@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.check import Status
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, cut
 from monitor.text.symbols import DOTS
 
@@ -25,20 +25,20 @@ class DeliveryView:
     context: tuple[str, ...]
 
 
-def delivery_view(payload: Mapping[str, Any], words: Words) -> DeliveryView:
+def delivery_view(payload: Mapping[str, Any], catalog: Catalog) -> DeliveryView:
     """The news of a receiver, in one language."""
     kind = payload["kind"]
     params = _params(payload)
     symbol = DOTS[Status.CRIT if kind == "failing" else Status.OK]
-    header = cut(f"{symbol} {words.say(f'delivery.{kind}_title', **params)}", 148)
+    header = cut(f"{symbol} {catalog.say(f'delivery.{kind}_title', **params)}", 148)
     action = "refused_action" if payload.get("refused") else f"{kind}_action"
     return DeliveryView(
         header=header,
         summary=header,
-        text=cut(words.say(f"delivery.{kind}_text", **params), 1500),
-        action=words.say(f"delivery.{action}", **params) if kind == "failing" else "",
-        action_heading=words.say("message.action_heading"),
-        context=(words.say("message.simulated"),) if payload.get("simulated") else (),
+        text=cut(catalog.say(f"delivery.{kind}_text", **params), 1500),
+        action=catalog.say(f"delivery.{action}", **params) if kind == "failing" else "",
+        action_heading=catalog.say("message.action_heading"),
+        context=(catalog.say("message.simulated"),) if payload.get("simulated") else (),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.domain.check import Params
 from monitor.domain.incident.message import AlertSummary
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import capital, clean, clock, cut, duration, krw, number, percent
 
 _ROWS_MAX = 3
@@ -21,10 +21,10 @@ _SAME_FACT = {
 }
 
 
-def evidence_lines(rows: Sequence[Params], words: Words, now: datetime) -> tuple[str, ...]:
+def evidence_lines(rows: Sequence[Params], catalog: Catalog, now: datetime) -> tuple[str, ...]:
     """The first rows, each as `Payment 12, amount ₩1,000, seen since 14:02`."""
     lines = (
-        ", ".join(_cell(name, value, words, now) for name, value in _told(row))
+        ", ".join(_cell(name, value, catalog, now) for name, value in _told(row))
         for row in rows[:_ROWS_MAX]
     )
     return tuple(capital(cut(line, 300)) for line in lines if line)
@@ -38,17 +38,17 @@ def _told(row: Params) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _cell(name: str, value: Any, words: Words, now: datetime) -> str:
-    label = words.name("column", name) if words.has(f"column.{name}") else clean(name, 40)
-    return f"{label} {_value(name, value, words, now)}"
+def _cell(name: str, value: Any, catalog: Catalog, now: datetime) -> str:
+    label = catalog.name("column", name) if catalog.has(f"column.{name}") else clean(name, 40)
+    return f"{label} {_value(name, value, catalog, now)}"
 
 
-def _value(name: str, value: Any, words: Words, now: datetime) -> str:
+def _value(name: str, value: Any, catalog: Catalog, now: datetime) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _figure(name, value, words.language)
+        return _figure(name, value, catalog.language)
     if isinstance(value, (str, datetime)) and (name == "at" or name.endswith("_at")):
         try:
-            return clock(value, words.zone, words.language, now)
+            return clock(value, catalog.zone, catalog.language, now)
         except ValueError:
             return str(clean(str(value), 80))
     return str(clean(str(value), 80))

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.domain.check import Status
 from monitor.domain.incident.message import AlertSummary, IncidentMessage, Link
 from monitor.domain.incident.model import MANY
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, cut
 from monitor.text.impact import impact_line
 from monitor.text.messages.evidence import evidence_lines, once
@@ -41,14 +41,14 @@ class IncidentView:
     url_text: str
 
 
-def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
+def incident_view(payload: Mapping[str, Any], catalog: Catalog) -> IncidentView:
     """What is said about an incident, in one language."""
     message = IncidentMessage.from_dict(payload)
     over = _is_over(message)
-    root = words.finding(message.root, message.made_at)
-    header = cut(_header(message, _title(message, words), words), 148)
+    root = catalog.finding(message.root, message.made_at)
+    header = cut(_header(message, _title(message, catalog), catalog), 148)
     others = once(message.root, message.consequences)
-    when = _when(message, words)
+    when = _when(message, catalog)
     symbol = DOTS[Status.OK if over else message.status]
     return IncidentView(
         symbol=symbol,
@@ -56,17 +56,17 @@ def incident_view(payload: Mapping[str, Any], words: Words) -> IncidentView:
         summary=cut(f"{symbol} {header} – {when}", 400),
         text="" if over else cut(root.text, 1500),
         when=when,
-        impact=cut(impact_line(message.impact, words), 600),
+        impact=cut(impact_line(message.impact, catalog), 600),
         action="" if over else cut(root.action, 1500),
-        action_heading=words.say("message.action_heading"),
-        consequences=_consequences(message, others, words),
-        consequences_heading=_consequences_heading(message, len(others), words),
-        links=tuple(_link(link, message, words) for link in message.links),
-        evidence=() if over else evidence_lines(message.root.evidence, words, message.made_at),
-        evidence_heading=words.say("message.evidence_heading"),
-        context=_context(message, words),
+        action_heading=catalog.say("message.action_heading"),
+        consequences=_consequences(message, others, catalog),
+        consequences_heading=_consequences_heading(message, len(others), catalog),
+        links=tuple(_link(link, message, catalog) for link in message.links),
+        evidence=() if over else evidence_lines(message.root.evidence, catalog, message.made_at),
+        evidence_heading=catalog.say("message.evidence_heading"),
+        context=_context(message, catalog),
         url=message.url,
-        url_text=words.say("message.url_text"),
+        url_text=catalog.say("message.url_text"),
     )
 
 
@@ -75,24 +75,24 @@ def _is_over(message: IncidentMessage) -> bool:
     return message.kind in _OVER and message.reason != "accepted"
 
 
-def _title(message: IncidentMessage, words: Words) -> str:
+def _title(message: IncidentMessage, catalog: Catalog) -> str:
     """What it is about; of many alike how many there are."""
     root = message.root
     if message.count > 1 or root.subject == MANY:
-        return words.say(f"many.{root.code}", count=message.count)
+        return catalog.say(f"many.{root.code}", count=message.count)
     over = _is_over(message) or root.ended_at is not None
-    return words.finding(root, message.made_at, over=over).title
+    return catalog.finding(root, message.made_at, over=over).title
 
 
-def _header(message: IncidentMessage, title: str, words: Words) -> str:
-    status = words.name("verdict", message.status.value)
+def _header(message: IncidentMessage, title: str, catalog: Catalog) -> str:
+    status = catalog.name("verdict", message.status.value)
     key = f"message.header_{message.kind}"
-    if message.kind in ("update", "resolved") and words.has(f"message.header_{message.reason}"):
+    if message.kind in ("update", "resolved") and catalog.has(f"message.header_{message.reason}"):
         key = f"message.header_{message.reason}"
-    return words.say(key, verdict=status, title=title)
+    return catalog.say(key, verdict=status, title=title)
 
 
-def _when(message: IncidentMessage, words: Words) -> str:
+def _when(message: IncidentMessage, catalog: Catalog) -> str:
     end = message.ended_at if _is_over(message) else None
     spoken = {
         "since": message.began_at,
@@ -101,14 +101,14 @@ def _when(message: IncidentMessage, words: Words) -> str:
         "_now": message.made_at,
     }
     if message.kind == "unsteady":
-        return words.say("message.unsteady", **spoken)
-    return words.say("message.lasted" if end else "message.since", **spoken)
+        return catalog.say("message.unsteady", **spoken)
+    return catalog.say("message.lasted" if end else "message.since", **spoken)
 
 
-def _link(link: Link, message: IncidentMessage, words: Words) -> str:
+def _link(link: Link, message: IncidentMessage, catalog: Catalog) -> str:
     """Another incident that has to do with this one, in a sentence."""
-    title = _short(link.alert, message.made_at, words)
-    return words.say(
+    title = _short(link.alert, message.made_at, catalog)
+    return catalog.say(
         f"message.link_{link.relation}",
         title=title,
         since=link.alert.since,
@@ -119,46 +119,46 @@ def _link(link: Link, message: IncidentMessage, words: Words) -> str:
 
 
 def _consequences(
-    message: IncidentMessage, others: Sequence[AlertSummary], words: Words
+    message: IncidentMessage, others: Sequence[AlertSummary], catalog: Catalog
 ) -> tuple[str, ...]:
-    lines = [_consequence(alert, message.made_at, words) for alert in others]
+    lines = [_consequence(alert, message.made_at, catalog) for alert in others]
     if message.more:
-        lines.append(words.say("message.more", count=message.more))
+        lines.append(catalog.say("message.more", count=message.more))
     return tuple(lines)
 
 
-def _consequence(told: AlertSummary, now: datetime, words: Words) -> str:
-    title = _short(told, now, words)
+def _consequence(told: AlertSummary, now: datetime, catalog: Catalog) -> str:
+    title = _short(told, now, catalog)
     key = "message.consequence_over" if told.ended_at else "message.consequence"
     symbol = DOTS[Status.OK if told.ended_at else told.status]
-    return f"{symbol} " + words.say(
+    return f"{symbol} " + catalog.say(
         key, title=title, since=told.since, until=told.ended_at, _now=now
     )
 
 
-def _short(told: AlertSummary, now: datetime, words: Words) -> str:
+def _short(told: AlertSummary, now: datetime, catalog: Catalog) -> str:
     """The title of one alert among others, in the past tense once it is over."""
-    return cut(words.finding(told, now, over=told.ended_at is not None).title, 180)
+    return cut(catalog.finding(told, now, over=told.ended_at is not None).title, 180)
 
 
-def _consequences_heading(message: IncidentMessage, shown: int, words: Words) -> str:
+def _consequences_heading(message: IncidentMessage, shown: int, catalog: Catalog) -> str:
     count = shown + message.more
     if message.count > 1:
-        return words.say("message.many_heading", count=count)
+        return catalog.say("message.many_heading", count=count)
     key = "with_it_heading" if _is_over(message) else "consequences_heading"
-    return words.say(f"message.{key}", count=count)
+    return catalog.say(f"message.{key}", count=count)
 
 
-def _context(message: IncidentMessage, words: Words) -> tuple[str, ...]:
-    began = message.began_at.astimezone(words.zone)
+def _context(message: IncidentMessage, catalog: Catalog) -> tuple[str, ...]:
+    began = message.began_at.astimezone(catalog.zone)
     lines = [
-        words.say("message.first_seen", at=began.strftime("%Y-%m-%d %H:%M:%S %Z")),
-        words.say("message.check", name=words.name("check", message.root.check)),
+        catalog.say("message.first_seen", at=began.strftime("%Y-%m-%d %H:%M:%S %Z")),
+        catalog.say("message.check", name=catalog.name("check", message.root.check)),
     ]
     if message.incident_id is not None:
-        lines.append(words.say("message.incident", number=message.incident_id))
+        lines.append(catalog.say("message.incident", number=message.incident_id))
     if message.acked_by:
-        lines.append(words.say("message.acked", name=clean(message.acked_by, 60)))
+        lines.append(catalog.say("message.acked", name=clean(message.acked_by, 60)))
     if message.simulated:
-        lines.append(words.say("message.simulated"))
+        lines.append(catalog.say("message.simulated"))
     return tuple(cut(line, 200) for line in lines)

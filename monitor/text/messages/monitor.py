@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.check import Status
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, cut
 from monitor.text.symbols import DOTS
 
@@ -24,18 +24,18 @@ class MonitorView:
     action_heading: str
 
 
-def monitor_view(payload: Mapping[str, Any], words: Words) -> MonitorView:
+def monitor_view(payload: Mapping[str, Any], catalog: Catalog) -> MonitorView:
     """News of the monitor itself, in one language."""
     state = "over" if payload["state"] == "over" else "failing"
     params = _params(payload)
     symbol = DOTS[Status.OK if state == "over" else Status.CRIT]
-    header = cut(f"{symbol} {words.say(f'monitor_news.{state}_title', **params)}", 148)
+    header = cut(f"{symbol} {catalog.say(f'monitor_news.{state}_title', **params)}", 148)
     return MonitorView(
         header=header,
         summary=header,
-        text=cut(words.say(f"monitor_news.{state}_text", **params), 1500),
-        action="" if state == "over" else words.say("monitor_news.failing_action", **params),
-        action_heading=words.say("message.action_heading"),
+        text=cut(catalog.say(f"monitor_news.{state}_text", **params), 1500),
+        action="" if state == "over" else catalog.say("monitor_news.failing_action", **params),
+        action_heading=catalog.say("message.action_heading"),
     )
 
 

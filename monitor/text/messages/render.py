@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.domain.delivery import Message, Picture, SlackContent
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.messages.chart import png
 from monitor.text.messages.delivery import delivery_view
 from monitor.text.messages.incident import incident_view
@@ -35,19 +35,19 @@ from monitor.text.messages.slack import (
     report_blocks,
 )
 
-__all__ = ["MessageRenderer", "Words", "renderer"]
+__all__ = ["Catalog", "MessageRenderer", "renderer"]
 
 
 def renderer(language: str, timezone: str) -> MessageRenderer:
     """The renderer of a language, with times in the zone of that name."""
-    return MessageRenderer(Words(language, ZoneInfo(timezone)))
+    return MessageRenderer(Catalog(language, ZoneInfo(timezone)))
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRenderer:
     """Implements domain.delivery.Renderer with one language's words."""
 
-    words: Words
+    catalog: Catalog
 
     def text(self, message: Message) -> str:
         """The whole message as plain text."""
@@ -64,21 +64,21 @@ class MessageRenderer:
             return None
         view = self._view(message)
         name = f"{message.key.replace(':', '-')}.png"
-        return Picture(name, view.chart_title, view.chart_line, png(message.payload, self.words))
+        return Picture(name, view.chart_title, view.chart_line, png(message.payload, self.catalog))
 
     def html(self, message: Message) -> str:
         """The message as a page that needs nothing else; reports only."""
         return render(f"html/{message.kind}.html.j2", view=self._view(message))
 
     def _view(self, message: Message) -> Any:
-        return _KINDS[message.kind].view(message.payload, self.words)
+        return _KINDS[message.kind].view(message.payload, self.catalog)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """How one kind of message is made: its view, and the view as text and as blocks."""
 
-    view: Callable[[Mapping[str, Any], Words], Any]
+    view: Callable[[Mapping[str, Any], Catalog], Any]
     text: Callable[[Any], str]
     blocks: Callable[[Any], tuple[Block, ...]]
 

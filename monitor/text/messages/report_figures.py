@@ -9,7 +9,7 @@ from datetime import datetime
 from monitor.domain.detection.rule import relative
 from monitor.domain.metrics import METRICS
 from monitor.domain.report import Figure, LoadTest
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import capital, metric_value, percent
 from monitor.text.symbols import TONES, polylines
 
@@ -39,21 +39,21 @@ class FigureRow:
     line: str
 
 
-def figure_rows(figures: Sequence[Figure], words: Words) -> tuple[FigureRow, ...]:
+def figure_rows(figures: Sequence[Figure], catalog: Catalog) -> tuple[FigureRow, ...]:
     """The rows of the table; what did not exist stays blank."""
-    return tuple(_row(figure, words) for figure in figures)
+    return tuple(_row(figure, catalog) for figure in figures)
 
 
-def _row(figure: Figure, words: Words) -> FigureRow:
-    label = capital(words.series(figure.series))
+def _row(figure: Figure, catalog: Catalog) -> FigureRow:
+    label = capital(catalog.series(figure.series))
     if figure.statistic in ("p95", "mean"):
-        label = words.say(f"report.statistic_{figure.statistic}", label=label)
+        label = catalog.say(f"report.statistic_{figure.statistic}", label=label)
     now, before, earlier = (
-        "" if value is None else metric_value(value, figure.unit, words.language)
+        "" if value is None else metric_value(value, figure.unit, catalog.language)
         for value in (figure.now, figure.before, figure.earlier)
     )
     change, change_earlier = (
-        change_text(value, words) for value in (figure.change, figure.change_earlier)
+        change_text(value, catalog) for value in (figure.change, figure.change_earlier)
     )
     return FigureRow(
         label=label,
@@ -65,15 +65,15 @@ def _row(figure: Figure, words: Words) -> FigureRow:
         change_earlier=change_earlier,
         tone_earlier=TONES.get(figure.word_earlier, ""),
         sparks=tuple(_sparks(figure.trend)),
-        line=_line(label, now, (before, change), (earlier, change_earlier), words),
+        line=_line(label, now, (before, change), (earlier, change_earlier), catalog),
     )
 
 
 def _line(
-    label: str, now: str, before: tuple[str, str], earlier: tuple[str, str], words: Words
+    label: str, now: str, before: tuple[str, str], earlier: tuple[str, str], catalog: Catalog
 ) -> str:
     """A row as one line of text, for where there are no tables."""
-    return words.say(
+    return catalog.say(
         "report.figure_line",
         label=label,
         now=now,
@@ -84,15 +84,15 @@ def _line(
     )
 
 
-def change_text(change: float | None, words: Words) -> str:
+def change_text(change: float | None, catalog: Catalog) -> str:
     """A relative change as `+12.3 %`; blank where there is none to tell."""
     if change is None:
         return ""
     if abs(change) < 0.0005:
-        return words.say("report.unchanged")
+        return catalog.say("report.unchanged")
     if abs(change) >= 10:
-        return f"×{1 + change:,.0f}" if change > 0 else percent(100 * change, words.language)
-    return percent(100 * change, words.language, signed=True)
+        return f"×{1 + change:,.0f}" if change > 0 else percent(100 * change, catalog.language)
+    return percent(100 * change, catalog.language, signed=True)
 
 
 def _sparks(trend: Sequence[float | None]) -> Iterator[str]:
@@ -110,12 +110,12 @@ def _sparks(trend: Sequence[float | None]) -> Iterator[str]:
     )
 
 
-def load_test_lines(run: LoadTest, now: datetime, words: Words) -> list[tuple[str, str]]:
+def load_test_lines(run: LoadTest, now: datetime, catalog: Catalog) -> list[tuple[str, str]]:
     """The last load test: its outcome, and each figure beside that of the run before."""
-    said = words.say(
+    said = catalog.say(
         "report.load_test_run",
-        scenario=words.name("scenario", run.scenario),
-        state=words.name("load_state", run.state),
+        scenario=catalog.name("scenario", run.scenario),
+        state=catalog.name("load_state", run.state),
         at=run.started_at,
         target=run.target,
         before_at=run.before_at,
@@ -123,19 +123,19 @@ def load_test_lines(run: LoadTest, now: datetime, words: Words) -> list[tuple[st
     )
     lines = [(said, _STATES.get(run.state, ""))]
     if run.state != "invalid":
-        lines += [_test_figure(name, run, words) for name in _TEST_FIGURES if name in run.figures]
+        lines += [_test_figure(name, run, catalog) for name in _TEST_FIGURES if name in run.figures]
     return lines
 
 
-def _test_figure(name: str, run: LoadTest, words: Words) -> tuple[str, str]:
+def _test_figure(name: str, run: LoadTest, catalog: Catalog) -> tuple[str, str]:
     spec = METRICS[_TEST_FIGURES[name]]
     now, before = run.figures[name], run.before.get(name)
     change = relative(now, before)
-    said = words.say(
+    said = catalog.say(
         "report.load_test_figure",
-        label=capital(words.series(spec.name)),
-        now=metric_value(now, spec.unit, words.language),
-        before="" if before is None else metric_value(before, spec.unit, words.language),
-        change=change_text(change, words),
+        label=capital(catalog.series(spec.name)),
+        now=metric_value(now, spec.unit, catalog.language),
+        before="" if before is None else metric_value(before, spec.unit, catalog.language),
+        change=change_text(change, catalog),
     )
     return said, TONES.get(run.verdicts.get(name, ""), "")

@@ -7,39 +7,39 @@ from typing import Any
 
 from monitor.domain.detection.replay import Alarm, Point, Replayed, SeriesFile
 from monitor.domain.detection.rule import relative
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import number, percent
 
 
-def backtest_json(series: SeriesFile, found: Replayed, words: Words) -> dict[str, Any]:
+def backtest_json(series: SeriesFile, found: Replayed, catalog: Catalog) -> dict[str, Any]:
     """The alerts; times as they stand in the file."""
     return {
         "points": found.judged,
         "gaps": series.gaps,
-        "alerts": [_alarm_json(alarm, series.points, words) for alarm in found.alarms],
+        "alerts": [_alarm_json(alarm, series.points, catalog) for alarm in found.alarms],
     }
 
 
-def _alarm_json(alarm: Alarm, points: Sequence[Point], words: Words) -> dict[str, Any]:
+def _alarm_json(alarm: Alarm, points: Sequence[Point], catalog: Catalog) -> dict[str, Any]:
     return {
         "started_at": points[alarm.started].text,
         "ended_at": None if alarm.ended is None else points[alarm.ended].text,
         "kind": alarm.shape.value,
         "direction": "up" if alarm.side > 0 else "down",
-        "reason": reason_text(alarm, words),
+        "reason": reason_text(alarm, catalog),
     }
 
 
-def reason_text(alarm: Alarm, words: Words) -> str:
+def reason_text(alarm: Alarm, catalog: Catalog) -> str:
     """Why an alert was raised, in a sentence."""
     now, usual = alarm.at_start.now, alarm.at_start.usual
     change = relative(now, usual)
     told = {
         "now": figure_text(now),
         "usual": figure_text(usual),
-        "percent": "" if change is None else percent(100 * change, words.language, signed=True),
+        "percent": "" if change is None else percent(100 * change, catalog.language, signed=True),
     }
-    return words.say(f"detection.{'above' if alarm.side > 0 else 'below'}", **told)
+    return catalog.say(f"detection.{'above' if alarm.side > 0 else 'below'}", **told)
 
 
 def figure_text(value: float) -> str:

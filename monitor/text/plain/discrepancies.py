@@ -10,7 +10,7 @@ from typing import Any
 from monitor.domain.books.discrepancies import AgeBucket, ageing
 from monitor.domain.books.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.domain.check import Finding, Status
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 
 
-def reconciled_json(result: Reconciled, words: Words) -> dict[str, Any]:
+def reconciled_json(result: Reconciled, catalog: Catalog) -> dict[str, Any]:
     """All of it as plain data, with the sentences beside the codes."""
     return {
         "status": result.status.value,
@@ -27,13 +27,13 @@ def reconciled_json(result: Reconciled, words: Words) -> dict[str, Any]:
         "is_full": result.is_full,
         "looked_at": [_look_json(one) for one in result.looks],
         "examined": {shard: list(names) for shard, names in result.examined.items()},
-        "breaks": [break_row(one, result, words) for one in result.breaks],
+        "breaks": [break_row(one, result, catalog) for one in result.breaks],
         "not_all_listed": sorted(f"{shard}/{name}" for shard, name in result.truncated),
         "ageing": [
             {"age": b.name, "count": b.count, "amount_krw": b.amount_krw} for b in ages(result)
         ],
         "not_examined": [
-            {"subject": f.subject, "text": unavailable_text(f, words), "params": dict(f.params)}
+            {"subject": f.subject, "text": unavailable_text(f, catalog), "params": dict(f.params)}
             for f in result.unavailable
         ],
         "only_with_full": list(result.full_only),
@@ -47,7 +47,7 @@ def _look_json(one: LookedAt) -> dict[str, Any]:
     return {"shard": one.shard, "since": since, "payments": one.payments, **rows}
 
 
-def break_row(found: FoundBreak, result: Reconciled, words: Words) -> dict[str, Any]:
+def break_row(found: FoundBreak, result: Reconciled, catalog: Catalog) -> dict[str, Any]:
     """A break as a row of a file; `age_seconds` is empty where nothing is stored of it."""
     one = found.one
     age = None if found.is_new else round((result.at - one.first_seen_at).total_seconds())
@@ -61,21 +61,21 @@ def break_row(found: FoundBreak, result: Reconciled, words: Words) -> dict[str, 
         "first_seen_at": one.first_seen_at.isoformat(),
         "last_seen_at": one.last_seen_at.isoformat(),
         "age_seconds": age,
-        "must_hold": words.say(f"invariant.{one.invariant}.text"),
+        "must_hold": catalog.say(f"invariant.{one.invariant}.text"),
         "details": json.dumps(
             {name: clean(value) for name, value in found.details.items()}, ensure_ascii=False
         ),
     }
 
 
-def details_text(found: FoundBreak, words: Words) -> str:
+def details_text(found: FoundBreak, catalog: Catalog) -> str:
     """What a break tells besides: whose it is, in which state, what was expected."""
     details = {name: clean(value, 60) for name, value in found.details.items()}
     said = [str(details.pop(name)) for name in ("merchant_id", "status") if details.get(name)]
     amounts = [details.pop(name, None) for name in ("expected_krw", "actual_krw")]
     if all(amount is not None for amount in amounts):
         expected, actual = amounts
-        said.append(words.say("reconcile.amounts", expected_krw=expected, actual_krw=actual))
+        said.append(catalog.say("reconcile.amounts", expected_krw=expected, actual_krw=actual))
     said += [f"{name} {value}" for name, value in details.items() if _is_shown(name, value)]
     return ", ".join(said)
 
@@ -99,18 +99,18 @@ def groups(result: Reconciled) -> Iterator[tuple[str, str, Status, list[FoundBre
         yield shard, invariant, listed[0].severity, listed
 
 
-def look_text(one: LookedAt, result: Reconciled, words: Words) -> str:
+def look_text(one: LookedAt, result: Reconciled, catalog: Catalog) -> str:
     """What was looked at on a shard."""
     params = {"shard": one.shard, "payments": one.payments, "_now": result.at}
     if one.rows is not None:
         total = one.rows if one.rows_total is None else one.rows_total
-        return words.say("reconcile.looked_at_all", **params, rows=one.rows, total=total)
-    return words.say("reconcile.looked_at", **params, since=one.since)
+        return catalog.say("reconcile.looked_at_all", **params, rows=one.rows, total=total)
+    return catalog.say("reconcile.looked_at", **params, since=one.since)
 
 
-def unavailable_text(finding: Finding, words: Words) -> str:
+def unavailable_text(finding: Finding, catalog: Catalog) -> str:
     """What could not be examined, and why."""
     params = {name: clean(value) for name, value in finding.params.items()}
-    reason = words.say(f"reason.{finding.params.get('reason')}.text", **params)
+    reason = catalog.say(f"reason.{finding.params.get('reason')}.text", **params)
     named = params.get("invariants")
     return f"{clean(finding.subject)}{f' ({named})' if named else ''}: {reason}"

@@ -18,7 +18,7 @@ from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
 from monitor.domain.statement import Statement
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.load_test_values import backtested_reason, file_error_text
 
 DIFFED = ("p(95)", "med", "rate")
@@ -175,17 +175,17 @@ def _diff_value(measure: Measure, statistic: str, now: float, before: float) -> 
     }
 
 
-def import_json(outcome: Imported, words: Words) -> dict[str, Any]:
+def import_json(outcome: Imported, catalog: Catalog) -> dict[str, Any]:
     """What became of a file."""
     found: dict[str, Any] = {"file": str(outcome.path), "id": None, "duplicate_of": None}
     if outcome.error is not None:
         error = outcome.error
-        text = file_error_text(error, words)
+        text = file_error_text(error, catalog)
         return found | {"error": {"code": error.code, "line": error.line, "text": text}}
     if outcome.run is None:
         return found | {"duplicate_of": outcome.duplicate_of}
     run = outcome.run
-    why = [{"code": d.code, "text": words.doubt(d.code, d.params)} for d in run.doubts]
+    why = [{"code": d.code, "text": catalog.doubt(d.code, d.params)} for d in run.doubts]
     return found | {
         "id": run.id,
         "scenario": run.scenario,
@@ -195,13 +195,13 @@ def import_json(outcome: Imported, words: Words) -> dict[str, Any]:
     }
 
 
-def backtest_json(each: Backtested, words: Words) -> dict[str, Any]:
+def backtest_json(each: Backtested, catalog: Catalog) -> dict[str, Any]:
     """One run: whether it is valid, and the verdict on each statistic of each metric."""
     rulings = each.judged.rulings if each.judged is not None else {}
     return {
         "file": str(each.path),
         "valid": each.is_valid,
-        "reason": backtested_reason(each, words) or None,
+        "reason": backtested_reason(each, catalog) or None,
         "verdicts": {
             metric: {statistic: ruling.word.value for statistic, ruling in told.items()}
             for metric, told in rulings.items()

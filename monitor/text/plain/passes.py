@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.domain.check_pass import Observed
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 
-def observed_json(seen: Mapping[str, Observed], words: Words) -> dict[str, Any]:
+def observed_json(seen: Mapping[str, Observed], catalog: Catalog) -> dict[str, Any]:
     """Every pass as plain data, with the sentences beside it."""
-    return {name: _observed(each, words) for name, each in seen.items()}
+    return {name: _observed(each, catalog) for name, each in seen.items()}
 
 
-def _observed(each: Observed, words: Words) -> dict[str, Any]:
+def _observed(each: Observed, catalog: Catalog) -> dict[str, Any]:
     verdict = each.verdict
     return {
         "status": verdict.status.value,
@@ -25,7 +25,7 @@ def _observed(each: Observed, words: Words) -> dict[str, Any]:
                 "code": f.code,
                 "subject": f.subject,
                 "status": f.status.value,
-                "title": words.finding(f, each.at).title,
+                "title": catalog.finding(f, each.at).title,
                 "params": dict(f.params),
                 "evidence": [dict(row) for row in f.evidence],
             }

@@ -6,113 +6,113 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from monitor.domain.books.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 
 
-def story_json(story: Story, words: Words) -> dict[str, Any]:
+def story_json(story: Story, catalog: Catalog) -> dict[str, Any]:
     """The whole story as plain data, with the sentences beside the codes."""
     return {
         "payment_id": story.payment_id,
         "at": story.at.isoformat(),
         "status": story.status.value,
-        "conclusion": reason_json(story.conclusion, words, story),
-        "shards": [chapter_json(chapter, words, story) for chapter in story.chapters],
+        "conclusion": reason_json(story.conclusion, catalog, story),
+        "shards": [chapter_json(chapter, catalog, story) for chapter in story.chapters],
     }
 
 
-def reason_json(reason: Reason, words: Words, story: Story) -> dict[str, Any]:
+def reason_json(reason: Reason, catalog: Catalog, story: Story) -> dict[str, Any]:
     """A reason: its code and parameters, what it means, what to do next."""
     return {
         "code": reason.code,
         "stage": reason.stage,
         "status": reason.status.value,
-        **reason_words(reason, words, story),
+        **reason_words(reason, catalog, story),
         "params": dict(reason.params),
     }
 
 
-def reason_words(reason: Reason, words: Words, story: Story) -> dict[str, str]:
+def reason_words(reason: Reason, catalog: Catalog, story: Story) -> dict[str, str]:
     """Title, text and action of a reason."""
     stage = f"story.stage.{reason.stage}"
     params = {
         **_cleaned(reason.params),
         "stage": reason.stage,
-        "stage_text": words.say(stage) if words.has(stage) else "",
-        "invariant_text": _invariant(reason.params, words),
+        "stage_text": catalog.say(stage) if catalog.has(stage) else "",
+        "invariant_text": _invariant(reason.params, catalog),
         "_now": story.at,
     }
     parts = ("title", "text", "action")
-    return {part: words.say(f"story.reason.{reason.code}.{part}", **params) for part in parts}
+    return {part: catalog.say(f"story.reason.{reason.code}.{part}", **params) for part in parts}
 
 
-def chapter_json(chapter: Chapter, words: Words, story: Story) -> dict[str, Any]:
+def chapter_json(chapter: Chapter, catalog: Catalog, story: Story) -> dict[str, Any]:
     """A payment on one shard: its row, why it is where it is, its course, what was not seen."""
     return {
         "shard": chapter.shard,
         "status": chapter.status.value,
         "payment": None if chapter.payment is None else dict(chapter.payment),
-        "reasons": [reason_json(reason, words, story) for reason in chapter.reasons],
-        "timeline": [happening_json(one, words, story) for one in chapter.happenings],
-        "unavailable": list(unavailable_texts(chapter, words, story)),
+        "reasons": [reason_json(reason, catalog, story) for reason in chapter.reasons],
+        "timeline": [happening_json(one, catalog, story) for one in chapter.happenings],
+        "unavailable": list(unavailable_texts(chapter, catalog, story)),
         "read_until": {table: at.isoformat() for table, at in chapter.read_until.items()},
     }
 
 
-def happening_json(one: Happening, words: Words, story: Story) -> dict[str, Any]:
+def happening_json(one: Happening, catalog: Catalog, story: Story) -> dict[str, Any]:
     """One thing that happened, and how broker and breaker were then."""
     row: dict[str, Any] = {
         "at": one.at.isoformat(),
         "code": one.code,
         "status": one.status.value,
-        "text": happening_text(one, words, story),
+        "text": happening_text(one, catalog, story),
     }
     if one.around:
         row["then"] = dict(one.around)
     return row
 
 
-def happening_text(one: Happening, words: Words, story: Story) -> str:
+def happening_text(one: Happening, catalog: Catalog, story: Story) -> str:
     """What happened, in a sentence."""
-    params = {**_cleaned(one.params), "invariant_text": _invariant(one.params, words)}
+    params = {**_cleaned(one.params), "invariant_text": _invariant(one.params, catalog)}
     if one.alert is not None:
-        params["title"] = words.finding(one.alert, story.at).title
-    return words.say(f"story.happening.{one.code}", **params, _now=story.at)
+        params["title"] = catalog.finding(one.alert, story.at).title
+    return catalog.say(f"story.happening.{one.code}", **params, _now=story.at)
 
 
-def around_text(around: Mapping[str, str], words: Words) -> str:
+def around_text(around: Mapping[str, str], catalog: Catalog) -> str:
     """How broker and breaker were at a moment; nothing known of either is said once."""
     known = [part for part in (BROKER, BREAKER) if part in around]
-    said = [words.name(f"story.{part}", around[part]) for part in known]
+    said = [catalog.name(f"story.{part}", around[part]) for part in known]
     return ", ".join(dict.fromkeys(said))
 
 
-def heading(chapter: Chapter, words: Words, story: Story) -> str:
+def heading(chapter: Chapter, catalog: Catalog, story: Story) -> str:
     """Which payment it is, and its row if it is there."""
     where = {"payment_id": story.payment_id, "shard": chapter.shard}
-    text = words.say("story.show.heading", **where)
+    text = catalog.say("story.show.heading", **where)
     if chapter.payment is None:
         return text
-    return f"{text}: {words.say('story.show.row', **_cleaned(chapter.payment), _now=story.at)}"
+    return f"{text}: {catalog.say('story.show.row', **_cleaned(chapter.payment), _now=story.at)}"
 
 
-def read_until_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
+def read_until_texts(chapter: Chapter, catalog: Catalog, story: Story) -> Iterator[str]:
     """Which tables were read up to a time only."""
     for table, until in chapter.read_until.items():
-        yield words.say("story.show.read_until", table=table, until=until, _now=story.at)
+        yield catalog.say("story.show.read_until", table=table, until=until, _now=story.at)
 
 
-def unavailable_texts(chapter: Chapter, words: Words, story: Story) -> Iterator[str]:
+def unavailable_texts(chapter: Chapter, catalog: Catalog, story: Story) -> Iterator[str]:
     """What could not be looked at, and why."""
     for finding in chapter.unavailable:
         reason = finding.params.get("reason")
         params = {**_cleaned(finding.params), "_now": story.at}
-        yield f"{clean(finding.subject)}: {words.say(f'reason.{reason}.text', **params)}"
+        yield f"{clean(finding.subject)}: {catalog.say(f'reason.{reason}.text', **params)}"
 
 
-def _invariant(params: Mapping[str, Any], words: Words) -> str:
+def _invariant(params: Mapping[str, Any], catalog: Catalog) -> str:
     invariant = params.get("invariant")
-    return words.say(f"invariant.{invariant}.text") if invariant else ""
+    return catalog.say(f"invariant.{invariant}.text") if invariant else ""
 
 
 def _cleaned(params: Mapping[str, Any]) -> dict[str, Any]:

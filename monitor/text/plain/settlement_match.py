@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.domain.books.settlement_match import SettlementMatch
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 _KEPT = ("lines", "bad_lines", "counts", "amounts_krw", "refunds", "rows", "bad")
 
 
-def match_json(match: SettlementMatch, words: Words) -> dict[str, Any]:
+def match_json(match: SettlementMatch, catalog: Catalog) -> dict[str, Any]:
     """The counts, the first rows of each outcome, and the findings in words."""
     return {
         "status": match.verdict.status.value,
@@ -21,8 +21,8 @@ def match_json(match: SettlementMatch, words: Words) -> dict[str, Any]:
                 "code": f.code,
                 "subject": f.subject,
                 "status": f.status.value,
-                "title": words.finding(f).title,
-                "text": words.finding(f).text,
+                "title": catalog.finding(f).title,
+                "text": catalog.finding(f).text,
             }
             for f in match.verdict.findings
         ],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 
 from monitor.domain.detection.replay import Alarm, BadRow, Point, Replayed, SeriesFile
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.plain.backtest import figure_text, reason_text
 from monitor.text.symbols import BARS, DOWN, UP
@@ -19,35 +19,37 @@ _EIGHTHS = f" {BARS}"
 _MARKS = {1: UP, -1: DOWN}
 
 
-def bad_lines(bad: Sequence[BadRow], words: Words) -> Iterator[str]:
+def bad_lines(bad: Sequence[BadRow], catalog: Catalog) -> Iterator[str]:
     """The rows that were left out, named; of many the first."""
     for row in bad[:BAD_SHOWN_MAX]:
-        why = words.say(f"series_row.{row.why}")
-        yield words.say("series_file.row", line=row.line, why=why, text=clean(row.text, 60))
+        why = catalog.say(f"series_row.{row.why}")
+        yield catalog.say("series_file.row", line=row.line, why=why, text=clean(row.text, 60))
     if len(bad) > BAD_SHOWN_MAX:
-        yield words.say("series_file.more_rows", count=len(bad) - BAD_SHOWN_MAX)
+        yield catalog.say("series_file.more_rows", count=len(bad) - BAD_SHOWN_MAX)
 
 
 def backtest_parts(
-    series: SeriesFile, found: Replayed, words: Words, width: int
+    series: SeriesFile, found: Replayed, catalog: Catalog, width: int
 ) -> Iterator[RenderableType]:
     """The series as a chart with its alerts below, and each alert in a line."""
     yield from chart(series.points, found.alarms, width)
     yield ""
     counts = {"points": found.judged, "gaps": series.gaps, "alerts": len(found.alarms)}
-    yield words.say("detection.judged", **counts, learnt=len(series.points) - found.judged)
+    yield catalog.say("detection.judged", **counts, learnt=len(series.points) - found.judged)
     for alarm in found.alarms:
-        yield from _alarm_parts(alarm, series.points, words)
+        yield from _alarm_parts(alarm, series.points, catalog)
 
 
-def _alarm_parts(alarm: Alarm, points: Sequence[Point], words: Words) -> Iterator[RenderableType]:
-    ended = words.say("detection.goes_on")
+def _alarm_parts(
+    alarm: Alarm, points: Sequence[Point], catalog: Catalog
+) -> Iterator[RenderableType]:
+    ended = catalog.say("detection.goes_on")
     if alarm.ended is not None:
         ended = str(clean(points[alarm.ended].text, 32))
-    shape = words.say(f"shape.{alarm.shape}")
+    shape = catalog.say(f"shape.{alarm.shape}")
     began = clean(points[alarm.started].text, 32)
     yield f"{_MARKS[alarm.side]} {began} – {ended}, {shape}"
-    yield indented(reason_text(alarm, words), 4)
+    yield indented(reason_text(alarm, catalog), 4)
 
 
 def chart(points: Sequence[Point], alarms: Sequence[Alarm], width: int) -> Iterator[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.domain.delivery import FailingReceiver, Message
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.symbols import DOTS
 
 
-def failing_lines(failing: Sequence[FailingReceiver], words: Words) -> list[str]:
+def failing_lines(failing: Sequence[FailingReceiver], catalog: Catalog) -> list[str]:
     """The receivers that take no messages."""
     return [
         f"{DOTS['crit']} "
-        + words.say(
+        + catalog.say(
             "show.failing",
             receiver=clean(one.receiver),
             since=one.since,
@@ -25,10 +25,10 @@ def failing_lines(failing: Sequence[FailingReceiver], words: Words) -> list[str]
     ]
 
 
-def undelivered_lines(pending: Sequence[Message], words: Words) -> list[str]:
+def undelivered_lines(pending: Sequence[Message], catalog: Catalog) -> list[str]:
     """The messages that wait or are dead."""
     return [
-        words.say(
+        catalog.say(
             f"show.message_{message.state}",
             number=message.id,
             key=message.key,
@@ -40,21 +40,21 @@ def undelivered_lines(pending: Sequence[Message], words: Words) -> list[str]:
     ]
 
 
-def delivery_lines(messages: Sequence[Message], words: Words) -> list[str]:
+def delivery_lines(messages: Sequence[Message], catalog: Catalog) -> list[str]:
     """What became of each message about an incident, oldest first."""
     if not messages:
-        return [words.say("show.nobody")]
-    return [_delivery(message, words) for message in messages]
+        return [catalog.say("show.nobody")]
+    return [_delivery(message, catalog) for message in messages]
 
 
-def _delivery(message: Message, words: Words) -> str:
-    return words.say(
+def _delivery(message: Message, catalog: Catalog) -> str:
+    return catalog.say(
         "show.delivery",
         number=message.id,
         created=message.created_at,
-        kind=words.name("delivery_kind", str(message.payload.get("kind", message.kind))),
+        kind=catalog.name("delivery_kind", str(message.payload.get("kind", message.kind))),
         receiver=clean(message.receiver),
-        state=words.name("delivery_state", message.state),
+        state=catalog.name("delivery_state", message.state),
         sent=message.sent_at,
         merged_into=message.reference.get("merged_into"),
         attempts=message.attempts,

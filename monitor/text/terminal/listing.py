@@ -13,39 +13,39 @@ from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Acceptance, Silence
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.impact import impact_line
 from monitor.text.symbols import ARROW, DOTS
 
 
-def observed_lines(seen: Mapping[str, Observed], words: Words) -> list[str]:
+def observed_lines(seen: Mapping[str, Observed], catalog: Catalog) -> list[str]:
     """Every pass in a line, its findings below it."""
     lines = []
     for name, each in seen.items():
         status = each.verdict.status
-        label, verdict = words.name("check", name), words.name("verdict", status)
+        label, verdict = catalog.name("check", name), catalog.name("verdict", status)
         lines.append(f"{DOTS[status]} {label} ({name}): {verdict}  [{each.took_ms:.0f} ms]")
         for finding in each.verdict.findings:
-            lines += finding_lines(finding, words, each.at)
+            lines += finding_lines(finding, catalog, each.at)
     return lines
 
 
-def finding_lines(finding: Finding, words: Words, now: datetime | None) -> list[str]:
+def finding_lines(finding: Finding, catalog: Catalog, now: datetime | None) -> list[str]:
     """A finding: its title, what it means, what to do."""
-    sentence = words.finding(finding, now)
+    sentence = catalog.finding(finding, now)
     lines = [f"   {DOTS[finding.status]} {sentence.title}", f"      {sentence.text}"]
     return [*lines, f"      {ARROW} {sentence.action}"] if sentence.action else lines
 
 
-def incident_lines(stories: Sequence[IncidentStory], words: Words, now: datetime) -> list[str]:
+def incident_lines(stories: Sequence[IncidentStory], catalog: Catalog, now: datetime) -> list[str]:
     """The incidents, newest first, each with its cause and its consequences."""
     if not stories:
-        return [f"{DOTS[Status.OK]} {words.say('show.no_incidents')}"]
-    return [line for story in stories for line in _incident(story, words, now)]
+        return [f"{DOTS[Status.OK]} {catalog.say('show.no_incidents')}"]
+    return [line for story in stories for line in _incident(story, catalog, now)]
 
 
-def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
+def _incident(story: IncidentStory, catalog: Catalog, now: datetime) -> list[str]:
     incident = story.incident
     root = next((a for a in story.alerts if a.key == incident.root), None)
     root = root or (story.alerts[0] if story.alerts else None)
@@ -53,21 +53,21 @@ def _incident(story: IncidentStory, words: Words, now: datetime) -> list[str]:
         return []
     over = incident.ended_at is not None
     symbol = DOTS[Status.OK if over else incident.status]
-    lines = [f"{symbol} #{incident.id} {words.finding(root, now, over=over).title}"]
+    lines = [f"{symbol} #{incident.id} {catalog.finding(root, now, over=over).title}"]
     since = min(a.since for a in story.alerts)
     end = incident.ended_at or now
-    span = words.say("message.lasted" if over else "message.since", **_span(since, end))
+    span = catalog.say("message.lasted" if over else "message.since", **_span(since, end))
     pattern = f"{root.check}/{root.key}"
-    owner = words.say("message.acked", name=clean(incident.acked_by)) if incident.acked_by else ""
+    owner = catalog.say("message.acked", name=clean(incident.acked_by)) if incident.acked_by else ""
     lines.append(f"   {span} {owner}".rstrip() + f"  [{clean(pattern)}]")
-    impact = impact_line(incident.impact, words)
+    impact = impact_line(incident.impact, catalog)
     lines += [f"   {impact}"] if impact else []
     told = {root.key}
     for alert in story.alerts:
         if alert.key not in told and alert.phase is not Phase.PENDING:
             told.add(alert.key)
             is_over = alert.phase is Phase.RESOLVED
-            lines.append(f"   └ {words.finding(alert, now, over=is_over).title}")
+            lines.append(f"   └ {catalog.finding(alert, now, over=is_over).title}")
     return lines
 
 
@@ -75,10 +75,10 @@ def _span(since: datetime, end: datetime) -> dict[str, Any]:
     return {"since": since, "until": end, "seconds": (end - since).total_seconds(), "_now": end}
 
 
-def silence_lines(silences: Sequence[Silence], words: Words) -> list[str]:
+def silence_lines(silences: Sequence[Silence], catalog: Catalog) -> list[str]:
     """The silences that hold."""
     return [
-        words.say(
+        catalog.say(
             "show.silence",
             number=s.id,
             pattern=clean(s.pattern),
@@ -90,10 +90,10 @@ def silence_lines(silences: Sequence[Silence], words: Words) -> list[str]:
     ]
 
 
-def accepted_lines(accepted: Sequence[Acceptance], words: Words) -> list[str]:
+def accepted_lines(accepted: Sequence[Acceptance], catalog: Catalog) -> list[str]:
     """What is taken as known."""
     return [
-        words.say(
+        catalog.say(
             "show.accepted",
             number=a.id,
             pattern=clean(a.pattern),
@@ -106,12 +106,12 @@ def accepted_lines(accepted: Sequence[Acceptance], words: Words) -> list[str]:
     ]
 
 
-def audit_lines(entries: Sequence[AuditEntry], words: Words, since: datetime) -> list[str]:
+def audit_lines(entries: Sequence[AuditEntry], catalog: Catalog, since: datetime) -> list[str]:
     """Every act that was asked for over MCP, newest first."""
     if not entries:
-        return [words.say("show.audit_none", since=since)]
+        return [catalog.say("show.audit_none", since=since)]
     return [
-        words.say(
+        catalog.say(
             "show.audit",
             at=entry.at,
             tool=clean(entry.tool),

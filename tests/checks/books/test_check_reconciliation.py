@@ -23,7 +23,7 @@ from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
 from monitor.domain.books.discrepancies import OpenBreak, OpenBreaks, ageing
 from monitor.domain.check import ProbeContext, Status, Verdict
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 IDS = tuple(e.id for e in selected((), Options().ignore) if e.build)
 NIGHT = books.NOW.replace(hour=18)  # when everything is swept
@@ -436,7 +436,7 @@ def test_every_break_is_said_in_full(language, invariant):
         "breaks_old",
     }
     for finding in verdict.findings:
-        said = Words(language, zone, strict=True).finding(finding)
+        said = Catalog(language, zone, strict=True).finding(finding)
         assert said.text.endswith(".")
         assert said.action.endswith(".")
         assert "None" not in said.title + said.text + said.action

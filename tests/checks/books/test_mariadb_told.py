@@ -18,11 +18,11 @@ from services import services
 from checks.reconciliation import CHECK, Options
 from checks.sources.database.source import Database
 from monitor.domain.check import Finding, ProbeContext, Status
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 pytestmark = pytest.mark.slow
 
-WORDS = {language: Words(language, UTC, strict=True) for language in ("en", "ko")}
+WORDS = {language: Catalog(language, UTC, strict=True) for language in ("en", "ko")}
 TITLES = {
     "en": r".+ in 1 place(, ₩[\d,]+)? \({}, shard1\)",
     "ko": r".+ 1건(, [\d,]+원)? \({}, shard1\)",

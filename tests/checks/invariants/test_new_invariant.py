@@ -20,7 +20,7 @@ from checks.sources.database.servers.tables import REFUND
 from checks.sources.database.source import Database
 from monitor import resources
 from monitor.domain.check import Finding, ProbeContext, Status
-from monitor.text.catalog import Words, load
+from monitor.text.catalog import Catalog, load
 
 AMOUNT = REFUND.c.refund_amount
 ENTRY = Invariant(
@@ -71,7 +71,7 @@ def broken(folder: Path) -> dict[str, Finding]:
 @pytest.mark.parametrize("language", SENTENCES)
 def test_an_added_invariant_is_found_broken_and_told_with_its_own_advice(tmp_path, language):
     finding = broken(tmp_path)["books_broken:shard1/R99"]
-    said = Words(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding, books.NOW)
+    said = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True).finding(finding, books.NOW)
     text, action = SENTENCES[language]
     assert finding.status is Status.CRIT
     assert "R99" in said.title

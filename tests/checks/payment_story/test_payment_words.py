@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.books.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.domain.check import Status
-from monitor.text.catalog import Words, load
+from monitor.text.catalog import Catalog, load
 from monitor.text.plain.payment import (
     around_text,
     happening_text,
@@ -127,9 +127,9 @@ def table(name: str) -> list[str]:
 
 
 @pytest.fixture(params=["en", "ko"])
-def words(request) -> Words:
+def words(request) -> Catalog:
     zone = UTC if request.param == "en" else ZoneInfo("Asia/Seoul")
-    return Words(request.param, zone, strict=True)
+    return Catalog(request.param, zone, strict=True)
 
 
 def story(*reasons: Reason, **chapter: object) -> Story:

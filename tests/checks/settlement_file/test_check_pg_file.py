@@ -21,7 +21,7 @@ from checks.sources.database.source import Database
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
 from monitor.domain.check import Memory, ProbeContext, Status, Verdict
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 DAY = date(2026, 3, 9)
 MORNING = datetime(2026, 3, 10, 9, 0, tzinfo=pg_files.SEOUL)  # before the file of DAY is due
@@ -291,7 +291,7 @@ def findings() -> list[Any]:
     "finding", findings(), ids=lambda f: f"{f.key} {f.params.get('line_reason')}"
 )
 def test_every_break_and_bad_line_is_said_in_full(language, finding):
-    said = Words(language, pg_files.SEOUL, strict=True).finding(finding)
+    said = Catalog(language, pg_files.SEOUL, strict=True).finding(finding)
     assert 0 < len(said.title) <= 100
     assert said.text.endswith(".")
     assert "None" not in said.title + said.text + said.action
@@ -299,7 +299,7 @@ def test_every_break_and_bad_line_is_said_in_full(language, finding):
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_what_the_passes_come_to_is_said_in_full(language, passes, lines):
-    words = Words(language, pg_files.SEOUL, strict=True)
+    words = Catalog(language, pg_files.SEOUL, strict=True)
     seen = [passes(25), passes(26)]
     for spoil, reason in UNAVAILABLE.values():
         path = passes.write(spoil(lines))

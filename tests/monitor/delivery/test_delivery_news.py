@@ -15,7 +15,7 @@ from monitor.domain.backoff import DeliveryPolicy
 from monitor.domain.delivery import Message, Permanent, Reference, Sender, Temporary
 from monitor.store.database import Store
 from monitor.store.delivery.notifications import add_notifications
-from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.render import Catalog, MessageRenderer
 
 T0 = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -153,7 +153,7 @@ def test_who_is_alone_is_told_nothing(tmp_path: Path) -> None:
     [("en", "slack receives no messages"), ("ko", "메시지가 전달되지 않습니다")],
 )
 def test_the_news_is_said_in_both_languages_as_text_and_to_slack(language: str, said: str) -> None:
-    renderer = MessageRenderer(Words(language, ZoneInfo("Asia/Seoul"), strict=True))
+    renderer = MessageRenderer(Catalog(language, ZoneInfo("Asia/Seoul"), strict=True))
     since = T0.isoformat()
     failing = {"kind": "failing", "receiver": "slack", "since": since, "error": "no", "waiting": 2}
     works = {"kind": "works", "receiver": "slack", "since": since, "until": since, "waiting": 0}

@@ -15,7 +15,7 @@ from monitor.domain.load_test.history import Judged
 from monitor.domain.load_test.result import LoadResult, Measure, Threshold
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.statement import Statement
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.load_test_values import advice_text
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -119,7 +119,7 @@ def test_advice_follows_from_evidence(case, run, platform, codes):
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_advice_has_words(language):
-    words = Words(language, UTC, strict=True)
+    words = Catalog(language, UTC, strict=True)
     for _, run, platform, _ in CASES:
         for advice in advise(run, platform):
             assert len(advice_text(advice, words)) > 15

@@ -23,7 +23,7 @@ from monitor.domain.load_test.preflight import (
     over_bounds,
     unhealthy,
 )
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 RULES = Options(rate_max=100, vus_max=50, seconds_max=60)
@@ -206,7 +206,7 @@ def test_a_target_that_the_configuration_calls_production_is():
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_refusal_has_words(language):
-    words = Words(language, UTC, strict=True)
+    words = Catalog(language, UTC, strict=True)
     refusals = [
         over_bounds(Asked(rate=101), RULES),
         over_bounds(Asked(vus=51), RULES),

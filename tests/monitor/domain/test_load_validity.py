@@ -17,7 +17,7 @@ from monitor.domain.load_test import validity as load_validity
 from monitor.domain.load_test.result import LoadResult, figures
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.load_test.validity import Ending, differences, doubts, failure_of, state_of
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 
 SAMPLES = Path(__file__).parents[2] / "data" / "k6"
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -252,7 +252,7 @@ def test_a_fixed_number_of_iterations_may_take_longer_but_half_a_run_is_another(
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_reason_has_words_with_and_without_its_figures(language):
-    words = Words(language, UTC, strict=True)
+    words = Catalog(language, UTC, strict=True)
     results = [ALL_REFUSED, SOME_REFUSED, ALL_ERRORS, DROPPED, UNMEASURED]
     found = [doubt for result in results for doubt in doubts(result)]
     found += doubts(changed(checks={"passes": 0, "fails": 9, "value": 0}), Ending(-9, thrown=90))

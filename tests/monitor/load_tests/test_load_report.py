@@ -33,14 +33,14 @@ from monitor.notifiers import slack
 from monitor.store.database import Store
 from monitor.store.delivery.journal import notifications
 from monitor.store.load_tests import save_run
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.messages.chart import chart, png
 from monitor.text.messages.render import MessageRenderer
 
 WEEK = timedelta(days=7)
 LENGTH = timedelta(minutes=6)
 NOISE = (1.0, 1.02, 0.97, 1.01, 0.99, 1.03, 0.98)
-WORDS = {name: Words(name, ZoneInfo("Asia/Seoul"), strict=True) for name in ("en", "ko")}
+WORDS = {name: Catalog(name, ZoneInfo("Asia/Seoul"), strict=True) for name in ("en", "ko")}
 
 
 def result(

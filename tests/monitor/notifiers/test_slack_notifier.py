@@ -25,10 +25,10 @@ from monitor.domain.delivery import (
 from monitor.domain.incident.message import incident_message
 from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers import slack
-from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.render import Catalog, MessageRenderer
 
 AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
-RENDERER = MessageRenderer(Words("en", ZoneInfo("Asia/Seoul")))
+RENDERER = MessageRenderer(Catalog("en", ZoneInfo("Asia/Seoul")))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from monitor.recording.watch import StoreWatch
 from monitor.scheduling.schedule import RECORDING, Calendar, Job, Scheduler
 from monitor.scheduling.timetable import Timetable
 from monitor.store.database import StoreError
-from monitor.text.catalog import Words
+from monitor.text.catalog import Catalog
 from monitor.text.messages.render import MessageRenderer
 
 SECOND = timedelta(seconds=1)
@@ -147,7 +147,7 @@ def test_it_is_told_in_words_in_both_languages(tmp_path, language, said):
     watch.failed("check:a", "database or disk is full", datetime(2026, 11, 1, tzinfo=UTC))
     watch.worked("check:a", datetime(2026, 11, 1, 1, tzinfo=UTC))
     until(lambda: receiver.states[-1:] == ["over"], "the end")
-    words = MessageRenderer(Words(language, ZoneInfo("Asia/Seoul"), strict=True))
+    words = MessageRenderer(Catalog(language, ZoneInfo("Asia/Seoul"), strict=True))
     texts = [words.text(message) for message, _ in receiver.got]
     assert said in texts[0]
     assert "database or disk is full" in texts[-1]

@@ -34,7 +34,7 @@ from monitor.store.delivery.journal import notifications
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
 from monitor.store.passes.record import record_pass
-from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.render import Catalog, MessageRenderer
 from monitor.text.messages.report_figures import load_test_lines
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -95,7 +95,7 @@ def message(report: Report) -> Message:
 
 
 def text(report: Report, language: str = "en") -> str:
-    return MessageRenderer(Words(language, SEOUL)).text(message(report))
+    return MessageRenderer(Catalog(language, SEOUL)).text(message(report))
 
 
 def headline(report: Report, language: str = "en") -> str:
@@ -445,7 +445,7 @@ def load_run(
 
 def load_tones(report: Report) -> list[str]:
     assert report.load_test is not None
-    return [tone for _, tone in load_test_lines(report.load_test, NOW, Words("en", SEOUL))]
+    return [tone for _, tone in load_test_lines(report.load_test, NOW, Catalog("en", SEOUL))]
 
 
 def test_the_week_covers_seven_local_days(tmp_path: Path) -> None:
@@ -545,7 +545,7 @@ def test_a_report_survives_its_way_through_the_store() -> None:
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_slack_takes_the_report_whatever_it_holds(language: str) -> None:
     for report in (full(), made()):
-        content = MessageRenderer(Words(language, SEOUL)).slack(message(report))
+        content = MessageRenderer(Catalog(language, SEOUL)).slack(message(report))
         body = {"text": content.text, "blocks": list(content.blocks)}
         assert problem_of(body) == ""
         assert "<" not in content.text
@@ -567,7 +567,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_page_is_self_contained_and_escapes_everything(language: str) -> None:
-    page = Tags(MessageRenderer(Words(language, SEOUL)).html(message(full())))
+    page = Tags(MessageRenderer(Catalog(language, SEOUL)).html(message(full())))
     assert "script" not in page.tags
     assert page.addresses == []
     assert page.tags.count("polyline") == 88  # the gap parts each line in two, one of them a dot

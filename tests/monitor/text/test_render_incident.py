@@ -21,7 +21,7 @@ from monitor.domain.incident.impact import NOT_COUNTED
 from monitor.domain.incident.message import CONSEQUENCES_MAX, IncidentMessage, incident_message
 from monitor.domain.incident.model import Incident, Notice
 from monitor.notifiers.console import Console, ConsoleOptions
-from monitor.text.messages.render import MessageRenderer, Words
+from monitor.text.messages.render import Catalog, MessageRenderer
 from monitor.text.messages.slack import fit, units
 
 T0 = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)
@@ -46,7 +46,7 @@ def message(data: dict[str, Any]) -> Message:
 
 
 def renderer(language: str = "en") -> MessageRenderer:
-    return MessageRenderer(Words(language, ZoneInfo("Asia/Seoul")))
+    return MessageRenderer(Catalog(language, ZoneInfo("Asia/Seoul")))
 
 
 def slack_body(data: dict[str, Any], language: str = "en") -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_what_it_does_to_payments_stands_in_the_message(language: str, line: str
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_kind_of_impact_has_its_name(language: str) -> None:
-    words = Words(language, ZoneInfo("Asia/Seoul"), strict=True)
+    words = Catalog(language, ZoneInfo("Asia/Seoul"), strict=True)
     kinds = {touch.kind for touch in TOUCHES} - {NOT_COUNTED}
     assert {kind for kind in kinds if not words.has(f"impact_kind.{kind}")} == set()
 

@@ -15,7 +15,7 @@ from checks.invariants.catalogue import catalogue
 from monitor import resources
 from monitor.domain.check import Finding, Status
 from monitor.domain.metrics import METRICS
-from monitor.text.catalog import Words, WordsError, languages, load
+from monitor.text.catalog import Catalog, CatalogError, languages, load
 from monitor.text.filters import clean, clock, cut, duration, krw, metric_value, number, percent
 from monitor.text.particles import particle
 
@@ -30,8 +30,8 @@ REGRESSION = {
 }
 
 
-def strict(language: str) -> Words:
-    return Words(language, SEOUL, strict=True)
+def strict(language: str) -> Catalog:
+    return Catalog(language, SEOUL, strict=True)
 
 
 def test_there_are_english_and_korean() -> None:
@@ -166,18 +166,18 @@ def test_a_regression_from_nothing_has_no_percentage() -> None:
 
 
 def test_a_missing_sentence_is_an_error_where_it_is_asked_for() -> None:
-    with pytest.raises(WordsError, match=r"finding\.unheard_of\.title"):
+    with pytest.raises(CatalogError, match=r"finding\.unheard_of\.title"):
         strict("en").finding(Finding("unheard_of", Status.CRIT))
 
 
 def test_a_missing_parameter_is_an_error_that_names_it() -> None:
-    with pytest.raises(WordsError, match=r"finding\.regression"):
+    with pytest.raises(CatalogError, match=r"finding\.regression"):
         strict("en")._fill("finding.regression.title", {})
 
 
 @pytest.mark.parametrize("params", [{}, {"part": "kafka", "age": 3}])
 def test_no_alert_is_lost_for_a_word(params: dict[str, Any]) -> None:
-    said = Words("en", SEOUL).finding(Finding("unheard_of", Status.CRIT, "shard1", params))
+    said = Catalog("en", SEOUL).finding(Finding("unheard_of", Status.CRIT, "shard1", params))
     assert said.title == "unheard_of shard1"
     assert all(f"{key}={value}" in said.text for key, value in params.items())
 
@@ -187,7 +187,7 @@ def test_a_name_that_is_missing_is_its_code() -> None:
 
 
 def test_an_unknown_language_names_those_that_exist() -> None:
-    with pytest.raises(WordsError, match="en, ko"):
+    with pytest.raises(CatalogError, match="en, ko"):
         load("fr")
 
 
@@ -198,7 +198,7 @@ def test_a_sentence_that_stands_twice_is_an_error(
     for name in ("one", "two"):
         (tmp_path / "en" / f"{name}.toml").write_text('[status]\nok = "well"\n')
     monkeypatch.setattr(resources, "folder", lambda name: tmp_path)
-    with pytest.raises(WordsError, match=r"status\.ok"):
+    with pytest.raises(CatalogError, match=r"status\.ok"):
         load("en")
 
 
@@ -278,7 +278,7 @@ def test_times_are_local_and_dated_when_not_of_today(
     assert clock(value, SEOUL, language, now) == text
 
 
-def written(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Words:
+def written(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Catalog:
     (folder / "en").mkdir()
     (folder / "en" / "words.toml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(resources, "folder", lambda name: folder)
