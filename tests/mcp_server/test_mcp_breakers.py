@@ -147,7 +147,7 @@ def test_a_quiet_span_is_ok_and_one_that_nobody_watched_is_unknown(lived):
 
 def test_the_same_question_in_korean(lived, monkeypatch):
     app = lived.app
-    monkeypatch.setattr(app, "words", Catalog("ko", app.config.zone))
+    monkeypatch.setattr(app, "catalog", Catalog("ko", app.config.zone))
     plain = answer(app, "analyze_failure_pattern", time_range="오후 12시 20분")
     assert "브레이커가 열렸습니다" in plain["summary"] and "원인: " in plain["summary"]
     assert "연 적이" not in plain["summary"]

@@ -28,7 +28,7 @@ def lived(tmp_path_factory) -> Iterator[World]:
 @pytest.fixture(params=["en", "ko"])
 def app(lived, request, monkeypatch):
     monkeypatch.setattr(
-        lived.app, "words", Catalog(request.param, lived.app.config.zone, strict=True)
+        lived.app, "catalog", Catalog(request.param, lived.app.config.zone, strict=True)
     )
     return lived.app
 
