@@ -39,7 +39,7 @@ WORKER = target("worker", "w:1")
         ((*BOTH, target("worker", "w:1", age=500)), {"monitoring_gap:jobs/worker": "unknown"}),
         ((*BOTH, target("worker", "w:1", age=None)), {"monitoring_gap:jobs/worker": "unknown"}),
         (AWAY, {"monitoring_gap:prometheus": "unknown"}),
-        (None, {}),
+        (None, {"monitoring_gap:instances": "unknown"}),
     ],
     ids=["all", "one left", "none", "one too many", "never", "old", "no time", "blind", "unasked"],
 )
@@ -55,6 +55,40 @@ def test_a_job_that_left_the_registry_is_missed_and_not_only_unavailable():
     gone = passes(2, instances.Facts(BOTH))
     assert keys(gone) == {"instances_missing:worker": "crit"}
     assert metrics(gone) == {"instances_up{ingest}": 2, "instances_up{worker}": 0}
+
+
+def watched(*seen: tuple[float, int]) -> dict[str, str]:
+    """What is found at the end of passes, each so many hours on, with so many instances up."""
+    passes = Passes(instances.CHECK, {"jobs": {"ingest": 0}})
+    for hours, up in seen:
+        targets = tuple(target("ingest", f"{n}:1") for n in range(up))
+        found = passes.keys(60 * hours, instances.Facts(targets))
+    return found
+
+
+MISSING = {"instances_missing:ingest": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (((0, 1), (1, 1)), {}),
+        (((0, 1), (1, 2), (1.2, 2), (1.3, 2), (2, 1)), MISSING),
+        (((0, 2), (1, 1)), MISSING),
+        (((0, 2), (1, 4), (1.1, 4), (1.2, 2)), {}),
+        (((0, 2), (1, 4), (1.1, 3), (1.3, 4), (1.4, 3), (1.5, 2)), MISSING),
+        (((0, 2), (1, 1), (23, 1)), MISSING),
+        (((0, 2), (1, 1), (25, 1), (26, 1)), {}),
+        (((0, 1), (1, 0), (30, 0)), {"instances_missing:ingest": "crit"}),
+    ],
+    ids=["one", "more", "fewer", "an update", "some stay", "a day", "over a day", "none is never"],
+)
+def test_how_many_instances_there_should_be_is_learnt_from_what_was_seen(seen, expected):
+    assert watched(*seen) == expected
+
+
+def test_by_default_no_number_of_instances_is_assumed():
+    assert set(instances.Options().jobs.values()) == {0}
 
 
 def pool(active: int, pending: int = 0) -> connections.Facts:

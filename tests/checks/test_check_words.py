@@ -92,7 +92,12 @@ def found() -> dict[str, Finding]:
         ),
         *after(rate_limits.CHECK, (0, (use(3, ttl=None),))),
         *after(connections.CHECK, (0, pool(8)), (1, pool(9, 1)), (2, pool(9, 1)), (2, shard(99))),
-        *after(instances.CHECK, (0, instances.Facts(BOTH[:1])), jobs=JOBS),
+        *after(
+            instances.CHECK,
+            (0, instances.Facts(BOTH)),
+            (1, instances.Facts(BOTH[:1])),
+            jobs={"ingest": 0},
+        ),
         *after(instances.CHECK, (0, instances.Facts((target("worker", "w", False),))), jobs=JOBS),
         *learned()(2 * DAY + 60, flow(2 * DAY * 2)).findings,
         *after(traffic.CHECK, (0, flow(1, asked(0, 0))), (5, flow(1, asked(9, 9)))),

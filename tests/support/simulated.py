@@ -52,6 +52,8 @@ daily = ""
 {checks}
 [checks.diagnose_issues]
 every_seconds = {every}
+[checks.instances]
+enabled = false
 [checks.rate_limits]
 every_seconds = {every}
 authorize_max = 100

@@ -23,6 +23,9 @@ IN_FILES = """\
 via = "direct"
 urls.shard1 = "sqlite:///{folder}/platform/shard1.db"
 urls.shard2 = "sqlite:///{folder}/platform/shard2.db"
+
+[checks.instances]
+enabled = false  # the demo's own platform has no Prometheus that knows them
 """
 ON_SERVICES = """\
 [platform.database]
@@ -43,14 +46,17 @@ url = "${PAYPULSE_PROMETHEUS_URL}"
 
 [platform.breakers]
 via = "prometheus"
+
+[checks.instances]
+every_seconds = 15
+jobs = { ingest-service = 1 }
 """
 _CHECKS = (
     *("services", "breakers", "kafka_cluster", "redis_health", "rate_limits", "outbox_age"),
     *("consumer_lag", "dead_letters", "settlements", "reconciliation", "traffic"),
-    *("connections", "instances", "diagnose_issues"),
+    *("connections", "diagnose_issues"),
 )
 _OWN = {
-    "instances": "jobs = { ingest-service = 1 }",
     "rate_limits": "authorize_max = 100\ncapture_max = 100\nrefund_max = 100",
 }
 # The fortnight is lived with the invariants of money alone, so that it takes a minute.
