@@ -66,7 +66,7 @@ _SIGHT = (
     *_follows("monitoring_gap:ingest*", "service_down:ingest*", "instances_missing:ingest*"),
     *_follows("monitoring_gap:{job}@*", "instances_missing:{job}"),
 )
-_SERVICES = (
+_OUTAGES = (
     *_follows("service_down:database/*", "service_down:database"),
     *(
         cause
@@ -79,6 +79,8 @@ _SERVICES = (
         for cause in _follows(f"instances_missing:{job}*", f"service_down:{job}*")
     ),
     *_follows("instances_missing:*", _REDIS, *_DATABASES),
+)
+_SLOW = (
     # What is asked through the monitoring-service is slow when that is.
     *_follows(
         [f"service_slow:{part}" for part in ("redis", "kafka", "database", "database/*")],
@@ -240,7 +242,9 @@ _REGRESSIONS = (
 _HOURS_OF_PAST = timedelta(hours=1)  # a regression is judged by hours, and lasts as long
 CAUSES: tuple[Cause, ...] = (
     *_SIGHT,
-    *_SERVICES,
+    # An outage is no leftover: what goes down after its cause is over is down by itself.
+    *(replace(cause, begins_within=timedelta(0)) for cause in _OUTAGES),
+    *_SLOW,
     *_BREAKERS,
     *_CLUSTER,
     *_LIMITS,

@@ -69,7 +69,8 @@ class Size:
 class Alert:
     """One episode of one finding. `passes` are the last looks, newest last: 1 seen, 0 not.
 
-    `worst` is the worst status that it had, and `peak` its parameters then.
+    `worst` is the worst status that it had, and `peak` its parameters then. `rose_at` is when it
+    became critical having fired as less; None if it is not critical, or was so from the start.
     """
 
     check: str
@@ -85,6 +86,7 @@ class Alert:
     worst: Status = Status.OK
     peak: Params = field(default_factory=dict)
     fired_at: datetime | None = None
+    rose_at: datetime | None = None
     ended_at: datetime | None = None
     id: int | None = None
 
@@ -174,8 +176,9 @@ def _is_due(alert: Alert, finding: Finding, rule: Rule, now: datetime) -> tuple[
 def _severity(alert: Alert, status: Status, now: datetime) -> tuple[Alert, Transition | None]:
     if status is alert.status:
         return alert, None
-    kind = "worsened" if status is Status.CRIT else "eased"
-    changed = replace(alert, status=status)
+    rises = status is Status.CRIT
+    kind = "worsened" if rises else "eased"
+    changed = replace(alert, status=status, rose_at=now if rises else None)
     return changed, Transition(changed, kind, now, f"{alert.status} became {status}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 DRAIN_DEFAULT = timedelta(minutes=5)
@@ -17,12 +17,19 @@ class Cause:
     """A declared consequence: an alert like `effect` follows from an alert like `cause`.
 
     Both are patterns over `code:subject`; `*` matches anything, and `{x}` the same text in both.
-    `drain` is the time that the effect takes to go away once the cause is over.
+    `drain` is the time that the effect takes to go away once the cause is over, and `begins_within`
+    the time after that end in which it may still begin because of it (None: as long as it drains).
     """
 
     effect: str
     cause: str
     drain: timedelta = DRAIN_DEFAULT
+    begins_within: timedelta | None = None
+
+    def explains_after(self, ended_at: datetime, began_at: datetime) -> bool:
+        """Whether a cause that ended then may have left behind what began at this time."""
+        within = self.drain if self.begins_within is None else self.begins_within
+        return began_at <= ended_at + within
 
 
 @dataclass(slots=True)

@@ -164,6 +164,7 @@ class AlertRow(SQLModel, table=True):
     peak: dict[str, Any] = _json()
     fired_at: datetime | None = _time(default=None)
     ended_at: datetime | None = _time(default=None)
+    rose_at: datetime | None = _time(default=None)
 
 
 class IncidentRow(SQLModel, table=True):

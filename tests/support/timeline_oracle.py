@@ -26,6 +26,7 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 
 FIRST_WITHIN = timedelta(seconds=30 + 5)
+_OUTAGES = ("service_down", "instances_missing")  # never left behind by what is over
 _TICK = timedelta(seconds=5)
 
 
@@ -174,9 +175,14 @@ class Oracle:
             until = ended_at + drain_of(cause.key, alert.key)
             if alert.since > until or self.now > until + _TICK:
                 continue
+            if alert.code in _OUTAGES and alert.since > ended_at:
+                continue
             # What one check saw critical before is no news when another sees it so later.
-            same = (p for p in self.pasts.values() if p.alert.key == alert.key)
-            if past.was_crit_when_it_fired or any(
+            same = [p for p in self.pasts.values() if p.alert.key == alert.key]
+            if alert.status is not Status.CRIT:  # it eased: a cause that drains, too
+                if any(p.was_crit_at(ended_at) for p in same):
+                    return True
+            elif past.was_crit_when_it_fired or any(
                 p.crit_at and p.crit_at <= ended_at for p in same
             ):
                 return True

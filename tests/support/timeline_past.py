@@ -25,6 +25,7 @@ class Past:
     worst: Status = Status.OK
     peak: Sizes = field(default_factory=dict)
     crit_at: datetime | None = None
+    crit_spans: list[tuple[datetime, datetime]] = field(default_factory=list)
     was_crit_when_it_fired: bool = False
     ended_at: datetime | None = None
 
@@ -39,8 +40,16 @@ class Past:
             self.crit_at = now
             self.was_crit_when_it_fired = fires_anew or alert.fired_at == now
         elif alert.status is not Status.CRIT:
+            if self.crit_at is not None:
+                self.crit_spans.append((self.crit_at, now))
             self.crit_at = None
         self._worsen(alert)
+
+    def was_crit_at(self, at: datetime) -> bool:
+        """Whether it fired as critical at a moment."""
+        if self.crit_at is not None and self.crit_at <= at:
+            return True
+        return any(begins <= at <= ends for begins, ends in self.crit_spans)
 
     def _worsen(self, alert: Alert) -> None:
         if worst((alert.status, self.worst)) is not alert.status:

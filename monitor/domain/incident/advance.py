@@ -50,21 +50,12 @@ def advance(
     place(board)
     fold(board)
     gather(board)
-    board.incidents = [_with_known(board, incident) for incident in board.incidents]
     changes = [
         _with_joined(board, n, ends.get(n) or speak(board, incident))
         for n, incident in enumerate(board.incidents)
     ]
     before: dict[int | None, Incident] = {i.id: i for i in incidents}
     return [c for c in changes if _is_news(c, before)]
-
-
-def _with_known(board: Board, incident: Incident) -> Incident:
-    """What a cause has just left behind, with what in it was critical from the start."""
-    if incident.id is not None or not board.drains(incident):
-        return incident
-    known = tuple(m for m, a in board.known(incident) if a.status is Status.CRIT)
-    return replace(incident, acked_members=known)
 
 
 def _is_news(change: Change, before: Mapping[int | None, Incident]) -> bool:
@@ -96,10 +87,11 @@ def _refreshed(board: Board, incident: Incident) -> Incident:
     firing = board.live(incident)
     status = worst(a.status for a in firing) if firing else incident.status
     bad = worst((status, incident.worst))
-    if (status, bad) == (incident.status, incident.worst):
-        return incident
-    rose = status is Status.CRIT and incident.status is not Status.CRIT
+    roots = (a for a in firing if board.is_root(incident, a))
+    rose = any(board.has_risen(a, incident.opened_at) for a in roots)
     speak_at = None if rose else incident.speak_at  # what becomes worse does not drain
+    if (status, bad, speak_at) == (incident.status, incident.worst, incident.speak_at):
+        return incident
     return replace(incident, status=status, worst=bad, speak_at=speak_at)
 
 

@@ -38,7 +38,6 @@ class Board:
     incidents: list[Incident] = field(default_factory=list)
     over: list[Change] = field(default_factory=list)
     joined: dict[int, list[Joined]] = field(default_factory=dict)  # by index of incident
-    risen: set[int] = field(default_factory=set)  # alerts that became worse than their causes
 
     @cached_property
     def firing(self) -> dict[str, list[tuple[int, Alert]]]:
@@ -110,10 +109,17 @@ class Board:
 
     def was_left_with(self, incident: Incident, alert: Alert) -> bool:
         """Whether an alert was there, as bad as it is, when its cause left the incident behind."""
-        if incident.id is not None:
-            return alert.id in incident.acked_members
         was_there = alert.fired_at is not None and alert.fired_at < incident.opened_at
-        return was_there and alert.id not in self.risen
+        return was_there and not self.has_risen(alert, incident.opened_at)
+
+    def has_risen(self, alert: Alert, since: datetime) -> bool:
+        """Whether it became critical then or later, having been known as less."""
+        if alert.rose_at is None or alert.rose_at < since:
+            return False
+        same = (a for _, a in self.firing.get(alert.code, ()) if a.key == alert.key)
+        return not any(
+            a.status is Status.CRIT and (a.rose_at or a.fired_at or a.since) < since for a in same
+        )
 
     def members(self, incident: Incident) -> list[Alert]:
         """Its alerts, live and ended."""

@@ -92,8 +92,8 @@ class Incident:
     of alerts, live or ended, in the order in which they joined. `announced` is the last status
     that was told, with what was told then. `left_by` is the key of a cause that is over and left
     it behind; until `speak_at` it has time to go away by itself. `acked_members` are what was
-    known to whoever acknowledged it, and of what was left behind what was critical then. `worst`
-    is the worst that it was, and `impact` the worst that it did to payments.
+    known to whoever acknowledged it. `worst` is the worst that it was, and `impact` the worst
+    that it did to payments.
     """
 
     root: str

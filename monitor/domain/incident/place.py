@@ -74,7 +74,7 @@ def _alone(board: Board, alert_id: int, alert: Alert) -> int:
         board.join(same, Joined(alert_id, "alike"))
         return same
     incident = Incident(alert.key, board.now, alert.status, (alert_id,), worst=alert.status)
-    left = None if alert_id in board.risen else _left_by(board, alert)
+    left = _left_by(board, alert)
     if left is not None:
         ended, incident_id, until = left
         incident = replace(
@@ -120,7 +120,9 @@ def _left_by(board: Board, alert: Alert) -> tuple[Alert, int | None, datetime] |
             continue
         if alert.status is Status.CRIT and ended.worst is not Status.CRIT:
             continue
-        if alert.since <= ended.ended_at + rule.drain:
+        if board.has_risen(alert, ended.ended_at):
+            continue
+        if rule.explains_after(ended.ended_at, alert.since):
             found.append((ended.ended_at, ended_id, ended.ended_at + rule.drain))
     if not found:
         return None

@@ -27,12 +27,8 @@ def release(board: Board) -> None:
 def _leaving(board: Board, incident: Incident, own: Collection[str]) -> set[int]:
     live = {m: a for m, a in board.known(incident) if a.phase is Phase.FIRING}
     held = _held(board, incident, live)
-    risen = {m for m in live.keys() - held if live[m].status is Status.CRIT}
     if not held:  # it ends now: what became critical at this moment was no part of it
-        risen = set() if incident.status is Status.CRIT else risen
-        board.risen |= risen
-        return risen
-    board.risen |= {m for m in risen if _rose(board, live[m], held, live)}
+        return {m for m, a in live.items() if board.has_risen(a, board.now)}
     twice = {m for m, a in live.items() if a.key in own and a.key != incident.root}
     return live.keys() - held | twice
 
@@ -53,11 +49,6 @@ def _held(board: Board, incident: Incident, live: Mapping[int, Alert]) -> set[in
         }
         held |= fresh
     return held
-
-
-def _rose(board: Board, alert: Alert, held: set[int], live: Mapping[int, Alert]) -> bool:
-    """Whether it leaves what still causes it, since it became the worse of the two."""
-    return any(board.follows(alert, live[i]) for i in held)
 
 
 def _holds(board: Board, alert: Alert, cause: Alert) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     'id, "check", code, subject, phase, status, since, last_seen_at,'
-    " params, evidence, passes, worst, peak, fired_at, ended_at"
+    " params, evidence, passes, worst, peak, fired_at, rose_at, ended_at"
 )
 _LIVE = f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL"
 _BY_ID = f"SELECT {_COLUMNS} FROM alerts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
@@ -26,12 +26,12 @@ _ENDED_SINCE = (
 )
 _INSERT = (
     'INSERT INTO alerts ("check", code, subject, phase, status, since, last_seen_at, params,'
-    " evidence, passes, worst, peak, fired_at, ended_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " evidence, passes, worst, peak, fired_at, rose_at, ended_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
     "UPDATE alerts SET phase = ?, status = ?, last_seen_at = ?, params = ?, evidence = ?,"
-    " passes = ?, worst = ?, peak = ?, fired_at = ?, ended_at = ? WHERE id = ?"
+    " passes = ?, worst = ?, peak = ?, fired_at = ?, rose_at = ?, ended_at = ? WHERE id = ?"
 )
 _BETWEEN = (
     f"SELECT {_COLUMNS} FROM alerts WHERE ended_at IS NULL AND since < ? AND"
@@ -118,7 +118,8 @@ def _alert(row: Sequence[Any]) -> Alert:
         worst=Status(row[11]),
         peak=json.loads(row[12]),
         fired_at=from_micros(row[13]),
-        ended_at=from_micros(row[14]),
+        rose_at=from_micros(row[14]),
+        ended_at=from_micros(row[15]),
     )
 
 
@@ -135,5 +136,5 @@ def _state(alert: Alert) -> tuple[Any, ...]:
         to_json(dict(alert.params)),
         to_json([dict(row) for row in alert.evidence]),
         *(alert.passes, alert.worst.value, to_json(dict(alert.peak))),
-        *(to_micros(alert.fired_at), to_micros(alert.ended_at)),
+        *(to_micros(at) for at in (alert.fired_at, alert.rose_at, alert.ended_at)),
     )

@@ -67,6 +67,21 @@ def test_an_alert_fires_and_resolves_by_its_rule(passes, expected):
     assert [[k for k in kind if k != "cleared"] for kind in kinds] == expected
 
 
+@pytest.mark.parametrize(
+    ("passes", "minute"),
+    [
+        pytest.param([[WARN], [WARN], [BAD], [BAD]], 2, id="when it became critical"),
+        pytest.param([[BAD], [BAD], [BAD]], None, id="not where it was so from the start"),
+        pytest.param([[WARN], [WARN], [BAD], [WARN]], None, id="not where it is less again"),
+        pytest.param([[BAD], [BAD], [WARN], [BAD]], 3, id="also where it had been so before"),
+    ],
+)
+def test_an_alert_knows_when_it_became_critical_that_was_less(passes, minute):
+    _, alerts = live(passes)
+    expected = None if minute is None else START + timedelta(minutes=minute)
+    assert alerts["outbox_old:shard1"].rose_at == expected
+
+
 def test_a_pass_that_could_not_look_neither_advances_nor_resets():
     kinds, alerts = live([[BAD], [BLIND], [BLIND], [BLIND], [BAD]])
     assert "fired" in kinds[-1]

@@ -194,6 +194,13 @@ def test_what_a_cause_leaves_behind_has_the_time_that_it_takes_to_drain(effect, 
     assert rule.drain == timedelta(minutes=minutes)
 
 
+def test_no_outage_that_begins_after_its_cause_is_left_behind_by_it():
+    outages = ("service_down:", "instances_missing:")
+    rules = [c for c in every_cause() if c.effect.startswith(outages)]
+    assert rules
+    assert {rule.begins_within for rule in rules} == {timedelta(0)}
+
+
 def constants(package: str) -> Iterator[str]:
     for path in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

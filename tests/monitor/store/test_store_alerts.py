@@ -49,6 +49,7 @@ _ALERT = Alert(
     evidence=({"event_id": 1},),
     passes="011",
     fired_at=T0 + MINUTE,
+    rose_at=T0 + 2 * MINUTE,
 )
 
 
