@@ -134,6 +134,9 @@ def _failed(run: LoadTestRun, context: ProbeContext) -> Finding | None:
         why = run.doubts[0].params if run.doubts else {}
         params = {**_told(run), "log": log, **why}
         return Finding("load_test_invalid", Status.WARN, run.scenario, params, passes_required=1)
+    if run.state == "unjudged":
+        params = {**_told(run), **run.figures, "limits": ", ".join(run.unjudged)[:200]}
+        return Finding("load_test_unjudged", Status.WARN, run.scenario, params, passes_required=1)
     if run.state == "failed":
         crossed = ", ".join(run.result.crossed if run.result else ())[:200]
         params = {**_told(run), **run.figures, "crossed": crossed}

@@ -12,25 +12,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.domain.detection.ddsketch import bucket_of, quantile
+from monitor.domain.detection.ddsketch import SKETCH_RELATIVE_ERROR, bucket_of, quantile
 from monitor.domain.load_test.result import (
     COUNTER,
     GAUGE,
+    PROTOCOLS,
     RATE,
     TREND,
+    UNKNOWN_RULE,
     UNTOLD,
     CheckTally,
     LoadResult,
     Measure,
     Threshold,
 )
-from monitor.domain.load_test.rules import holds, value_for
+from monitor.domain.load_test.rules import holds, limit_of, quantile_of, statistic_of, value_for
 
 EXACT_MAX = 5_000
 METRICS_MAX = 500
 ENDPOINTS_MAX = 200
 CHECKS_MAX = 500
 _STATISTICS = {"med": 0.5, "p(90)": 0.9, "p(95)": 0.95, "p(99)": 0.99}
+_OWN_PART = "expected_response:true"  # k6 splits this one off by itself
 _BY_ENDPOINT = ("http_req_duration", "http_req_failed", "http_reqs")
 _KINDS = {
     **dict.fromkeys(("vus", "vus_max"), GAUGE),
@@ -40,6 +43,11 @@ _KINDS = {
     ),
     **dict.fromkeys(("iteration_duration", "group_duration", "grpc_req_duration"), TREND),
 }
+_TIMES = (
+    *("grpc_req_duration", "ws_connecting", "ws_session_duration", "ws_ping"),
+    *("browser_http_req_duration", "browser_web_vital_lcp", "browser_web_vital_fcp"),
+    *("browser_web_vital_inp", "browser_web_vital_ttfb", "browser_web_vital_fid"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,8 @@ class Gatherer:
         seconds = None
         if self._first_at is not None and self._last_at is not None:
             seconds = (self._last_at - self._first_at).total_seconds() or None
-        names = {name for name, _ in self._series} | set(self._declared)
+        declared = {name for name in self._declared if "{" not in name}
+        names = {name for name, _ in self._series} | declared
         measures = {m.name: m for name in sorted(names) for m in self._measures(name, seconds)}
         return LoadResult(
             shape=shape,
@@ -154,14 +163,15 @@ class Gatherer:
             if all(tags.get(key) == value for key, value in wanted.items()):
                 yield selector
         name = tags.get("name", "")
-        if metric in _BY_ENDPOINT and f"name:{name}" not in told and self._is_kept(name):
+        is_told_apart = metric in _BY_ENDPOINT or metric.startswith(PROTOCOLS)
+        if is_told_apart and f"name:{name}" not in told and self._is_kept(name):
             yield f"name:{name}"
 
     def _parts_told(self, metric: str) -> dict[str, Mapping[str, str]]:
         declared = self._declared.get(metric)
         told = dict(declared.parts) if declared else {}
         if metric == "http_req_duration":
-            told.setdefault("expected_response:true", {"expected_response": "true"})
+            told.setdefault(_OWN_PART, {"expected_response": "true"})
         return told
 
     def _is_kept(self, endpoint: str) -> bool:
@@ -184,7 +194,7 @@ class Gatherer:
     def _measures(self, name: str, seconds: float | None) -> Iterable[Measure]:
         told = self._declared.get(name)
         kind = told.kind if told else _kind_of(name)
-        contains = told.contains if told else "time" if name.startswith("http_req_") else ""
+        contains = told.contains if told else "time" if _is_time(name) else ""
         rules = told.rules if told else ()
         parts = {selector for metric, selector in self._series if metric == name}
         parts |= {selector for selector, _ in told.parts} if told else set()
@@ -192,8 +202,16 @@ class Gatherer:
             series = self._series.get((name, selector), _Series())
             whole = f"{name}{{{selector}}}" if selector else name
             own = self._declared.get(whole)
-            set_on = rules if not selector else own.rules if own else ()
+            set_on = rules if not selector else _part_rules(own, selector, told)
             yield _measure(whole, (kind, contains), series, seconds, set_on)
+
+
+def _part_rules(own: Declared | None, selector: str, whole: Declared | None) -> tuple[str, ...]:
+    """The limits on a part: k6 splits it off because of them, but the file does not name them."""
+    if own is not None:
+        return own.rules
+    is_set = whole is not None and selector in dict(whole.parts) and selector != _OWN_PART
+    return (UNKNOWN_RULE,) if is_set else ()
 
 
 def _measure(
@@ -202,22 +220,38 @@ def _measure(
     kind, contains = typed
     sketched = series.exact is None
     values = _values(kind, series, seconds)
+    asked = {s: q for r in rules if (s := statistic_of(r)) and (q := quantile_of(r)) is not None}
+    told = values | (_quantiles(series, asked) if kind in (TREND, UNTOLD) else {})
     if kind in (TREND, UNTOLD) and not sketched:
         series.settle()
-    kept = {rule: holds(rule, values) for rule in rules}
     thresholds = tuple(
-        Threshold(rule, ok, value_for(rule, values)) for rule, ok in kept.items() if ok is not None
-    )
+        Threshold(rule, None if sketched and _is_near(rule, told) else holds(rule, told),
+                  value_for(rule, told))
+        for rule in dict.fromkeys(rules)
+    )  # fmt: skip
     buckets = series.buckets if kind in (TREND, UNTOLD) else {}
     return Measure(
         name, kind, values, contains, thresholds, series.count, buckets, sketched and bool(buckets)
     )
 
 
+def _is_near(rule: str, values: Mapping[str, float]) -> bool:
+    """Whether a percentile out of the histogram lies too near its limit to tell the side."""
+    value, limit = value_for(rule, values), limit_of(rule)
+    is_quantile = quantile_of(rule) is not None or statistic_of(rule) == "med"
+    if value is None or limit is None or not is_quantile:
+        return False
+    return abs(value - limit) <= SKETCH_RELATIVE_ERROR * abs(value)
+
+
 def _kind_of(name: str) -> str:
     if name in _KINDS:
         return _KINDS[name]
-    return TREND if name.startswith("http_req_") else UNTOLD
+    return TREND if _is_time(name) else UNTOLD
+
+
+def _is_time(name: str) -> bool:
+    return name.startswith("http_req_") or name in _TIMES
 
 
 def _values(kind: str, series: _Series, seconds: float | None) -> dict[str, float]:
@@ -236,16 +270,18 @@ def _values(kind: str, series: _Series, seconds: float | None) -> dict[str, floa
         "min": series.lowest,
         "max": series.highest,
         "count": series.count,
-        **_quantiles(series),
+        **_quantiles(series, _STATISTICS),
     }
 
 
-def _quantiles(series: _Series) -> dict[str, float]:
+def _quantiles(series: _Series, asked: Mapping[str, float]) -> dict[str, float]:
+    if not series.count:
+        return {}
     if series.exact is None:
-        found = {name: quantile(series.buckets, share) for name, share in _STATISTICS.items()}
+        found = {name: quantile(series.buckets, share) for name, share in asked.items()}
         return {name: value for name, value in found.items() if value is not None}
     ordered = sorted(series.exact)
-    return {name: _between(ordered, share) for name, share in _STATISTICS.items()}
+    return {name: _between(ordered, share) for name, share in asked.items()}
 
 
 def _between(ordered: list[float], share: float) -> float:

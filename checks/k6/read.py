@@ -183,11 +183,16 @@ def _take(gatherer: Gatherer, entry: Any, line: int) -> None:
 
 
 def _declared(name: str, data: Mapping[str, Any]) -> Declared:
-    rules = tuple(str(rule) for rule in data.get("thresholds") or ())
+    rules = tuple(_rule(rule) for rule in data.get("thresholds") or ())
     parts = tuple(
         (str(part["suffix"]), dict(part.get("tags") or {})) for part in data.get("submetrics") or ()
     )
     return Declared(name, str(data["type"]), str(data.get("contains", "")), rules, parts)
+
+
+def _rule(rule: Any) -> str:
+    """A limit's text; with `abortOnFail` it stands in an object."""
+    return str(rule.get("threshold", "") if isinstance(rule, dict) else rule)
 
 
 def _csv(head: bytes, lines: _Counted) -> LoadResult:

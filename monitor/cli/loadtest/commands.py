@@ -69,7 +69,7 @@ def import_(
     config: ConfigOption = None,
 ) -> None:
     """Read results of k6 into the history. What is no result is named and left alone."""
-    from monitor.cli.loadtest.importing import Order, import_files, parsed_time
+    from monitor.cli.loadtest.importing import Order, import_files, parsed_time, passed_over
     from monitor.text.catalog import Catalog
     from monitor.text.plain.load_test import import_json
     from monitor.text.terminal.load_test import import_lines, import_total
@@ -89,8 +89,12 @@ def import_(
                 typer.echo(json.dumps(import_json(outcome, catalog), ensure_ascii=False))
             else:
                 typer.echo("\n".join(import_lines(outcome, catalog)))
-    if not as_json:
-        typer.echo("\n".join(import_total(outcomes, catalog)))
+    left = passed_over(paths)
+    if as_json:
+        for path in left:
+            typer.echo(json.dumps({"file": str(path), "passed_over": True}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(import_total(outcomes, left, catalog)))
     raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 

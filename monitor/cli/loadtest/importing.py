@@ -65,10 +65,23 @@ def found(paths: Iterable[Path]) -> Iterator[Path]:
     """The files, and those in folders that k6 may have written, in the order people count."""
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            yield from sorted((p for p in inside if p.suffix.lower() in _ENDINGS), key=_natural)
+            inside = (p for p in path.rglob("*") if p.is_file() and _is_result(p))
+            yield from sorted(inside, key=_natural)
         else:
             yield path
+
+
+def passed_over(paths: Iterable[Path]) -> list[Path]:
+    """The files in those folders that are left out, as k6 gives its results other names."""
+    folders = (path for path in paths if path.is_dir())
+    return sorted(
+        (p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_result(p)),
+        key=_natural,
+    )
+
+
+def _is_result(path: Path) -> bool:
+    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".")
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from monitor.domain.statement import Statement
 
 BEST, GOOD, SLOWER, CROSSED, FAILING = "A", "B", "C", "D", "F"
 _DROPPED_MAX = 0.001
+_UNJUDGED_MAX = 3
 _FAILURES = ("http_req_failed", "checks", "payment_errors")
 
 
@@ -37,7 +38,7 @@ def grade(judged: Judged) -> Grade | None:
         return None
     reasons = sorted(_reasons(judged), key=lambda reason: reason[0], reverse=True)
     if all(at_best == BEST for at_best, _ in reasons):
-        kept = sum(1 for _ in result.thresholds)
+        kept = sum(1 for _, limit in result.thresholds if limit.kept)
         code = "all_kept" if kept else "nothing_worse"
         reasons.append((BEST, Statement(code, {"count": kept})))
     return Grade(reasons[0][0], tuple(reason for _, reason in reasons))
@@ -46,6 +47,8 @@ def grade(judged: Judged) -> Grade | None:
 def _reasons(judged: Judged) -> Iterator[Reason]:
     yield from _thresholds(judged)
     yield from _compared(judged)
+    for rule in judged.run.unjudged[:_UNJUDGED_MAX]:
+        yield GOOD, Statement("not_judged", {"rule": rule})
     assert judged.run.result is not None  # noqa: S101  (asked before)
     dropped = dropped_share(judged.run.result)
     if dropped > _DROPPED_MAX:
@@ -55,7 +58,7 @@ def _reasons(judged: Judged) -> Iterator[Reason]:
 def _thresholds(judged: Judged) -> Iterator[Reason]:
     assert judged.run.result is not None  # noqa: S101  (asked before)
     for measure, threshold in judged.run.result.thresholds:
-        if not threshold.kept:
+        if threshold.kept is False:
             fails = measure.base.endswith(_FAILURES)
             params = {"rule": f"{measure.name} {threshold.rule}", "value": threshold.value}
             yield FAILING if fails else CROSSED, Statement("crossed", params)

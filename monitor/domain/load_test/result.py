@@ -13,22 +13,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from monitor.domain.load_test.rules import always_holds
+
 TREND, RATE, COUNTER, GAUGE, UNTOLD = "trend", "rate", "counter", "gauge", "unknown"
 _SELECTOR = re.compile(r"(?P<base>[^{]+)(?:\{(?P<tags>.*)\})?", re.DOTALL)
 _OWN_FIGURES = (
     *("iterations", "iteration_duration", "dropped_iterations", "data_sent", "data_received"),
     *("vus", "vus_max", "checks", "group_duration"),
 )
+# Metrics of gRPC, WebSocket, the browser module and the Kafka extension begin so.
+PROTOCOLS = ("grpc_", "ws_", "browser_", "kafka_")
 # May be zero in every sample: no connection is made anew, nothing is encrypted.
+UNKNOWN_RULE = "?"
+_WITHOUT_LIMITS = ("csv", "machine_summary")
 _OFTEN_ZERO = ("blocked", "connecting", "tls_handshaking", "sending", "receiving")
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A limit such as `p(95)<500`. `value`: what it was held against, None where not told."""
+    """A limit such as `p(95)<500`. `value`: what it was held against, None where not told.
+
+    `kept` None: not judged. `rule` UNKNOWN_RULE: the file tells that there is one, but not which.
+    """
 
     rule: str
-    kept: bool
+    kept: bool | None
     value: float | None = None
 
 
@@ -56,6 +65,17 @@ class Measure:
         """The metric's name without its selector."""
         match = _SELECTOR.fullmatch(self.name)
         return match["base"] if match else self.name
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a metric: `http_req_duration{status:500}`."""
+        return self.base != self.name
+
+    @property
+    def is_protocol_time(self) -> bool:
+        """Whether it holds times of another protocol than HTTP."""
+        is_trend = self.kind in (TREND, UNTOLD) and self.base.startswith(PROTOCOLS)
+        return is_trend and self.contains in ("time", "") and self.has_data
 
     @property
     def tags(self) -> Mapping[str, str]:
@@ -122,13 +142,43 @@ class LoadResult:
     @property
     def crossed(self) -> tuple[str, ...]:
         """The thresholds that were crossed: `http_req_duration p(95)<500`."""
-        return tuple(f"{measure.name} {t.rule}" for measure, t in self.thresholds if not t.kept)
+        return tuple(f"{m.name} {t.rule}" for m, t in self.thresholds if t.kept is False)
+
+    def open_limits(self, exit_code: int | None) -> tuple[str, ...]:
+        """The thresholds of which nobody knows whether they held.
+
+        k6's own 0 says that those which were measured did. UNKNOWN_RULE: the file has no room for
+        limits, and the script may have set some.
+        """
+        if exit_code == 0:
+            return tuple(self._unmeasured())
+        is_silent = self.shape in _WITHOUT_LIMITS and not any(self.thresholds)
+        unread = (f"{m.name} {t.rule}" for m, t in self.thresholds if t.kept is None and m.has_data)
+        return (*unread, *self._unmeasured(), *([UNKNOWN_RULE] if is_silent else ()))
+
+    def _unmeasured(self) -> Iterator[str]:
+        """Those on parts of a metric that stayed empty; k6 calls them kept.
+
+        One that nothing can cross is there to show the part, and a count of nothing is a count.
+        """
+        for m, t in self.thresholds:
+            if m.is_part and not m.has_data and m.kind != COUNTER and not always_holds(t.rule):
+                yield f"{m.name} {t.rule}"
 
     @property
     def endpoints(self) -> dict[str, Measure]:
-        """The response times of each endpoint that was told apart, by its name."""
-        parts = (m for m in self.measures.values() if m.base == "http_req_duration")
-        return {m.tags["name"]: m for m in parts if "name" in m.tags and len(m.tags) == 1}
+        """The times of each endpoint that was told apart, by its name.
+
+        Of other protocols than HTTP each trend is one, and so is each name within it.
+        """
+        found = {}
+        for m in self.measures.values():
+            named = m.tags.get("name") if len(m.tags) == 1 else None
+            if m.base == "http_req_duration" and named is not None:
+                found[named] = m
+            elif m.is_protocol_time and (named is not None or not m.is_part):
+                found[" ".join(filter(None, (m.base, named)))] = m
+        return found
 
     @property
     def has_samples(self) -> bool:

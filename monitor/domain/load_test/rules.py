@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 _RULE = re.compile(
     r"\s*(?P<statistic>count|rate|value|avg|min|med|max|p\(\s*\d+(?:\.\d+)?\s*\))"
-    r"\s*(?P<sign><=|>=|<|>|===?|!=)\s*(?P<limit>-?\d+(?:\.\d+)?)\s*"
+    r"\s*(?P<sign><=|>=|<|>|===?|!=)"
+    r"\s*(?P<limit>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -31,6 +32,24 @@ def limit_of(rule: str) -> float | None:
     """The number in a threshold."""
     match = _RULE.fullmatch(rule)
     return float(match["limit"]) if match else None
+
+
+def quantile_of(rule: str) -> float | None:
+    """The share of samples that a threshold on a percentile is about: 0.999 of p(99.9)."""
+    statistic = statistic_of(rule) or ""
+    share = float(statistic[2:-1]) / 100 if statistic.startswith("p(") else None
+    return share if share is not None and share <= 1 else None
+
+
+def always_holds(rule: str) -> bool:
+    """Whether nothing that is counted or timed could cross it, such as `max>=0`.
+
+    Such a limit is only there to make k6 show the part of a metric that it is set on.
+    """
+    limit, match = limit_of(rule), _RULE.fullmatch(rule)
+    if limit is None or match is None:
+        return False
+    return limit < 0 if match["sign"] == ">" else match["sign"] == ">=" and limit <= 0
 
 
 def value_for(rule: str, values: Mapping[str, float]) -> float | None:

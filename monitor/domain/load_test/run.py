@@ -11,11 +11,13 @@ from monitor.domain.load_test.result import LoadResult
 from monitor.domain.statement import Statement
 
 RUNNING, PASSED, FAILED, INVALID = "running", "passed", "failed", "invalid"
+UNJUDGED = "unjudged"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTestRun:
-    """One run of k6. `state`: running, passed, failed (a threshold was crossed) or invalid.
+    """One run of k6. `state`: running, passed, failed (a threshold was crossed), invalid, or
+    unjudged (it measured well, but whether its limits held is not known).
 
     `figures` are the few numbers that a run is told by (http_req_duration p95 in ms, requests
     per second, failed share, dropped iterations, ...), empty for an invalid run; `result` is all
@@ -51,7 +53,14 @@ class LoadTestRun:
     @property
     def is_valid(self) -> bool:
         """Whether it measured what it was to measure, be it good or bad."""
-        return self.state in (PASSED, FAILED)
+        return self.state in (PASSED, FAILED, UNJUDGED)
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The limits of an unjudged run of which nobody knows whether they held."""
+        if self.state != UNJUDGED or self.result is None:
+            return ()
+        return self.result.open_limits(self.exit_code)
 
     @property
     def kind(self) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.domain.load_test.result import LoadResult, checks_failed_share, dropped_share
-from monitor.domain.load_test.run import FAILED, INVALID, PASSED, LoadTestRun
+from monitor.domain.load_test.run import FAILED, INVALID, PASSED, UNJUDGED, LoadTestRun
 from monitor.domain.statement import Statement
 
 DROPPED_MAX = 0.01
@@ -62,10 +62,12 @@ def doubts(result: LoadResult | None, ending: Ending = _UNKNOWN_ENDING) -> tuple
 
 
 def state_of(found: tuple[Statement, ...], result: LoadResult | None, exit_code: int | None) -> str:
-    """passed, failed (it measured well that something is not) or invalid."""
+    """passed, failed (it measured well that something is not), unjudged or invalid."""
     if found or result is None:
         return INVALID
-    return FAILED if result.crossed or exit_code in (CROSSED, FAILED_BY_SCRIPT) else PASSED
+    if result.crossed or exit_code in (CROSSED, FAILED_BY_SCRIPT):
+        return FAILED
+    return UNJUDGED if result.open_limits(exit_code) else PASSED
 
 
 def failure_of(state: str, result: LoadResult | None, exit_code: int | None) -> str:
@@ -139,8 +141,11 @@ def _thrown(result: LoadResult, ending: Ending) -> Iterator[Statement]:
 
 
 def _unmeasured(result: LoadResult) -> Iterator[Statement]:
-    """k6 calls a threshold on something that never happened kept."""
-    empty = dict.fromkeys(m.name for m, _ in result.thresholds if not m.has_data)
+    """k6 calls a threshold on something that never happened kept.
+
+    A part of a metric may well stay empty (LoadResult.unmeasured): no request ended with a 500.
+    """
+    empty = dict.fromkeys(m.name for m, _ in result.thresholds if not (m.has_data or m.is_part))
     if empty and not _is_count_of_nothing(result, list(empty)):
         yield Statement("threshold_without_data", {"metrics": ", ".join(empty)[:200]})
 

@@ -20,7 +20,7 @@ _TEST_FIGURES = {  # figure of a run -> metric that names it and gives its unit
     "requests_per_second": "load_test_requests_per_second",
     "failed_percent": "load_test_failed_percent",
 }
-_STATES = {"passed": "ok", "failed": "crit", "invalid": "unknown"}
+_STATES = {"passed": "ok", "failed": "crit", "invalid": "unknown", "unjudged": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def run_json(run: LoadTestRun) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "figures": dict(run.figures),
         "thresholds_crossed": list(run.result.crossed) if run.result else [],
+        "thresholds_not_judged": list(run.unjudged),
         "origin": run.origin,
         "file": run.file,
         "k6_version": run.k6_version,
@@ -192,6 +193,7 @@ def import_json(outcome: Imported, catalog: Catalog) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "state": run.state,
         "reasons": why,
+        "not_judged": list(run.unjudged),
     }
 
 

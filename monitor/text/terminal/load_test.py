@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -10,7 +11,7 @@ from rich.text import Text
 from monitor.domain.load_test.advice import Meanwhile
 from monitor.domain.load_test.files import Imported
 from monitor.domain.load_test.history import Judged, unit_of
-from monitor.domain.load_test.result import COUNTER, Measure, Threshold
+from monitor.domain.load_test.result import COUNTER, UNKNOWN_RULE, Measure, Threshold
 from monitor.domain.load_test.rules import statistic_of
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.statement import Statement
@@ -29,6 +30,7 @@ from monitor.text.symbols import ARROW
 from monitor.text.terminal.output import indented, table
 
 _CHECKS_MAX = 30
+_PASSED_OVER_MAX = 5
 
 
 def list_parts(runs: Sequence[Judged], catalog: Catalog) -> Iterator[RenderableType]:
@@ -100,6 +102,7 @@ def _head(run: LoadTestRun, catalog: Catalog) -> Iterator[RenderableType]:
     crossed = ", ".join(run.result.crossed) if run.result else ""
     if crossed:
         yield Text(catalog.say("loadtest.crossed", crossed=clean(crossed)))
+    yield from (Text(line) for line in _open_limits(run, catalog))
     if run.log:
         yield Text(catalog.say("loadtest.log", log=clean(run.log[-300:], 300)))
 
@@ -169,8 +172,17 @@ def _threshold(measure: Measure, limit: Threshold, catalog: Catalog) -> list[str
     if not measure.has_data and measure.kind != COUNTER:
         return [name, "–", catalog.say("loadtest.no_data")]
     unit = unit_of(measure, statistic_of(limit.rule) or "")
-    word = "kept" if limit.kept else "crossed_word"
+    word = {True: "kept", False: "crossed_word", None: "not_judged"}[limit.kept]
     return [name, amount(limit.value, unit, catalog), catalog.say(f"loadtest.{word}")]
+
+
+def _open_limits(run: LoadTestRun, catalog: Catalog) -> list[str]:
+    """Which limits of the run were not judged, in a sentence; nothing if all were."""
+    named = [clean(limit, 80) for limit in run.unjudged if limit != UNKNOWN_RULE]
+    said = [catalog.say("loadtest.limits_open", limits=", ".join(named))] if named else []
+    if UNKNOWN_RULE in run.unjudged:
+        said.append(catalog.say("loadtest.limits_absent"))
+    return said
 
 
 def _checks(run: LoadTestRun, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -232,11 +244,14 @@ def import_lines(outcome: Imported, catalog: Catalog) -> list[str]:
         "p95": "" if p95 is None else amount(p95, "ms", catalog),
     }
     why = [catalog.doubt(doubt.code, doubt.params) for doubt in run.doubts]
+    why += _open_limits(run, catalog)
     said = [catalog.say("loadtest.imported_doubt", text=text) for text in why]
     return [catalog.say("loadtest.imported", **told), *(f"   {text}" for text in said)]
 
 
-def import_total(outcomes: Sequence[Imported], catalog: Catalog) -> list[str]:
+def import_total(
+    outcomes: Sequence[Imported], passed_over: Sequence[Path], catalog: Catalog
+) -> list[str]:
     """How many files became what, and what would help."""
     refused = [outcome.error for outcome in outcomes if outcome.error is not None]
     counts = {
@@ -245,6 +260,9 @@ def import_total(outcomes: Sequence[Imported], catalog: Catalog) -> list[str]:
         "refused": len(refused),
     }
     lines = [catalog.say("loadtest.imported_all", **counts)]
+    if passed_over:
+        names = ", ".join(str(clean(path.name, 60)) for path in passed_over[:_PASSED_OVER_MAX])
+        lines.append(catalog.say("loadtest.passed_over", count=len(passed_over), names=names))
     if any(error.code == "undated" for error in refused):
         lines.append(catalog.say("loadtest.undated_hint"))
     return lines

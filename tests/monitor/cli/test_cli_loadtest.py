@@ -274,3 +274,15 @@ def test_a_name_may_tell_the_time_and_the_scenario(name, at, scenario):
     found = date_in(name, SEOUL)
     assert (found and found.replace(tzinfo=None).isoformat()) == at
     assert scenario_in(name) == scenario
+
+
+def test_a_folder_says_which_files_it_passed_over(ask, tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "01_summary_export_default.json").write_bytes(
+        (SAMPLES / "01_summary_export_default.json").read_bytes()
+    )
+    (folder / "report.html").write_text("<html>")
+    (folder / ".hidden.json").write_text("{}")
+    said = ask("loadtest", "import", "--mtime", str(folder)).output
+    assert "2 other files in the folders were passed over: .hidden.json, report.html" in said
