@@ -18,10 +18,8 @@ from monitor.cli.common import ConfigOption, build, fail, load, store_failed
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.config.models import Config
+    from monitor.scheduling.schedule import Job, Watch
     from monitor.store.database import StoreError
-
-if TYPE_CHECKING:
-    from monitor.app import App
 
 # A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -39,7 +37,6 @@ main = typer.Typer(
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
     from monitor.cli.mcp.commands import http_way_in
-    from monitor.recording.watch import StoreWatch
     from monitor.scheduling.integrity import examine_at_start, integrity_job
     from monitor.scheduling.lock import LockedError, only_scheduler
     from monitor.scheduling.logs import log_to_stderr
@@ -53,12 +50,12 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     try:
         with interruptible() as ended, only_scheduler(settings.database):
             app = build(settings, partial(_tell_of_store, settings))
-            watch = StoreWatch(app.senders, settings.database)
+            watch, heart = _watches(settings, app)
             examine_at_start(app.store, watch, app.clock())
             app.runner.recorder.resolve_orphans(app.checks, app.clock())
             app.loads.sweep()
             app.outbox.release(app.clock())
-            jobs = [*app.jobs(), integrity_job(app.store, watch)]
+            jobs = [*app.jobs(), integrity_job(app.store, watch), *heart]
             abandon = app.runner.abandoned.set
             set_back = partial(_clock_set_back, app)
             scheduler = Scheduler(
@@ -84,6 +81,20 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     except StoreError as error:
         _tell_of_store(settings, error)
         fail(store_failed(settings, error))
+
+
+def _watches(settings: Config, app: App) -> tuple[Watch, list[Job]]:
+    """Who hears of every pass: the eye on the store, and the heartbeat, with its job, if any."""
+    from monitor.delivery.heartbeat import Heartbeat, Watches, heartbeat_job
+    from monitor.delivery.ping import Pinger
+    from monitor.recording.watch import StoreWatch
+
+    watch = StoreWatch(app.senders, settings.database)
+    if not settings.heartbeat.url or app.runner.recorder.announcer.is_simulated:
+        return watch, []
+    pinger = Pinger(settings.heartbeat.url, app.runner.abandoned)
+    heartbeat = Heartbeat(pinger, app.store, app.checks, app.outbox, app.catalog.say)
+    return Watches((watch, heartbeat)), [heartbeat_job(heartbeat, settings.heartbeat.every)]
 
 
 def _clock_set_back(app: App, now: datetime, by: timedelta) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from monitor import plugins
+from monitor.config.heartbeat import HeartbeatSection
 from monitor.config.models import (
     AlertSection,
     BaselineSection,
@@ -78,6 +79,7 @@ _SECTIONS: dict[str, Any] = {
     "baseline": BaselineSection,
     "report": ReportSection,
     "delivery": DeliverySection,
+    "heartbeat": HeartbeatSection,
     "retention": RetentionSection,
 }
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from monitor.config.errors import explain as explain  # noqa: PLC0414 - others import it here
+from monitor.config.heartbeat import HeartbeatSection
 from monitor.config.mcp import McpSection
 from monitor.config.platform import PlatformSection
 from monitor.config.section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
@@ -214,6 +215,7 @@ class Config(Section):
     baseline: BaselineSection = BaselineSection()
     report: ReportSection = ReportSection()
     delivery: DeliverySection = DeliverySection()
+    heartbeat: HeartbeatSection = HeartbeatSection()
     retention: RetentionSection = RetentionSection()
     mcp: McpSection = McpSection()
     receivers: dict[str, ReceiverSection] = Field(default_factory=dict)

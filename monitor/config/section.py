@@ -25,6 +25,7 @@ SECONDS_MAX = 366 * 24 * 3600.0
 Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
 Url = Annotated[str, AfterValidator(_url)]
+UrlOrNone = Annotated[str, AfterValidator(lambda text: text and _url(text))]
 
 
 def seconds_of(span: timedelta) -> float:

@@ -47,12 +47,14 @@ def as_made(tx: Connection, message: Message, now: datetime) -> Mapping[str, Any
 
 @dataclass(slots=True)
 class _Route:
-    """The way to one receiver, with the clock of the call that is at work, and its last `now`."""
+    """The way to one receiver, with the clock of the call that is at work, and its last `now`;
+    `turned_at`: when a message was last asked for, by the clock that nobody sets."""
 
     receiver: str
     sender: Sender
     worker: InterruptibleWorker
     clock: Callable[[], datetime]
+    turned_at: float
     state: ReceiverState = field(default_factory=ReceiverState)
     last_at: datetime | None = None
 
@@ -88,6 +90,7 @@ class Outbox:
         route.last_at = now
         sent = 0
         for _ in range(self.policy.round_max):
+            route.turned_at = self.elapsed()
             message = None if route.state.is_backing_off(route.clock()) else self._claim(route)
             if message is None:
                 break
@@ -117,10 +120,20 @@ class Outbox:
         """Whether a receiver's last answer was that it takes nothing as it is set up."""
         return self._route(receiver).state.refusals > 0
 
+    def is_failing(self, receiver: str) -> bool:
+        """Whether a receiver's last answer was a failure; to ask for patience is none."""
+        state = self._route(receiver).state
+        return state.failures > 0 or state.refusals > 0
+
+    def idle_seconds(self, receiver: str) -> float:
+        """How long nobody has looked for what is due to a receiver."""
+        return self.elapsed() - self._route(receiver).turned_at
+
     def _route(self, receiver: str) -> _Route:
         if receiver not in self._routes:
             worker = InterruptibleWorker(f"send {receiver}")
-            self._routes[receiver] = _Route(receiver, self.receivers[receiver], worker, _now)
+            sender, turned_at = self.receivers[receiver], self.elapsed()
+            self._routes[receiver] = _Route(receiver, sender, worker, _now, turned_at)
         return self._routes[receiver]
 
     def _claim(self, route: _Route) -> Message | None:

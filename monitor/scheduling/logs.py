@@ -21,6 +21,7 @@ def log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format=_FORMAT)
     # A wake that finds its job still at work is normal, and is said every two seconds.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it says addresses, which hold secrets
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogLimit(handler.handle))
 

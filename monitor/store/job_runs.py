@@ -33,6 +33,10 @@ _START = (
 _RECORD = f"INSERT INTO job_runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _FINISH = "UPDATE job_runs SET ended_at = ?, state = ? WHERE job = ? AND slot_at = ?"
 _LAST = "SELECT max(slot_at) FROM job_runs WHERE job = ?"
+_LAST_DONE = (
+    f"SELECT {_COLUMNS} FROM job_runs WHERE job = ? AND state = 'done'"
+    " ORDER BY slot_at DESC LIMIT 1"
+)
 _RUNS = (
     f"SELECT {_COLUMNS} FROM job_runs WHERE job = ? AND slot_at >= ? AND slot_at < ?"
     " ORDER BY slot_at"
@@ -66,6 +70,12 @@ def last_slot(store: Store, job: str) -> datetime | None:
     with store.read() as tx:
         last: int | None = tx.exec_driver_sql(_LAST, (job,)).scalar_one()
     return from_micros(last)
+
+
+def last_done(tx: Connection, job: str) -> JobRun | None:
+    """The latest run of a job that came to what it should; None if none ever did."""
+    row = tx.exec_driver_sql(_LAST_DONE, (job,)).first()
+    return None if row is None else _run_of(row)
 
 
 def runs(tx: Connection, job: str, start: datetime, end: datetime) -> list[JobRun]:

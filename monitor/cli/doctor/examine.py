@@ -6,11 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 
 from checks.k6.runner import find_binary
 from checks.sources.facts.platform import Platform
 from checks.sources.facts.unavailable import Unavailable
 from monitor.app import platform_of
+from monitor.cli.doctor.heartbeat import heartbeat_finding
 from monitor.cli.doctor.receivers import receiver_findings
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
@@ -50,6 +52,7 @@ def _examine(config: Config, catalog: Catalog) -> Iterator[Finding]:
     yield _database(config)
     yield _scheduler(config)
     yield from _receivers(config)
+    yield heartbeat_finding(config, datetime.now(UTC))
     yield from _platform(config, catalog)
     yield from _blind_spots(config, planned)
 
