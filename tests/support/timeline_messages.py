@@ -99,7 +99,9 @@ def _is_so_bad(item: AlertSummary, alert: Alert) -> bool:
 def _what_is_new(thread: Thread, message: IncidentMessage) -> Iterator[Fault]:
     """An update that speaks of more names it."""
     listed = {item.key for item in message.consequences if item.ended_at is None}
-    if message.reason in ("more_follows", "new_critical") and listed <= thread.told.keys():
+    risen = {i.key for i in message.consequences if i.status is Status.CRIT} - thread.told_crit
+    is_new = risen or listed - thread.told.keys()
+    if message.reason in ("more_follows", "new_critical") and not is_new:
         yield "R2", f"incident {message.incident_id} {message.kind}: names nothing new"
 
 
@@ -135,6 +137,7 @@ def _after_ack(thread: Thread, message: IncidentMessage) -> Iterator[Fault]:
         i for i in items if has_doubled(i.code, sizes_of(i), thread.told.get(i.key, (None, {}))[1])
     ]
     rises = message.status is Status.CRIT and thread.messages[-1].status is not Status.CRIT
+    rises |= any(i.status is Status.CRIT and i.key not in thread.told_crit for i in items)
     if not (rises or grown or thread.is_storm or any(i.status is Status.CRIT for i in fresh)):
         yield "R6", f"incident {message.incident_id} {message.kind}: {message.reason} after an ack"
 

@@ -38,6 +38,7 @@ class Oracle:
         self.pasts: dict[int, Past] = {}
         self.threads: dict[int, Thread] = {}
         self.waits: dict[int, datetime] = {}  # critical, with no word and no excuse, since then
+        self.unlisted: dict[int, datetime] = {}  # critical beside a told cause, in no message
         self.late: set[int] = set()  # reported once
         self.ever_quiet: set[int] = set()  # silenced or accepted for a while
         self.alone: dict[tuple[str, str, datetime], set[str]] = {}  # first messages, by pass
@@ -57,6 +58,7 @@ class Oracle:
         for root, held in step.acked:
             self._ack(root, held)
         self._critical_speaks()
+        self._critical_is_listed()
         self._ended_untold()
         self._ends_told()
         self._may_drain()
@@ -79,6 +81,7 @@ class Oracle:
         self.firing = {n: a for n, a in step.alerts.items() if a.phase is Phase.FIRING}
         if step.slept:
             self.waits = {n: at + step.slept for n, at in self.waits.items()}
+            self.unlisted = {n: at + step.slept for n, at in self.unlisted.items()}
 
     def _file(self, message) -> None:  # type: ignore[no-untyped-def]
         number = message.incident_id
@@ -155,6 +158,42 @@ class Oracle:
             if soon or self._is_told(cause) or self._follows(cause, seen | {alert.key}):
                 return True
             if self.drains(cause):  # what was left behind keeps what followed from it
+                return True
+        return False
+
+    def _critical_is_listed(self) -> None:
+        """What is critical and follows from what was told is soon in a message about that."""
+        unlisted = {}
+        for number, alert in self.firing.items():
+            if alert.status is not Status.CRIT or number in self.late or not self._is_owed(alert):
+                continue
+            unlisted[number] = since = self.unlisted.get(number, self.now)
+            if self.now - since > FIRST_WITHIN:
+                self._broken("R1", f"{alert.key}: follows, and is in no message since {since:%T}")
+                self.late.add(number)
+        self.unlisted = unlisted
+
+    def _is_owed(self, alert: Alert) -> bool:
+        """Whether the thread of its cause must say that it is critical."""
+        if self.is_quiet(alert) or self.drains(alert) or self._is_told(alert):
+            return False
+        if any(t.knows_critical(alert.key) for t in self._open()):
+            return False
+        return not self._keeps_company(alert) and self._has_told_cause(alert, frozenset())
+
+    def _keeps_company(self, alert: Alert) -> bool:
+        """Whether it follows from what drains: what was left behind keeps that."""
+        causes = (c for c in self.firing.values() if is_declared(c.key, alert.key))
+        return any(self.is_timely(alert, c) and self.drains(c) for c in causes)
+
+    def _has_told_cause(self, alert: Alert, seen: frozenset[str]) -> bool:
+        for number, cause in self.firing.items():
+            declared = cause.key not in seen and is_declared(cause.key, alert.key)
+            if not declared or self.pasts[number].worst is not Status.CRIT:
+                continue
+            if self.is_quiet(cause) or not self.is_timely(alert, cause):
+                continue
+            if self._is_told(cause) or self._has_told_cause(cause, seen | {alert.key}):
                 return True
         return False
 

@@ -76,6 +76,7 @@ class Thread:
     was_crit: bool = False
     acked: frozenset[str] | None = None
     told: dict[str, tuple[datetime, Sizes]] = field(default_factory=dict)  # by key: since, sizes
+    told_crit: set[str] = field(default_factory=set)  # keys that it said are critical
 
     @property
     def root(self) -> str:
@@ -98,6 +99,11 @@ class Thread:
             return (alert.check, alert.code) == (self.first.root.check, self.first.root.code)
         return alert.key == self.root
 
+    def knows_critical(self, key: str) -> bool:
+        """Whether whoever reads it knows that this is critical, as far as it lists all."""
+        is_cut = self.is_storm or any(m.more for m in self.messages)
+        return is_cut or key in self.told_crit or key in (self.acked or ())
+
     def add(self, message: IncidentMessage) -> None:
         """One more message in it."""
         self.messages.append(message)
@@ -107,6 +113,7 @@ class Thread:
         for item in (message.root, *message.consequences):
             if item.ended_at is None:
                 self.told[item.key] = item.since, sizes_of(item)
+                self.told_crit |= {item.key} if item.status is Status.CRIT else set()
 
 
 def sizes_of(alert: Alert | AlertSummary) -> Sizes:

@@ -298,6 +298,8 @@ def _due(world: World, now: datetime) -> set[int]:
         elif incident.announced_at is not None:
             times += [incident.announced_at + policy.update_every]
             times += [incident.announced_at + policy.remind_crit]
+            members = (world.alerts[m] for m in incident.members if m in world.alerts)
+            times += [(a.rose_at or a.fired_at or now) + policy.wait for a in members]
         if incident.unsteady_at is not None:
             for alert in (world.alerts[m] for m in incident.members if m in world.alerts):
                 lasts = alert.since + policy.lasting

@@ -90,7 +90,8 @@ class Incident:
 
     `root` is the key of the alert that it is named by (`code:*`: many alike), `members` are ids
     of alerts, live or ended, in the order in which they joined. `announced` is the last status
-    that was told, with what was told then. `left_by` is the key of a cause that is over and left
+    that was told, with what was told then (in `announced_sizes` the sizes, and of each consequence
+    whether it was told as critical). `left_by` is the key of a cause that is over and left
     it behind; until `speak_at` it has time to go away by itself. `acked_members` are what was
     known to whoever acknowledged it. `worst` is the worst that it was, and `impact` the worst
     that it did to payments.

@@ -35,7 +35,11 @@ def announced(board: Board, incident: Incident) -> Incident:
         incident,
         announced=incident.status,
         announced_members=incident.members,
-        announced_sizes={**incident.announced_sizes, **_sizes(board, incident)},
+        announced_sizes={
+            **incident.announced_sizes,
+            **_sizes(board, incident),
+            **_severities(board, incident),
+        },
         announced_at=board.now,
     )
 
@@ -81,11 +85,12 @@ def _further(board: Board, incident: Incident) -> Notice | str:
         return Notice("update", "became_critical", True)
     if _has_grown(board, incident):
         return Notice("update", "grew", True)
-    news = _news(board, incident)
-    if incident.acked_by and any(a.status is Status.CRIT for a in news):
-        return Notice("update", "new_critical", True)
+    critical = _new_critical(board, incident)
     if incident.acked_by:
-        return "acknowledged"
+        return Notice("update", "new_critical", True) if critical else "acknowledged"
+    if any(_has_settled(board, incident, alert) for alert in critical):
+        return Notice("update", "new_critical")
+    news = _news(board, incident)
     quiet = board.now - (incident.announced_at or incident.opened_at)
     if news:
         due = quiet >= board.rules.policy.update_every
@@ -102,9 +107,33 @@ def _remind_every(board: Board, incident: Incident) -> timedelta:
 
 def _news(board: Board, incident: Incident) -> list[Alert]:
     """What follows from it, fires, and was neither announced nor known to who acknowledged it."""
+    known = _known(board, incident)
+    return [a for a in board.live(incident) if a.code not in _NO_NEWS and a.key not in known]
+
+
+def _known(board: Board, incident: Incident) -> set[str]:
+    """The keys of what was announced, or known to who acknowledged it."""
     known = {*incident.announced_members, *(incident.acked_members if incident.acked_by else ())}
-    told = {board.alerts[m].key for m in known if m in board.alerts}
-    return [a for a in board.live(incident) if a.code not in _NO_NEWS and a.key not in told]
+    return {board.alerts[m].key for m in known if m in board.alerts}
+
+
+def _new_critical(board: Board, incident: Incident) -> list[Alert]:
+    """What is critical in it, and was neither announced as that nor known to who acknowledged it."""
+    known, found = _known(board, incident), []
+    for alert in board.live(incident):
+        was_critical = incident.announced_sizes.get(_critical_key(alert))
+        is_new = alert.key not in known if was_critical is None else not was_critical
+        if alert.status is Status.CRIT and is_new:
+            found.append(alert)
+    return found
+
+
+def _has_settled(board: Board, incident: Incident, alert: Alert) -> bool:
+    """Whether a consequence is critical for so long that what comes with it is there too."""
+    if board.is_root(incident, alert):
+        return False
+    became = alert.rose_at or alert.fired_at or alert.since
+    return board.now - became >= board.rules.policy.wait
 
 
 def _has_grown(board: Board, incident: Incident) -> bool:
@@ -135,6 +164,17 @@ def _sizes(board: Board, incident: Incident) -> Mapping[str, float]:
     return {**found, "count": len(board.live(incident))} if incident.is_many else found
 
 
+def _severities(board: Board, incident: Incident) -> Mapping[str, float]:
+    """Of each consequence whether it was announced as critical, now or before."""
+    found: dict[str, float] = {}
+    for alert in board.live(incident):
+        if not board.is_root(incident, alert):
+            name = _critical_key(alert)
+            before = found.get(name, incident.announced_sizes.get(name, 0.0))
+            found[name] = max(before, float(alert.status is Status.CRIT))
+    return found
+
+
 def _seen_last(board: Board, incident: Incident) -> Collection[Alert]:
     """What fires in it; of what several checks see the latest look."""
     latest: dict[str, Alert] = {}
@@ -147,3 +187,7 @@ def _seen_last(board: Board, incident: Incident) -> Collection[Alert]:
 
 def _size_key(size: Size, alert: Alert) -> str:
     return f"{alert.key} {size.param}"
+
+
+def _critical_key(alert: Alert) -> str:
+    return f"{alert.key} critical"

@@ -262,15 +262,49 @@ def test_later_consequences_are_told_together_and_not_one_by_one():
     world = World()
     world.set(KAFKA)
     world.step(0)
-    world.set(BREAKER)
+    world.set(BREAKER, status=Status.WARN)
     world.step(20)
-    world.set(OUTBOX)
+    world.set(OUTBOX, status=Status.WARN)
     world.step(40)
     world.step(299)
     assert world.kinds == [("firing", KAFKA)]
     world.step(300)
     world.step(301)
     assert world.kinds == [("firing", KAFKA), ("update", KAFKA)]
+
+
+def test_a_critical_consequence_is_told_after_a_short_wait_with_what_comes_beside_it():
+    world = World()
+    world.set(KAFKA)
+    world.step(0)
+    world.at(10)
+    world.set(BREAKER)
+    world.step(10)
+    world.at(20)
+    world.set(OUTBOX)
+    world.step(29)
+    assert world.kinds == [("firing", KAFKA)]
+    for second in (30, 40, 60, 299):
+        world.step(second)
+    assert world.told == [(0, 1, "firing", KAFKA), (30, 1, "update", KAFKA)]
+
+
+def test_a_consequence_that_was_told_as_a_warning_is_told_again_when_it_becomes_critical():
+    world = World()
+    world.set(KAFKA)
+    world.set(BREAKER, status=Status.WARN)
+    world.step(0)
+    world.at(100)
+    world.set(BREAKER)
+    world.alerts[2] = replace(world.alerts[2], rose_at=world.now)
+    for second in (100, 119, 120, 299):
+        world.step(second)
+    assert world.told == [(0, 1, "firing", KAFKA), (120, 1, "update", KAFKA)]
+    world.set(BREAKER, status=Status.WARN)
+    world.step(310)
+    world.set(BREAKER)
+    world.step(400)
+    assert len(world.told) == 2
 
 
 @pytest.mark.parametrize("consequence", ["monitoring_gap:kafka", "regression:response_ms{kafka}"])
