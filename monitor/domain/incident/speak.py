@@ -118,7 +118,7 @@ def _known(board: Board, incident: Incident) -> set[str]:
 
 
 def _new_critical(board: Board, incident: Incident) -> list[Alert]:
-    """What is critical in it, and was neither announced as that nor known to who acknowledged it."""
+    """What is critical in it, neither announced as that nor known to who acknowledged it."""
     known, found = _known(board, incident), []
     for alert in board.live(incident):
         was_critical = incident.announced_sizes.get(_critical_key(alert))
