@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
 from mcp_server.answers.answer import only_next, refusal
+from mcp_server.time_limit import CALL_SECONDS_MAX, CallTimeoutError, within
 from mcp_server.writing import Writing, acting
 from monitor.config.models import ConfigError, explain
 from monitor.store.database import StoreError
@@ -37,7 +38,9 @@ class StrictTool(Tool):
         except ValidationError as error:
             return refusal(explain(error, self.name, self.fn_metadata.arg_model))
         try:
-            answer = await super().run(arguments, context, convert_result)
+            answer = await self._bounded(super().run(arguments, context, convert_result))
+        except CallTimeoutError:
+            return refusal(_too_long(self.name))
         except UnexpectedToolError as error:
             return refusal(_failure(self.name, error.__cause__))
         except ToolError as error:
@@ -45,6 +48,18 @@ class StrictTool(Tool):
         if isinstance(answer, CallToolResult):
             return only_next(answer, context.request_context.lifespan_context.tools)
         return answer
+
+    async def _bounded(self, call: Coroutine[Any, Any, Any]) -> Any:
+        """What changes something may wait for a person; what reads has its time."""
+        is_reading = self.annotations is not None and self.annotations.read_only_hint
+        return await (within(CALL_SECONDS_MAX, call) if is_reading else call)
+
+
+def _too_long(name: str) -> str:
+    return (
+        f"{name} took more than {CALL_SECONDS_MAX:g} s and was given up: what it asked about is "
+        "unknown; ask for less, or see paypulse doctor"
+    )
 
 
 def _failure(name: str, cause: BaseException | None) -> str:

@@ -61,12 +61,11 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             scheduler = Scheduler(
                 app.calendar, jobs, abandon=abandon, watch=watch, set_back=set_back
             )
-            way_in = http_way_in(settings, app.store)
+            way_in = http_way_in(settings, config)
             typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
             scheduler.start()
             if way_in is not None:
                 way_in.start()
-                typer.echo(f"paypulse: MCP at {way_in.url}")
             ended.wait()
             typer.echo("paypulse: stopping")
             with ending_within(END_SECONDS):

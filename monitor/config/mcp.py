@@ -21,7 +21,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class HttpSection(Section):
-    """The way in over HTTP, inside `paypulse run`; the tokens are read from the environment."""
+    """The way in over HTTP, beside `paypulse run`; the tokens are read from the environment."""
 
     enabled: bool = False
     host: str = "127.0.0.1"

@@ -23,7 +23,7 @@ from mcp_case import told, writing_app
 from store_case import rows
 
 from mcp_server.access.tokens import tokens_of
-from mcp_server.http import HttpServer
+from mcp_server.http.server import HttpServer
 from monitor.config.models import ConfigError, parse
 from monitor.store.audit import audit_between
 
@@ -62,7 +62,7 @@ def listening(app, env=ENV, port=0):
 
 @pytest.fixture(autouse=True)
 def ends_soon(monkeypatch):
-    monkeypatch.setattr("mcp_server.http._END_SECONDS", 1)
+    monkeypatch.setattr("mcp_server.http.server._END_SECONDS", 1)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_token_in_place_of_a_variables_name_is_refused_unavailable():
 
 
 def test_a_taken_port_is_said_and_tried_again(app, caplog, monkeypatch):
-    monkeypatch.setattr("mcp_server.http._AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("mcp_server.http.server._AGAIN_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         section = app.config.mcp.http.model_copy(update={"port": port})
@@ -205,12 +205,13 @@ def running(folder, port, **env):
         f"[mcp.http]\nenabled = true\nport = {port}\n[checks.services]\nevery_seconds = 1\n"
     )
     command = [sys.executable, "-c", "from monitor.cli.main import main; main()", "run"]
+    errors = (folder / "stderr").open("w")
     process = subprocess.Popen(
         [*command, "-c", str(config)],
         cwd=folder,
         env={**os.environ, **ENV, **env},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
     try:
@@ -218,6 +219,7 @@ def running(folder, port, **env):
     finally:
         process.kill()
         process.communicate()
+        errors.close()
 
 
 def answers_at(url):
@@ -247,7 +249,8 @@ def test_the_running_monitor_answers_over_http_and_ends_with_its_scheduler(tmp_p
         names, result = over_http(url, READ, ("check_all_services", {}), "legacy")
         assert "list_alerts" in names and result.structured_content["verdict"] == "unknown"
         process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=40)
+        out, _ = process.communicate(timeout=40)
+    errors = (tmp_path / "stderr").read_text()
     assert process.returncode == 0, errors
     assert f"MCP at {url}" in out and "Traceback" not in errors
     assert not answers_at(url)
@@ -266,18 +269,21 @@ def test_a_way_in_that_cannot_open_does_not_stop_the_monitoring(tmp_path):
     with contextlib.ExitStack() as stack:
         taken = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         process = stack.enter_context(running(tmp_path, taken.getsockname()[1]))
-        soon(lambda: passes() > 0)
+        errors = tmp_path / "stderr"
+        soon(lambda: "cannot listen" in errors.read_text())
+        before = passes()
+        soon(lambda: passes() > before)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=40)
+        process.communicate(timeout=40)
     assert process.returncode == 0
-    assert "cannot listen" in errors and "the monitor goes on without it" in errors
+    assert "the monitor goes on without it" in errors.read_text()
 
 
 @pytest.mark.slow
 def test_a_way_in_that_is_not_safe_stops_the_start(tmp_path):
     with running(tmp_path, 0, PAYPULSE_MCP_READ_TOKEN="short") as process:
-        _, errors = process.communicate(timeout=40)
-    assert process.returncode == 3 and "16 characters" in errors
+        process.communicate(timeout=40)
+    assert process.returncode == 3 and "16 characters" in (tmp_path / "stderr").read_text()
 
 
 def bridge(url, tmp_path, token=READ):

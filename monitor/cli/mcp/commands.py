@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +15,14 @@ import typer
 
 from monitor.cli.common import ConfigOption, fail, load
 from monitor.cli.mcp.audit import audit
-from monitor.cli.mcp.client_entry import TOKEN_ENV
+from monitor.cli.mcp.client_entry import TOKEN_ENV, command_line
 from monitor.cli.mcp.install import install, require_address
 from monitor.config.models import Config, ConfigError
+from monitor.scheduling.supervisor import BEAT
 
 if TYPE_CHECKING:
-    from mcp_server.http import HttpServer
     from monitor.app import App
-    from monitor.store.database import Store
+    from monitor.scheduling.supervisor import Supervised
 
 commands = typer.Typer(help="Answer Claude and other models over MCP.")
 
@@ -89,13 +91,13 @@ def _connect(url: str, toolset: list[str] | None, token_env: str) -> None:
     serve_connected(url, os.environ.get(token_env, "").strip())
 
 
-def _opens(settings: Config, store: Store | None = None) -> Callable[[], App]:
+def _opens(settings: Config) -> Callable[[], App]:
     """How the app is built once it is needed; it tells nobody anything by itself."""
 
     def open_app() -> App:
         from monitor import app
 
-        return app.build(settings, senders={}, store=store)
+        return app.build(settings, senders={})
 
     return open_app
 
@@ -112,16 +114,68 @@ def require_sound(settings: Config) -> None:
         tokens_of(settings.mcp.http)
 
 
-def http_way_in(settings: Config, store: Store) -> HttpServer | None:
+def http_way_in(settings: Config, path: Path | None) -> Supervised | None:
     """The way in over HTTP beside a running scheduler; None where it is not enabled.
 
-    It has an app of its own: looks that people ask for must not hold up those that are due.
+    It is a process of its own: whatever is asked of it, the watch goes on.
     """
+    from monitor.scheduling.supervisor import Supervised
+
     if not settings.mcp.http.enabled:
         return None
-    from mcp_server.http import HttpServer
-
     try:
-        return HttpServer(settings, _opens(settings, store))
+        require_sound(settings)
     except ConfigError as error:
         fail(str(error))
+    given = () if path is None else ("--config", str(path))
+    command = (*command_line(), "mcp", "http", "--supervised", *given)
+    return Supervised("MCP over HTTP", command, typer.echo)
+
+
+@commands.command()
+def http(
+    config: ConfigOption = None,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> None:
+    """Answer over HTTP, without a scheduler: on the database that another process writes."""
+    from mcp_server.http.server import HttpServer
+    from monitor.scheduling.logs import log_to_stderr
+    from monitor.scheduling.shutdown import END_SECONDS, ending_within, interruptible
+
+    settings = load(config)
+    log_to_stderr(logging.WARNING)
+    try:
+        server = HttpServer(settings, _opens(settings), beat=_beat if supervised else lambda: None)
+    except ConfigError as error:
+        fail(str(error))
+    with interruptible() as ended:
+        if supervised:
+            _give_way(ended.set)
+        server.start()
+        while not (server.is_up or ended.wait(0.1)):
+            pass
+        typer.echo(f"paypulse: MCP at {server.url}")
+        ended.wait()
+        with ending_within(END_SECONDS):
+            server.stop()
+
+
+def _beat() -> None:
+    """Say to the supervisor that all is well; there is none any more if the pipe is gone."""
+    try:
+        typer.echo(BEAT)
+    except OSError:
+        os._exit(1)
+
+
+def _give_way(end: Callable[[], None]) -> None:
+    """The watch comes first on a busy machine, and this process ends with it."""
+    os.nice(5)
+    with suppress(OSError):  # where there is no such file, nobody picks by it
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+    def until_alone() -> None:
+        sys.stdin.buffer.read()
+        end()
+
+    threading.Thread(target=until_alone, name="supervisor", daemon=True).start()

@@ -1,0 +1,1 @@
+"""The way in over HTTP: a server at /mcp with tokens, and the limits of its connections."""

@@ -1,0 +1,110 @@
+"""Limits of a connection: too many, too slow, unclear about its length."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+import httpx
+import pytest
+from mcp_case import writing_app
+
+from mcp_server.http.connections import BoundedConnection, Limits
+from mcp_server.http.server import HttpServer
+
+LIMITS = Limits(per_address_max=5, head_seconds=1, body_seconds=1, unread_seconds=1)
+TOKEN = "read-token-0123456789"
+HEAD = (
+    "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+)
+PING = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    },
+}
+
+
+@pytest.fixture
+def port(tmp_path, monkeypatch):
+    monkeypatch.setattr(BoundedConnection, "limits", LIMITS)
+    monkeypatch.setattr("mcp_server.http.server._SESSIONS_MAX", 3)
+    app = writing_app(tmp_path, "note")
+    section = app.config.mcp.http.model_copy(update={"port": 0})
+    mcp = app.config.mcp.model_copy(update={"http": section})
+    config = app.config.model_copy(update={"mcp": mcp})
+    server = HttpServer(config, lambda: app, {"PAYPULSE_MCP_READ_TOKEN": TOKEN})
+    server.start()
+    try:
+        until = time.monotonic() + 20
+        while not server.is_up:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        yield server.port
+    finally:
+        server.stop()
+        app.close()
+
+
+def post(port):
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
+    return httpx.post(f"http://127.0.0.1:{port}/mcp", json=PING, headers=headers).status_code
+
+
+@contextlib.contextmanager
+def sent(port, text):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+        connected.sendall(text.format(port=port).encode())
+        yield connected
+
+
+def seconds_until_cut(connected):
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        while connected.recv(1000):
+            pass
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "POST /mcp HT", HEAD, HEAD + "Content-Length: 100000\r\n\r\n{{"],
+    ids=["nothing", "half a line", "half a head", "half a body"],
+)
+def test_who_does_not_finish_is_cut_off(port, text):
+    with sent(port, text) as connected:
+        assert 0.5 < seconds_until_cut(connected) < 5
+
+
+def test_one_address_has_only_so_many_connections(port):
+    with contextlib.ExitStack() as stack:
+        many = [stack.enter_context(sent(port, "P")) for _ in range(8)]
+        assert sum(seconds_until_cut(each) < 0.3 for each in reversed(many)) >= 3
+    assert post(port) == 200
+
+
+@pytest.mark.parametrize("order", ["length first", "chunks first"])
+def test_a_message_with_two_lengths_is_refused(port, order):
+    lines = ["Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n"]
+    text = HEAD + "".join(lines if order == "length first" else lines[::-1])
+    with sent(port, text + "\r\n0\r\n\r\n") as connected:
+        heard = b""
+        with contextlib.suppress(ConnectionError):
+            heard = connected.recv(1000)
+    assert b" 200 " not in heard[:20] and b" 202 " not in heard[:20]
+
+
+def test_a_large_body_is_refused(port):
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream"}
+    said = httpx.post(f"http://127.0.0.1:{port}/mcp", content=b"x" * 1_100_000, headers=headers)
+    assert said.status_code == 413
+
+
+def test_sessions_are_bounded(port):
+    assert [post(port) for _ in range(4)] == [200, 200, 200, 503]
