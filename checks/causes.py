@@ -40,6 +40,9 @@ _PG_BREAKERS = (
 _RELAY = (_KAFKA, *_PUBLISHER, "partition_offline:*", *_INGEST, *_DATABASES)
 
 
+_LAGS = ("lag_stuck", "lag_in_batch", "lag_rising", "lag_drains_slowly")
+
+
 def _follows(
     effects: str | Iterable[str], *causes: str, drain: timedelta = DRAIN_DEFAULT
 ) -> tuple[Cause, ...]:
@@ -50,7 +53,7 @@ def _follows(
 
 def _worker(group: str, service: str) -> tuple[Cause, ...]:
     """A consumer group stands still when its worker does, or what the worker needs."""
-    lags = [f"{code}:{group}" for code in ("lag_stuck", "lag_rising", "lag_drains_slowly")]
+    lags = [f"{code}:{group}" for code in _LAGS]
     needs = (f"service_down:{service}*", f"instances_missing:{service}*", _KAFKA, *_DATABASES)
     return (
         *_follows(lags, *needs, drain=_BACKLOG),
@@ -124,15 +127,16 @@ _GROUPS = (
     *_follows(
         "lag_rising:{group}", "lag_stuck:{group}", "group_absent:{group}", "group_empty:{group}"
     ),
-    *_follows("lag_rising:{group}", "lag_drains_slowly:{group}"),
-    *_follows("lag_rising:*", "relay_stalled:", *_PUBLISHER, drain=_BACKLOG),
+    *_follows("lag_rising:{group}", "lag_drains_slowly:{group}", "lag_in_batch:{group}"),
+    *_follows("lag_in_batch:{group}", "lag_drains_slowly:{group}", "group_empty:{group}"),
+    *_follows(("lag_rising:*", "lag_in_batch:*"), "relay_stalled:", *_PUBLISHER, drain=_BACKLOG),
 )
 
 
 def _work(kind: str, group: str) -> tuple[Cause, ...]:
     """A worker's requests fail with their PG and are late with everything before them."""
     stopped = (f"lag_stuck:{group}", f"group_absent:{group}", f"group_empty:{group}")
-    slow = (f"lag_rising:{group}", f"lag_drains_slowly:{group}")
+    slow = tuple(f"{c}:{group}" for c in ("lag_rising", "lag_in_batch", "lag_drains_slowly"))
     late = (*stopped, *slow, "relay_stalled:", "outbox_old:*", _KAFKA)
     return (
         *_follows(f"work_failing:{kind}", *_DATABASES, *_PG_BREAKERS, drain=_RATE_WINDOW),
@@ -156,8 +160,7 @@ _WORK = (
 )
 _NOT_BOOKED = ("books_broken:*/L1", "books_broken:*/L5", "books_broken:*/L11")
 _CONSUMER_STANDS = tuple(
-    f"{code}:payment-consumer"
-    for code in ("lag_stuck", "lag_rising", "group_absent", "group_empty")
+    f"{code}:payment-consumer" for code in (*_LAGS, "group_absent", "group_empty")
 )
 _BOOKS = (
     *_follows(
@@ -178,6 +181,7 @@ _BOOKS = (
     *_follows(
         ("books_broken:*/P2", "books_broken:*/P3"),
         *("outbox_old:*", "outbox_exhausted:*", "relay_stalled:", "lag_stuck:*", "lag_rising:*"),
+        *("lag_in_batch:*", "lag_drains_slowly:*"),
         *("group_absent:*", "group_empty:*", "work_delayed:*", "service_down:settlement*"),
         *("service_down:refund*", *_RELAY),
         drain=_BACKLOG,
@@ -210,7 +214,7 @@ _REGRESSIONS = (
     *_follows("regression:outbox_*", "outbox_old:*", "relay_stalled:", *_RELAY),
     *(
         cause
-        for code in ("lag_stuck", "lag_rising", "lag_drains_slowly", "group_absent", "group_empty")
+        for code in (*_LAGS, "group_absent", "group_empty")
         for cause in _follows("regression:lag_messages{{group}}", f"{code}:{{group}}")
     ),
     *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES, drain=_BACKLOG),

@@ -1,13 +1,20 @@
-"""Do the consumer groups keep up? Judged by how offsets move, not by how large a lag is."""
+"""Do the consumer groups keep up? Judged by how offsets and the rows they write move."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, field
 
+from checks.lag_parts.course import Keep, Look, Seen, course, seconds
+from checks.lag_parts.speed import drain_seconds, is_rising, over_seconds, recent
+from checks.lag_parts.standing import (
+    Patience,
+    partitions_standing,
+    standing,
+    works,
+    works_without_membership,
+)
+from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Group, GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
 from monitor.domain.check import (
@@ -21,27 +28,32 @@ from monitor.domain.check import (
     Verdict,
 )
 
-_LOOKS_MAX = 100
-
-# One look at a group: {"at": time, "lags": {"topic/partition": [committed, lag]}}, where
-# partitions without lag are left out: a partition that reached zero is well.
-Seen = Mapping[str, Any]
+_WRITES = {
+    "settlement-worker-group": "settlements",
+    "refund-worker-group": "refunds",
+    "payment-consumer": "entries",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """The groups that must work, and how long a window is looked at.
 
-    A partition is stuck when its offset stood still with a lag for `stuck_looks` looks over
-    `stuck_seconds`; a group falls behind when its lag grew over `rising_looks` looks and
-    `rising_seconds` to `lag_min` or more. A lag that reached
-    zero in between is well. One that moves is too slow when, at its speed, what waits would take
+    A group is stuck when none of its offsets moved for `stuck_looks` looks over `stuck_seconds`,
+    and longer than its own usual gap between commits allows, while messages wait and nothing
+    that it writes (settlements, refunds, ledger entries) moves. While that moves it works through
+    a batch, of `poll_records_max` at most. One partition is stuck when it stands for
+    `partition_seconds` while others move. A group falls behind when what waits grew over
+    `rising_looks` looks and `rising_seconds` to `lag_min` or more; a lag that reached zero in
+    between is well. It is too slow when, at the speed at which it writes, what waits would take
     longer than `drain_seconds_max`.
     """
 
     groups: tuple[str, ...] = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
     stuck_looks: int = 3
     stuck_seconds: float = 60.0
+    partition_seconds: float = 300.0
+    poll_records_max: int = 500
     rising_looks: int = 5
     rising_seconds: float = 120.0
     lag_min: int = 10
@@ -51,39 +63,63 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The groups that exist, and the lag of those that are looked at."""
+    """The groups that exist, the lag of those that are looked at, and by shard what is written."""
 
     groups: Fact[tuple[Group, ...]]
     lags: Mapping[str, Fact[GroupLag]]
+    written: Mapping[str, Fact[Written]] = field(default_factory=dict)
 
 
 def probe(context: ProbeContext) -> Facts:
-    """Ask which groups exist, then for the lag of the wanted ones that have members."""
+    """Ask which groups exist, for the lag of the wanted ones, and for the rows they write."""
     kafka = context.platform.kafka
     groups = kafka.groups()
     if isinstance(groups, Unavailable):
         return Facts(groups, {})
-    working = {g.group_id for g in groups if not _is_empty(g)}
-    return Facts(groups, {g: kafka.group_lag(g) for g in context.options.groups if g in working})
+    known = {g.group_id for g in groups if g.state != "DEAD"}
+    lags = {g: kafka.group_lag(g) for g in context.options.groups if g in known}
+    waits = any(isinstance(lag, GroupLag) and lag.lag_messages for lag in lags.values())
+    return Facts(groups, lags, context.platform.database.written() if waits else {})
 
 
 def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
-    """Absent and empty groups, stuck offsets, and lags that only grow."""
+    """Absent and empty groups, stuck offsets, long batches, and lags that only grow."""
     if isinstance(facts.groups, Unavailable):
         return Verdict.of(monitoring_gaps([(facts.groups, "")])), context.memory
+    empty = {group.group_id for group in facts.groups if group.state == "EMPTY"}
     lags = {g: lag for g, lag in facts.lags.items() if isinstance(lag, GroupLag)}
-    unavailable = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unavailable)]
-    memory = {g: _window(g, lags.get(g), context) for g in context.options.groups}
+    hidden = [(lag, g) for g, lag in facts.lags.items() if isinstance(lag, Unavailable)]
+    found: list[Finding] = []
+    memory = dict(context.memory)
+    for group, lag in lags.items():
+        known = _course(group, Seen(lag, _rows(facts, group), group in empty), context)
+        memory[group] = known
+        finding = _judge(group, known, context.options)
+        found += [finding] if finding else []
+    told = {finding.subject for finding in found}
     findings = [
-        *_without_members(facts.groups, context.options.groups),
-        *(f for group, lag in lags.items() for f in _judge(lag, memory[group], context.options)),
-        *monitoring_gaps(unavailable),
+        *(
+            f
+            for f in _without_members(facts.groups, context.options.groups)
+            if f.subject not in told
+        ),
+        *found,
+        *monitoring_gaps((lag, group) for lag, group in hidden if group not in empty),
     ]
     return Verdict.of(findings, _metrics(lags)), memory
 
 
-def _is_empty(group: Group) -> bool:
-    return group.state in ("EMPTY", "DEAD")
+def _course(group: str, seen: Seen, context: ProbeContext) -> Memory:
+    options: Options = context.options
+    keep = Keep(options.looks, max(options.stuck_seconds, options.rising_seconds))
+    return course(context.memory.get(group), seen, context.now, keep)
+
+
+def _rows(facts: Facts, group: str) -> dict[str, int]:
+    """By shard, how many rows of the group's own kind there are."""
+    kind = _WRITES.get(group)
+    seen = {shard: w for shard, w in facts.written.items() if isinstance(w, Written)}
+    return {shard: getattr(rows, kind) for shard, rows in seen.items()} if kind else {}
 
 
 def _without_members(groups: Sequence[Group], wanted: Sequence[str]) -> Iterator[Finding]:
@@ -91,120 +127,93 @@ def _without_members(groups: Sequence[Group], wanted: Sequence[str]) -> Iterator
     for name in wanted:
         if name not in known or known[name].state == "DEAD":
             yield Finding("group_absent", Status.CRIT, name, {"group": name})
-        elif _is_empty(known[name]):
+        elif known[name].state == "EMPTY":
             yield Finding("group_empty", Status.CRIT, name, {"group": name})
 
 
-def _window(group: str, lag: GroupLag | None, context: ProbeContext) -> list[Seen]:
-    """The last looks at a group, with this one; a look that saw nothing adds nothing."""
-    before: list[Seen] = list(context.memory.get(group, ()))
-    if lag is None:
-        return before
-    behind = {
-        f"{p.topic}/{p.partition}": [p.committed_offset, p.lag_messages]
-        for p in lag.partitions
-        if p.lag_messages
-    }
-    now = {"at": context.now.isoformat(), "lags": behind}
-    return _trimmed([*before, now], context.options)
-
-
-def _trimmed(window: list[Seen], options: Options) -> list[Seen]:
-    """So many looks, and more where they follow so quickly that they would span too little."""
-    span = max(options.stuck_seconds, options.rising_seconds)
-    first = max(0, len(window) - options.looks)
-    while first > 0 and len(window) - first < _LOOKS_MAX:
-        if _seconds(window[first]["at"], window[-1]["at"]) >= span:
-            break
-        first -= 1
-    return window[first:]
-
-
-def _judge(lag: GroupLag, window: Sequence[Seen], options: Options) -> Iterator[Finding]:
-    stuck = {key: since for key in window[-1]["lags"] if (since := _stuck(key, window, options))}
+def _judge(group: str, known: Memory, options: Options) -> Finding | None:
+    """What is wrong with a group; of an empty one only whether it works on all the same."""
+    if known["looks"][-1]["empty"]:
+        return _batch(group, known, options) if works_without_membership(known) else None
+    patience = Patience(options.stuck_looks, options.stuck_seconds, options.partition_seconds)
+    stands = standing(known, patience)
+    is_batch = bool(stands) and works(known, patience)
+    stuck = partitions_standing(known, patience) if is_batch or not stands else stands
     if stuck:
-        yield Finding("lag_stuck", Status.CRIT, lag.group_id, _stuck_params(lag, stuck, window))
-    elif (drain := _drain_seconds(window, options)) and drain > options.drain_seconds_max:
-        params = {**_rising_params(lag, window, options), "drain_seconds": round(drain)}
-        yield Finding("lag_drains_slowly", Status.CRIT, lag.group_id, params)
-    elif _is_rising(window, options):
-        yield Finding("lag_rising", Status.WARN, lag.group_id, _rising_params(lag, window, options))
+        return Finding("lag_stuck", Status.CRIT, group, _stuck_params(group, stuck, known))
+    drain = _drain_seconds(known, options)
+    if drain is not None and drain > options.drain_seconds_max:
+        params = {**_rising_params(group, known, options), "drain_seconds": round(drain)}
+        return Finding("lag_drains_slowly", Status.CRIT, group, params)
+    if is_batch and known["looks"][-1]["lag"] >= options.lag_min:
+        return _batch(group, known, options)
+    if _is_rising(known, options):
+        return Finding("lag_rising", Status.WARN, group, _rising_params(group, known, options))
+    return None
 
 
-def _stuck(key: str, window: Sequence[Seen], options: Options) -> str | None:
-    """Since when a partition's offset has stood still with a lag that does not fall."""
-    run = [window[-1]]
-    for earlier in reversed(window[:-1]):
-        if key not in earlier["lags"] or not _stood(earlier["lags"][key], run[-1]["lags"][key]):
-            break
-        run.append(earlier)
-    since: str = run[-1]["at"]
-    long = _seconds(since, window[-1]["at"]) >= options.stuck_seconds
-    return since if len(run) >= options.stuck_looks and long else None
+def _recent(known: Memory, options: Options) -> Sequence[Look]:
+    return recent(known["looks"], options.rising_looks, options.rising_seconds)
 
 
-def _stood(earlier: Sequence[int], later: Sequence[int]) -> bool:
-    return earlier[0] == later[0] and earlier[1] <= later[1]
+def _is_rising(known: Memory, options: Options) -> bool:
+    looks = _recent(known, options)
+    enough = len(looks) >= options.rising_looks
+    return (
+        enough
+        and over_seconds(looks) >= options.rising_seconds
+        and is_rising(looks, options.lag_min)
+    )
 
 
-def _is_rising(window: Sequence[Seen], options: Options) -> bool:
-    recent = _recent(window, options)
-    totals = _totals(recent)
-    if totals[-1] < options.lag_min or 0 in totals or len(totals) < options.rising_looks:
-        return False
-    if _seconds(recent[0]["at"], recent[-1]["at"]) < options.rising_seconds:
-        return False
-    return all(a <= b for a, b in pairwise(totals)) and totals[0] < totals[-1]
+def _drain_seconds(known: Memory, options: Options) -> float | None:
+    looks = _recent(known, options)
+    long = over_seconds(looks) >= options.rising_seconds
+    return drain_seconds(looks, options.lag_min) if long else None
 
 
-def _drain_seconds(window: Sequence[Seen], options: Options) -> float | None:
-    """How long what waits would take at the speed of the recent looks; None: not known."""
-    recent = _recent(window, options)
-    first, last = recent[0], recent[-1]
-    seconds = _seconds(first["at"], last["at"])
-    both = first["lags"].keys() & last["lags"].keys()
-    done: int = sum(last["lags"][key][0] - first["lags"][key][0] for key in both)
-    waiting: int = sum(last["lags"][key][1] for key in both)
-    if seconds < options.rising_seconds or done <= 0 or waiting < options.lag_min:
-        return None
-    return waiting * seconds / done
-
-
-def _recent(window: Sequence[Seen], options: Options) -> Sequence[Seen]:
-    """The looks over which a lag must have grown: enough of them, over enough time."""
-    first = max(0, len(window) - options.rising_looks)
-    while first and _seconds(window[first]["at"], window[-1]["at"]) < options.rising_seconds:
-        first -= 1
-    return window[first:]
-
-
-def _totals(window: Sequence[Seen]) -> list[int]:
-    return [sum(lag for _, lag in seen["lags"].values()) for seen in window]
-
-
-def _seconds(since: str, until: str) -> float:
-    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
-
-
-def _stuck_params(lag: GroupLag, stuck: Mapping[str, str], window: Sequence[Seen]) -> Params:
-    since = min(stuck.values())
+def _stuck_params(group: str, standing: Sequence[str], known: Memory) -> Params:
+    last, stands = known["looks"][-1], known["stands"]
+    is_whole = stands is not None and len(standing) == len(known["parts"])
+    since = stands["since"] if is_whole else min(known["parts"][key][1] for key in standing)
+    if is_whole and known["wrote_at"]:
+        since = max(since, known["wrote_at"])
     return {
-        "group": lag.group_id,
-        "lag_messages": lag.lag_messages,
+        "group": group,
+        "lag_messages": last["lag"],
         "since": since,
-        "stuck_seconds": _seconds(since, window[-1]["at"]),
-        "partitions": len(stuck),
-        "topic": next(iter(stuck)).rpartition("/")[0],
+        "stuck_seconds": seconds(since, last["at"]),
+        "partitions": len(standing),
+        "topic": standing[0].rpartition("/")[0],
+        "writes": _WRITES.get(group, "") if is_whole and last["rows"] else "",
     }
 
 
-def _rising_params(lag: GroupLag, window: Sequence[Seen], options: Options) -> Params:
-    recent = _recent(window, options)
+def _batch(group: str, known: Memory, options: Options) -> Finding:
+    """It works through a batch that is not committed yet."""
+    last, stands = known["looks"][-1], known["stands"]
+    waited, done = (stands["lag"], stands["written"]) if stands else (0, 0)
+    drain = _drain_seconds(known, options)
+    params: Params = {
+        "group": group,
+        "lag_messages": last["lag"],
+        "since": stands["since"] if stands else last["at"],
+        "batch_messages": min(max(waited, done), options.poll_records_max),
+        "written": done,
+        "writes": _WRITES.get(group, ""),
+        "is_empty": last["empty"],
+        "drain_seconds": None if drain is None else round(drain),
+    }
+    return Finding("lag_in_batch", Status.WARN, group, params)
+
+
+def _rising_params(group: str, known: Memory, options: Options) -> Params:
+    looks = _recent(known, options)
     return {
-        "group": lag.group_id,
-        "lag_messages": lag.lag_messages,
-        "lag_before_messages": _totals(recent)[0],
-        "over_seconds": _seconds(recent[0]["at"], recent[-1]["at"]),
+        "group": group,
+        "lag_messages": looks[-1]["left"],
+        "lag_before_messages": looks[0]["left"],
+        "over_seconds": over_seconds(looks),
     }
 
 

@@ -21,6 +21,7 @@ from test_check_flows import (
     outbox,
     work,
 )
+from test_check_lag import facts
 from test_check_room import AWAY, BOTH, JOBS, pool, shard, target
 from test_check_states import SERVICES, TOPICS, breaker, cluster, full, partition, use
 
@@ -78,6 +79,7 @@ def found() -> dict[str, Finding]:
         *after(outbox_age.CHECK, (0, outbox(60, exhausted=2)), (3, outbox(400, 3, 12))),
         *after(consumer_lag.CHECK, *((m, lag(5, 6)) for m in range(3))),
         *after(consumer_lag.CHECK, *((m, lag(m, 5 * m + 9)) for m in range(6))),
+        *after(consumer_lag.CHECK, *((m, facts(5, 500, 30 * m)) for m in range(6))),
         *after(consumer_lag.CHECK, (0, consumer_lag.Facts((Group(GROUP, "EMPTY"),), {}))),
         *after(dead_letters.CHECK, (0, ends(1)), (1, ends(2))),
         *after(settlements.CHECK, (0, work(0, 0)), (15, work(9, 99, delayed=1, dead=1))),

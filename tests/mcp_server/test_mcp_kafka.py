@@ -138,7 +138,7 @@ def test_two_hundred_groups_are_paged(tmp_path):
 
 
 def observed(*findings: Finding, looks: int = 5) -> Observed:
-    memory = {group: [{}] * looks for group in WATCHED}
+    memory = {group: {"looks": [{}] * looks} for group in WATCHED}
     return Observed("consumer_lag", NOW, 1.0, Verdict.of(findings), memory)
 
 

@@ -21,7 +21,7 @@ from checks.sources.database.questions.story import Limits, payment_records
 from checks.sources.database.servers.shard import Shard, Snapshot
 from checks.sources.facts.books import Books, Size, Swept
 from checks.sources.facts.instances import Connections
-from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics
+from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics, Written
 from checks.sources.facts.platform import BookCounts, Health, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import PaymentRecords
@@ -85,6 +85,10 @@ class Database(Questions):
     def counts(self) -> Fact[BookCounts]:
         """The row counts of all shards."""
         return self._sum(figures.counts, figures.add_counts)
+
+    def written(self) -> Mapping[str, Fact[Written]]:
+        """By shard, how many rows the workers have written."""
+        return self._each_named(figures.written)
 
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]:
         """What the settlement or the refund worker did on all shards."""

@@ -59,6 +59,15 @@ def position(payment: Payment, order: str) -> Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows the workers have written, since ever."""
+
+    settlements: int
+    refunds: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How many rows there are and their amount, of one kind (a status, a pair of accounts)."""
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from checks.sources.facts.books import BooksSource
 from checks.sources.facts.instances import Connections, Pool, Target
-from checks.sources.facts.payments import OutboxState, PaymentsSource, PaymentStatistics
+from checks.sources.facts.payments import OutboxState, PaymentsSource, PaymentStatistics, Written
 from checks.sources.facts.prometheus import Course, Happened, Reading, Turn
 from checks.sources.facts.psp import Record
 from checks.sources.facts.reset import RateLimitReset
@@ -286,6 +286,7 @@ class DatabaseSource(PaymentsSource, BooksSource, Protocol):
     def statistics(self, time_range: str, now: datetime) -> Fact[PaymentStatistics]: ...
     def counts(self) -> Fact[BookCounts]: ...
     def work(self, kind: str, now: datetime) -> Fact[WorkStats]: ...
+    def written(self) -> Mapping[str, Fact[Written]]: ...  # by shard; "": all that are seen
     def connections(self) -> Mapping[str, Fact[Connections]]: ...  # of shards that have a server
     def pg_records(
         self,

@@ -9,7 +9,13 @@ from math import floor
 from typing import Any
 
 from checks.sources.facts.books import Books, Size, Swept
-from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics, StatusCount
+from checks.sources.facts.payments import (
+    Affected,
+    OutboxState,
+    PaymentStatistics,
+    StatusCount,
+    Written,
+)
 from checks.sources.facts.platform import BookCounts, WorkStats
 from checks.sources.facts.psp import Record
 from checks.sources.facts.story import LedgerEntry, PaymentRow
@@ -85,6 +91,10 @@ class DatabaseReads:
             work if isinstance(work, Unavailable) else replace(work, unavailable=self._left_out())
         )
 
+    def written(self) -> Mapping[str, Fact[Written]]:
+        """How many rows the workers have written, on the shards that the figures cover."""
+        return {"": self._ask("database", "/monitoring/database/stats", _written)}
+
     def _left_out(self) -> tuple[Unavailable, ...]:
         """The shards that the platform's figures leave out, by its row counts."""
         found = self.database_stats()
@@ -152,6 +162,14 @@ class DatabaseReads:
 def _database_stats(fields: Fields) -> DatabaseStats:
     shards = shard_facts(fields)
     return DatabaseStats(book_counts(fields, shards), shards)
+
+
+def _written(fields: Fields) -> Written:
+    settlements, refunds = (
+        sum(row.count("count") for row in fields.rows(name))
+        for name in ("settlementsByStatus", "refundsByStatus")
+    )
+    return Written(settlements, refunds, fields.count("ledgerEntryCount"))
 
 
 def _outbox(fields: Fields, now: datetime) -> OutboxState:

@@ -52,7 +52,7 @@ def stand(
         return Standing(group, state, lag, Status.OK, "ok")
     if not watched or seen is None:
         return Standing(group, state, lag, Status.UNKNOWN, "unwatched")
-    if len(seen.memory.get(group, ())) < options.stuck_looks:
+    if _looks(seen.memory.get(group)) < options.stuck_looks:
         return Standing(group, state, lag, Status.UNKNOWN, "few_looks")
     return Standing(group, state, lag, Status.OK, "moving")
 
@@ -60,6 +60,11 @@ def stand(
 def _finding(seen: Observed | None, group: str) -> Finding | None:
     found = seen.verdict.findings if seen else ()
     return next((f for f in found if f.subject == group), None)
+
+
+def _looks(memory: Any) -> int:
+    """At how many passes the check has seen the group."""
+    return len(memory["looks"]) if isinstance(memory, Mapping) else 0
 
 
 def _idle(lag: Fact[GroupLag] | None, watched: bool) -> tuple[Status, str]:

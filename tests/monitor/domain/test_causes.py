@@ -55,6 +55,7 @@ SUBJECTS = {
     "outbox_exhausted": SHARDS,
     "relay_stalled": ("",),
     "lag_stuck": GROUPS,
+    "lag_in_batch": GROUPS,
     "lag_rising": GROUPS,
     "lag_drains_slowly": GROUPS,
     "group_absent": GROUPS,

@@ -22,7 +22,7 @@ from checks.sources.database.servers.tables import (
     aware_utc,
     naive_utc,
 )
-from checks.sources.facts.payments import OutboxState, PaymentStatistics, StatusCount
+from checks.sources.facts.payments import OutboxState, PaymentStatistics, StatusCount, Written
 from checks.sources.facts.platform import BookCounts, WorkStats
 from checks.sources.facts.unavailable import Fact
 from monitor.domain.check import Params
@@ -212,6 +212,16 @@ def add_counts(parts: Sequence[BookCounts]) -> BookCounts:
         outbox_waiting=sum(part.outbox_waiting for part in parts),
         shards={shard: state for part in parts for shard, state in part.shards.items()},
     )
+
+
+_WRITES = ("settlement_request", "refund_request", "ledger_entry")
+
+
+def written(snapshot: Snapshot) -> Fact[Written]:
+    """How many rows the workers have written on one shard."""
+    if missing := snapshot.lacks(*(low_statement(table) for table in _WRITES)):
+        return snapshot.unavailable_columns(missing)
+    return Written(*(row_count(snapshot, table) for table in _WRITES))
 
 
 # --- what the workers did ----------------------------------------------------------------------

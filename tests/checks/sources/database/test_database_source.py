@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -130,6 +131,16 @@ def test_a_shard_that_is_down_hides_itself_alone_and_every_sum(database, shards)
     assert [isinstance(fact, Unavailable) for fact in database.outbox(books.NOW)] == [False, True]
     assert isinstance(database.counts(), Unavailable)
     assert not shards["shard2"].file.exists()
+
+
+def test_what_the_workers_wrote_is_counted_on_each_shard_by_itself(database, shards):
+    before = database.written()
+    shards["shard2"].copy("ledger_entry", "entry_id = 1")
+    shards["shard1"].file.rename(shards["shard1"].file.with_suffix(".down"))
+    after = database.written()
+    assert isinstance(after["shard1"], Unavailable)
+    assert after["shard2"] == replace(before["shard2"], entries=before["shard2"].entries + 1)
+    assert min(before["shard2"].settlements, before["shard2"].refunds) > 0
 
 
 def test_a_shard_that_comes_back_is_read_again(database, shards):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from checks.sources.facts.payments import OutboxState
+from checks.sources.facts.payments import OutboxState, Written
 from checks.sources.facts.platform import (
     Breaker,
     CachedKey,
@@ -393,6 +393,13 @@ def test_payments_that_arrive_between_the_queries_do_not_make_a_shard_doubtful()
     found = gateway({"database/stats": stats}).counts()
     assert not isinstance(found, Unavailable)
     assert found.shards == {"shard1": "UP", "shard2": "UP"}
+
+
+def test_what_the_workers_wrote_is_counted_as_far_as_the_figures_reach():
+    rows = [{"status": "SUCCESS", "count": 8}, {"status": "FAILED", "count": 1}]
+    stats = {**DATABASE, "settlementsByStatus": rows, "refundsByStatus": []}
+    assert gateway({"database/stats": stats}).written() == {"": Written(9, 0, 5)}
+    assert unavailable(gateway({"database/stats": DATABASE}).written()[""]).why is Why.GARBLED
 
 
 def test_counts_without_a_shard_that_is_down_are_no_counts():

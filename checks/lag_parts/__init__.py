@@ -1,0 +1,1 @@
+"""What the check of consumer groups remembers and judges: offsets and the rows that are written."""
