@@ -53,7 +53,7 @@ def list_(
 def show(incident: int, config: ConfigOption = None) -> None:
     """One incident: why it was announced or not, what happened, and who was told when."""
     from monitor.store.alerting.incidents import incident_by_id
-    from monitor.store.alerting.transitions import joins_of
+    from monitor.store.alerting.transitions import joins_of, silences_of
     from monitor.store.delivery.journal import deliveries
     from monitor.text.catalog import Catalog
     from monitor.text.terminal.incident import incident_page
@@ -64,9 +64,9 @@ def show(incident: int, config: ConfigOption = None) -> None:
             story = incident_by_id(tx, incident)
             if story is None:
                 fail(f"no incident {incident}; `paypulse alerts list` shows them")
-            joins = joins_of(tx, story.incident)
+            journal = joins_of(tx, story.incident), silences_of(tx, story.incident)
             messages = deliveries(tx, [thread])[thread]
-    typer.echo("\n".join(incident_page(story, joins, messages, catalog, datetime.now(UTC))))
+    typer.echo("\n".join(incident_page(story, *journal, messages, catalog, datetime.now(UTC))))
 
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does it [default: the login name].")]

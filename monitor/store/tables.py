@@ -193,6 +193,7 @@ class IncidentRow(SQLModel, table=True):
     impact: dict[str, Any] = _json()
     acked_by: str = ""
     acked_members: list[int] = _json()
+    silent_reason: str = ""
     members: list[int] = _json()
 
 

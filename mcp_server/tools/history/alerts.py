@@ -80,6 +80,8 @@ def _incident(
     """An incident with who was told of it; that it was announced says not that it arrived."""
     row = incident_row(context, story)
     del row["announced"]
+    if why := story.incident.silent_reason:
+        row["silent_because"] = context.catalog.name("why", why)
     return row | {"deliveries": delivery_rows(messages)}
 
 

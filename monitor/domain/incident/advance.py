@@ -50,11 +50,11 @@ def advance(
     place(board)
     fold(board)
     gather(board)
+    before: dict[int | None, Incident] = {i.id: i for i in incidents}
     changes = [
-        _with_joined(board, n, ends.get(n) or speak(board, incident))
+        _with_reason(_with_joined(board, n, ends.get(n) or speak(board, incident)), before)
         for n, incident in enumerate(board.incidents)
     ]
-    before: dict[int | None, Incident] = {i.id: i for i in incidents}
     return [c for c in changes if _is_news(c, before)]
 
 
@@ -62,6 +62,13 @@ def _is_news(change: Change, before: Mapping[int | None, Incident]) -> bool:
     if change.incident.id is None:
         return not change.incident.closed or change.notice is not None
     return change.incident != before[change.incident.id] or bool(change.joined)
+
+
+def _with_reason(change: Change, before: Mapping[int | None, Incident]) -> Change:
+    """The change with its silence noted in the incident, and its reason only where it is new."""
+    incident = replace(change.incident, silent_reason=change.reason)
+    was = before[incident.id].silent_reason if incident.id in before else ""
+    return replace(change, incident=incident, reason="" if was == change.reason else change.reason)
 
 
 def _with_joined(board: Board, n: int, change: Change) -> Change:
@@ -139,7 +146,7 @@ def _is_told(board: Board, incident: Incident) -> bool:
 def _why_silent(board: Board, incident: Incident) -> str:
     if incident.left_by:
         return "drained"
-    return "silenced" if board.is_silenced(incident) else "over_before_it_was_told"
+    return "silenced" if board.is_silenced(incident) else "over_before_it_spoke"
 
 
 def _closed(incident: Incident, ended_at: datetime) -> Incident:

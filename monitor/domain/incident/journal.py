@@ -20,7 +20,7 @@ class IncidentStory:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A notice of an incident, and when it was given."""
+    """A notice of an incident, or (kind "silent") that it is silent from then on, and why."""
 
     at: datetime
     kind: str

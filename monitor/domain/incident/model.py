@@ -94,7 +94,8 @@ class Incident:
     whether it was told as critical). `left_by` is the key of a cause that is over and left
     it behind; until `speak_at` it has time to go away by itself. `acked_members` are what was
     known to whoever acknowledged it. `worst` is the worst that it was, and `impact` the worst
-    that it did to payments.
+    that it did to payments. `silent_reason` is the code of why something in it is not told; ""
+    where all is.
     """
 
     root: str
@@ -113,6 +114,7 @@ class Incident:
     impact: Impact = field(default_factory=dict)
     acked_by: str = ""
     acked_members: tuple[int, ...] = ()
+    silent_reason: str = ""
     ended_at: datetime | None = None
     closed: bool = False
     id: int | None = None
@@ -154,7 +156,7 @@ class Joined:
 class Change:
     """An incident after this moment, what to say about it, and who joined it.
 
-    `reason` says why it is silent where nothing is to be said.
+    `reason` says why it is silent from now on; "" where it speaks, and where it goes on as before.
     """
 
     incident: Incident

@@ -96,7 +96,7 @@ def _further(board: Board, incident: Incident) -> Notice | str:
         due = quiet >= board.rules.policy.update_every
         return Notice("update", "more_follows") if due else "update_waits"
     if incident.root == NOT_VISIBLE or quiet < _remind_every(board, incident):
-        return "nothing_new"
+        return ""
     return Notice("reminder", "still_so")
 
 

@@ -13,7 +13,12 @@ from monitor.domain.incident.impact import Impact, worse_of
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Change, Incident
 from monitor.store.alerting.alerts import alerts_by_id
-from monitor.store.alerting.transitions import notices_of, save_joined, save_notice
+from monitor.store.alerting.transitions import (
+    notices_of,
+    save_joined,
+    save_notice,
+    save_silence,
+)
 from monitor.store.codec import from_micros, to_json, to_micros
 from monitor.store.database import Store
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 _STORED = (
     *("root", "status", "opened_at", "ended_at", "closed", "announced", "announced_members"),
     *("announced_at", "announced_sizes", "worst", "left_by", "left_by_incident", "speak_at"),
-    *("unsteady_at", "impact", "acked_by", "acked_members", "members"),
+    *("unsteady_at", "impact", "acked_by", "acked_members", "silent_reason", "members"),
 )
 _COLUMNS = f"id, {', '.join(_STORED)}"
 _OPEN = f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0 ORDER BY id"
@@ -63,6 +68,8 @@ def save_incidents(tx: Connection, changes: Iterable[Change], at: datetime) -> l
         save_joined(tx, incident, change.joined, at)
         if change.notice is not None:
             save_notice(tx, incident, change.notice, at)
+        elif change.reason:
+            save_silence(tx, incident, change.reason, at)
     return saved
 
 

@@ -21,19 +21,26 @@ _LIVE_ID = (
     'SELECT max(id) FROM alerts WHERE "check" = ? AND ended_at IS NULL AND code = ? AND subject = ?'
 )
 _NOTICE = "INSERT INTO transitions (at, kind, reason, incident_id) VALUES (?, ?, ?, ?)"
+_SILENT = "INSERT INTO transitions (at, kind, reason, incident_id) VALUES (?, 'silent', ?, ?)"
 _JOINED = (
     "INSERT INTO transitions (at, kind, reason, alert_id, incident_id)"
     " VALUES (?, 'joined', ?, ?, ?)"
 )
 _NOTICES = (
     "SELECT at, kind, reason FROM transitions WHERE incident_id = ? AND alert_id IS NULL"
-    " ORDER BY id"
+    " AND kind <> 'silent' ORDER BY id"
+)
+_SILENCES = (
+    "SELECT at, kind, reason FROM transitions WHERE incident_id = ? AND kind = 'silent' ORDER BY id"
 )
 _JOINS = (
     "SELECT at, alert_id, reason FROM transitions WHERE incident_id = ? AND kind = 'joined'"
     " ORDER BY id"
 )
-_COUNT = "SELECT count(*) FROM transitions WHERE incident_id = ? AND alert_id IS NULL"
+_COUNT = (
+    "SELECT count(*) FROM transitions WHERE incident_id = ? AND alert_id IS NULL"
+    " AND kind <> 'silent'"
+)
 
 
 def save_transitions(
@@ -54,6 +61,11 @@ def save_notice(tx: Connection, incident: Incident, notice: Notice, at: datetime
     tx.exec_driver_sql(_NOTICE, (to_micros(at), notice.kind, notice.reason, incident.id))
 
 
+def save_silence(tx: Connection, incident: Incident, reason: str, at: datetime) -> None:
+    """Write into the journal why an incident (saved before) is silent from now on."""
+    tx.exec_driver_sql(_SILENT, (to_micros(at), reason, incident.id))
+
+
 def save_joined(tx: Connection, incident: Incident, joined: Iterable[Joined], at: datetime) -> None:
     """Write into the journal which alerts belong to an incident from now on, and why."""
     rows = [
@@ -68,6 +80,12 @@ def joins_of(tx: Connection, incident: Incident) -> list[tuple[datetime, int, st
     """When which alert joined an incident, and why (a code, and the key of the cause)."""
     rows = tx.exec_driver_sql(_JOINS, (incident.id,))
     return [(from_micros(at), alert_id, reason) for at, alert_id, reason in rows]
+
+
+def silences_of(tx: Connection, incident: Incident) -> list[JournalEntry]:
+    """When an incident fell silent and why, oldest first."""
+    rows = tx.exec_driver_sql(_SILENCES, (incident.id,))
+    return [JournalEntry(from_micros(at), kind, reason) for at, kind, reason in rows]
 
 
 def notices_said(tx: Connection, incident: Incident) -> int:

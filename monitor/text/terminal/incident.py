@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.domain.alert import Alert
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
-from monitor.domain.incident.journal import IncidentStory
+from monitor.domain.incident.journal import IncidentStory, JournalEntry
 from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.symbols import DOTS
@@ -20,16 +20,20 @@ Join = tuple[datetime, int, str]  # when which alert joined, and why
 def incident_page(
     story: IncidentStory,
     joins: Sequence[Join],
+    silences: Sequence[JournalEntry],
     messages: Sequence[Message],
     catalog: Catalog,
     now: datetime,
 ) -> list[str]:
-    """Its title, its length, its journal, and its deliveries."""
+    """Its title, its length, why each alert was told or not, its journal, and its deliveries."""
     return [
         *_head(story, catalog, now),
         "",
+        catalog.say("show.heading_alerts"),
+        *(f"  {_alert(alert, story, joins, catalog, now)}" for alert in story.alerts),
+        "",
         catalog.say("show.heading_journal"),
-        *(f"  {line}" for line in _journal(story, joins, catalog, now)),
+        *(f"  {line}" for line in _journal(story, joins, silences, catalog, now)),
         "",
         catalog.say("show.heading_delivery"),
         *(f"  {line}" for line in delivery_lines(messages, catalog)),
@@ -52,18 +56,45 @@ def _head(story: IncidentStory, catalog: Catalog, now: datetime) -> list[str]:
     if incident.acked_by:
         lines.append(catalog.say("message.acked", name=clean(incident.acked_by, 60)))
     if incident.announced_at is None:
-        return [*lines, catalog.say("show.silent")]
+        why = incident.silent_reason
+        return [*lines, catalog.say("show.silent", why=catalog.name("why", why) if why else "")]
     return [*lines, catalog.say("show.announced", at=incident.announced_at)]
 
 
+def _alert(
+    alert: Alert, story: IncidentStory, joins: Sequence[Join], catalog: Catalog, now: datetime
+) -> str:
+    """Why an alert belongs to the incident, and when it was told or why not."""
+    joined = [(at, why) for at, alert_id, why in joins if alert_id == alert.id]
+    at, why = joined[-1] if joined else (alert.fired_at or alert.since, "")
+    return catalog.say(
+        "show.alert",
+        title=catalog.finding(alert, now).title,
+        reason=_reason(why, catalog) if why else "",
+        at=_announced_at(alert, story, at),
+        why=catalog.name("why", story.incident.silent_reason or "no_news"),
+    )
+
+
+def _announced_at(alert: Alert, story: IncidentStory, since: datetime) -> datetime | None:
+    """When an alert was first told with its incident; None if it never was."""
+    if alert.id not in story.incident.announced_members:
+        return None
+    return next((n.at for n in story.notices if n.at >= since), story.incident.announced_at)
+
+
 def _journal(
-    story: IncidentStory, joins: Sequence[Join], catalog: Catalog, now: datetime
+    story: IncidentStory,
+    joins: Sequence[Join],
+    silences: Sequence[JournalEntry],
+    catalog: Catalog,
+    now: datetime,
 ) -> list[str]:
     alerts = {alert.id: alert for alert in story.alerts}
     entries = [(at, _joined(alerts.get(i), why, catalog, now)) for at, i, why in joins]
     entries += [
         (n.at, f"{catalog.name('delivery_kind', n.kind)}: {catalog.name('why', n.reason)}")
-        for n in story.notices
+        for n in (*silences, *story.notices)
     ]
     return [
         catalog.say("show.entry", at=at, text=text)
@@ -72,7 +103,10 @@ def _journal(
 
 
 def _joined(alert: Alert | None, why: str, catalog: Catalog, now: datetime) -> str:
-    code, _, cause = why.partition(" ")
     title = catalog.finding(alert, now).title if alert else ""
-    reason = catalog.name("why_joined", code) + (f" {clean(cause)}" if cause else "")
-    return catalog.say("show.joined", title=title, reason=reason)
+    return catalog.say("show.joined", title=title, reason=_reason(why, catalog))
+
+
+def _reason(why: str, catalog: Catalog) -> str:
+    code, _, cause = why.partition(" ")
+    return catalog.name("why_joined", code) + (f" {clean(cause)}" if cause else "")

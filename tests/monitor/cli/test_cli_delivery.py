@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from slack_server import TOKEN, SlackServer
 from typer.testing import CliRunner
 
+from checks.causes import every_cause
 from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
+from monitor.domain.cause import Causes
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
-from monitor.domain.incident.model import Change, Incident, Notice
+from monitor.domain.incident.model import Change, Incident, Notice, Rules
+from monitor.recording.announce import Announcer
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
 from monitor.store.database import Store, migrate, open_store
@@ -141,6 +144,57 @@ def test_an_incident_is_shown_with_its_reasons_and_with_who_was_told(file, store
     assert "first message: none of its known causes was seen" in told
     assert "first message to team: sent" in told
     assert "first message to pager: waits, after 3 attempts: HTTP 500; next try" in told
+
+
+def lived_through(store: Store, *alerts: Alert) -> None:
+    """Each alert as it comes, five seconds apart."""
+    announcer = Announcer(store, Rules(Causes(every_cause())), lambda: ["team"])
+    for seconds, alert in enumerate(alerts):
+        with store.write() as tx:
+            save_alerts(tx, [alert])
+            announcer.advance(tx, NOW + timedelta(seconds=5 * seconds))
+
+
+def firing(code: str, subject: str, status: Status, **params: str | float) -> Alert:
+    return Alert("services", code, subject, Phase.FIRING, status, NOW, NOW, params, fired_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "waits", "silent"),
+    [
+        (
+            "en",
+            "Kafka is down (an incident of its own): told ",
+            "(follows from service_down:kafka): not told: it waits for the next update",
+            "silent: it waits for the next update",
+        ),
+        (
+            "ko",
+            "Kafka 중단 (별도 장애): ",
+            "(원인: service_down:kafka): 알리지 않음: 다음 상황 변경 때 함께 알림",
+            "알리지 않음: 다음 상황 변경 때 함께 알림",
+        ),
+    ],
+)
+def test_of_each_alert_of_an_incident_it_is_shown_why_it_was_told_or_not(
+    file, store, language, told, waits, silent
+):
+    file.write_text(f'language = "{language}"\n' + file.read_text("utf-8"), "utf-8")
+    lived_through(
+        store,
+        firing("service_down", "kafka", Status.CRIT, part="kafka", detail="refused"),
+        firing("outbox_old", "shard1", Status.WARN, waiting=50, oldest_age_seconds=90),
+    )
+    lines = call("alerts", "show", 1, "-c", file).splitlines()
+    assert any(told in line for line in lines)
+    assert any(line.endswith(waits) for line in lines)
+    assert any(line.endswith(silent) and not line.endswith(waits) for line in lines)
+
+
+def test_an_incident_that_nobody_was_told_of_says_why(file, store):
+    lived_through(store, firing("outbox_old", "shard1", Status.WARN, waiting=50))
+    shown = call("alerts", "show", 1, "-c", file)
+    assert "Nothing was announced: it waits a moment for a cause to show itself." in shown
 
 
 def test_an_incident_that_there_is_not_is_said(file, store):

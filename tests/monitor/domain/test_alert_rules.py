@@ -3,17 +3,20 @@
 The rules are those of docs/alerts.md; `benchmarks/alert_rules.py` lives through a million.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from timeline import Timeline
 from timeline_made import made
 from timeline_oracle import judge
-from timeline_run import Step, run
+from timeline_run import Step, World, decide, run
 from timeline_shrink import counted, shown, shrunk
 
 from monitor.domain.incident.message import IncidentMessage
+from monitor.domain.incident.model import Change
+from monitor.text.catalog import languages, load
 
 FAST, BATCH, FEW = 250, 1_000, 40
 
@@ -38,6 +41,31 @@ def test_no_rule_is_broken_in_ten_thousand_timelines(batch):
 @pytest.mark.parametrize("seed", [5095, 6173, 6211])
 def test_what_becomes_critical_again_while_it_drains_speaks(seed):
     assert judge(made(seed), run(made(seed)))[0] == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_reason_to_speak_or_to_be_silent_has_its_words(language):
+    reasons = set()
+    for seed in range(FEW):
+        for change in changes_of(made(seed)):
+            reasons |= {change.incident.silent_reason, change.notice and change.notice.reason}
+            reasons |= {change.reason}
+    reasons -= {"", None}
+    assert {"may_drain", "update_waits", "silenced", "drained"} <= reasons
+    assert [r for r in reasons if f"why.{r}" not in load(language)] == []
+
+
+def changes_of(timeline: Timeline) -> list[Change]:
+    found: list[Change] = []
+
+    def decided(world: World, now: datetime) -> Sequence[Change]:
+        changes = decide(world, now)
+        found.extend(changes)
+        return changes
+
+    for _ in run(timeline, decided):
+        pass
+    return found
 
 
 def test_a_seed_makes_the_same_timeline_again():

@@ -32,7 +32,12 @@ from monitor.store.alerting.incidents import (
     save_incidents,
 )
 from monitor.store.alerting.silences import add_silence, end_silence, silences
-from monitor.store.alerting.transitions import save_transitions
+from monitor.store.alerting.transitions import (
+    notices_of,
+    notices_said,
+    save_transitions,
+    silences_of,
+)
 from monitor.store.database import Store
 from monitor.store.notes import Note, add_note, notes
 from monitor.store.passes.snapshots import latest_findings
@@ -167,6 +172,19 @@ def test_an_incident_comes_back_whole_with_its_alerts_and_notices(store: Store) 
         assert incident_by_id(tx, 999) is None
     assert story.alerts == (first, second)
     assert [(n.at, n.kind, n.reason) for n in story.notices] == [(T0 + MINUTE, "firing", "waited")]
+
+
+def test_why_an_incident_is_silent_is_kept_and_is_no_notice(store: Store) -> None:
+    opened = Incident("a:", T0, Status.WARN, (1,), silent_reason="waits_for_cause")
+    with store.write() as tx:
+        (saved,) = save_incidents(tx, [Change(opened, reason="waits_for_cause")], T0)
+        spoke = replace(saved, silent_reason="")
+        save_incidents(tx, [Change(spoke, Notice("firing", "no_cause_seen"))], T0 + MINUTE)
+    with store.read() as tx:
+        assert [(s.at, s.reason) for s in silences_of(tx, saved)] == [(T0, "waits_for_cause")]
+        assert [n.kind for n in notices_of(tx, saved)] == ["firing"]
+        assert notices_said(tx, saved) == 1
+        assert open_incidents(tx) == [spoke]
 
 
 def test_a_closed_incident_is_open_no_more(store: Store) -> None:
