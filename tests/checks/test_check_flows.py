@@ -133,8 +133,23 @@ GROUP = "payment-consumer"
 
 
 def lag(committed: int, end: int) -> consumer_lag.Facts:
-    partition = PartitionLag("payment.captured", 0, committed, end, end - committed)
+    partition = PartitionLag("payment.captured", 0, committed, end, max(0, end - committed))
     return consumer_lag.Facts((Group(GROUP, "STABLE"),), {GROUP: GroupLag(GROUP, (partition,))})
+
+
+def test_a_commit_beyond_the_end_of_the_log_is_told_whatever_the_lag():
+    passes = Passes(consumer_lag.CHECK, {"groups": (GROUP,)})
+    verdict = passes(0, lag(100, 20))
+    (finding,) = verdict.findings
+    assert (finding.key, finding.status) == (f"commit_beyond_end:{GROUP}", Status.CRIT)
+    assert (finding.params["committed_offset"], finding.params["end_offset"]) == (100, 20)
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "", "BANANA"])
+def test_a_state_that_says_nothing_is_neither_well_nor_empty(state):
+    facts = consumer_lag.Facts((Group(GROUP, state),), {})
+    passes = Passes(consumer_lag.CHECK, {"groups": (GROUP,)})
+    assert passes.keys(0, facts) == {f"monitoring_gap:kafka/{GROUP}": "unknown"}
 
 
 def lag_passes(offsets: Iterable[tuple[int, int]], every_minutes: float = 1) -> list[set[str]]:

@@ -73,6 +73,7 @@ def found() -> dict[str, Finding]:
         *after(redis_health.CHECK, (0, full(85, 0)), (1, full(99, 7))),
         *after(redis_health.CHECK, (0, full(5, 0, 9))),
         *after(consumer_lag.CHECK, *((m, lag(m, 9000)) for m in range(6))),
+        *after(consumer_lag.CHECK, (0, lag(100, 20))),
         *after(
             rate_limits.CHECK, (0, (use(90), use(60, None), use(500, "refund", None))), **LIMITS
         ),

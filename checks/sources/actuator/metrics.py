@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -59,17 +60,26 @@ def pools_of(readings: Iterable[Reading], instance: str) -> tuple[Pool, ...]:
         kind = name.removeprefix(POOLS).removeprefix("_")
         if kind in _POOL_KINDS:
             found.setdefault(cut(labels.get("pool", ""), 60), {})[kind] = int(value)
-    whole = {pool: kinds for pool, kinds in found.items() if kinds.keys() == _POOL_KINDS}
+    whole = {pool: kinds for pool, kinds in found.items() if _is_pool(kinds)}
     return tuple(Pool(instance, pool, **kinds) for pool, kinds in sorted(whole.items()))
 
 
+def _is_pool(kinds: Mapping[str, int]) -> bool:
+    """All is told, and no more is in use than there may be."""
+    if kinds.keys() != _POOL_KINDS or min(kinds.values()) < 0:
+        return False
+    return kinds["active"] <= kinds["max"]
+
+
 def breakers_of(readings: list[Reading], instance: str) -> tuple[Breaker, ...]:
-    """The breakers among the readings of one instance."""
-    states = {
-        labels.get("name", ""): STATES[labels["state"]]
+    """The breakers among the readings of one instance; one in two states at once is in none."""
+    said = [
+        (labels.get("name", ""), STATES[labels["state"]])
         for name, labels, value in readings
         if name == BREAKERS + "state" and value == 1 and labels.get("state") in STATES
-    }
+    ]
+    times = Counter(name for name, _ in said)
+    states = {name: state for name, state in said if times[name] == 1}
     return tuple(_breaker(instance, name, state, readings) for name, state in states.items())
 
 

@@ -30,7 +30,13 @@ class Actuator:
         timeout_seconds: float = 3.0,
     ) -> None:
         self._wires = {
-            name: Wire(url, transport=transport, timeout_seconds=timeout_seconds, part=name)
+            name: Wire(
+                url,
+                transport=transport,
+                timeout_seconds=timeout_seconds,
+                part=name,
+                keys=f"platform.actuators.{name}",
+            )
             for name, url in urls.items()
         }
         named = (name for name in urls if name.startswith("ingest"))

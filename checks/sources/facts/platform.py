@@ -118,6 +118,11 @@ class PartitionLag:
     lag_messages: int
     has_commit: bool = True  # False: it never committed here; counted from what is retained
 
+    @property
+    def beyond_end_messages(self) -> int:
+        """How far the commit lies beyond the end of the log, which was made anew or cut off."""
+        return max(0, self.committed_offset - self.end_offset) if self.has_commit else 0
+
 
 @dataclass(frozen=True, slots=True)
 class GroupLag:

@@ -29,6 +29,7 @@ from checks.sources.facts.unavailable import (
 from checks.sources.http.deadline import DeadlineTransport, deadline, joined
 
 JSON_OBJECT = "a JSON object"
+_DENIED = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Wire:
         body_bytes_max: int = 2_000_000,
         token: str = "",
         part: str = "gateway",
+        keys: str = "platform.token, platform.base_url",
     ) -> None:
+        """`keys`: where the configuration says who asks, for one who is denied."""
         url = httpx.URL(base_url)
         self._base = str(url.copy_with(username=None, password=None, query=None)).rstrip("/")
         self._headers = _headers(url, token)
@@ -61,6 +64,7 @@ class Wire:
         self._timeouts = httpx.Timeout(timeout_seconds).as_dict()
         self._bytes_max = body_bytes_max
         self._part = part
+        self._keys = keys
         self._client = httpx.Client(
             transport=transport or DeadlineTransport(https=url.scheme == "https"),
             trust_env=False,
@@ -82,7 +86,7 @@ class Wire:
     def text(
         self, path: str, *, bytes_max: int | None = None, method: str = "GET", **query: Any
     ) -> Fact[Answer]:
-        """Ask for text; an answer of any status but a redirect comes back as it is."""
+        """Ask for text; an answer comes back as it is, but for a redirect and a denial."""
         request = httpx.Request(
             method,
             self._url(path, urlencode(query)),
@@ -119,7 +123,15 @@ class Wire:
             response.close()
         if body is None:
             return self._unavailable(Why.LIMIT, "too_large", path, f"more than {bytes_max} bytes")
+        if response.status_code in _DENIED:
+            return self._denied(response, path)
         return Answer(path, response.status_code, {}, body.decode("utf-8", "replace"))
+
+    def _denied(self, response: httpx.Response, path: str) -> Unavailable:
+        """Whatever its body says: we are not let in, and nothing was seen."""
+        said = cut(f"{response.status_code} {response.reason_phrase}", 60)
+        params = {"path": path, "got": said, "expected": self._keys}
+        return Unavailable(self._part, Why.NOT_VISIBLE, "denied", params)
 
     def _as_object(self, answer: Answer) -> Fact[Answer]:
         try:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.platform import GroupLag, PartitionLag
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.kafka.wire import Place, Talk
@@ -41,7 +42,7 @@ def _lag(
     if not places:
         return _without_offsets(group_id)
     rows = (_partition(place, commits.get(place), ends[place], lows[place]) for place in places)
-    return GroupLag(group_id, tuple(rows))
+    return believed(GroupLag(group_id, tuple(rows)), f"kafka/{cut(group_id)}", "kafka")
 
 
 def _partition(place: Place, commit: int | None, end: int, low: int) -> PartitionLag:

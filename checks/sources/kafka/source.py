@@ -100,7 +100,9 @@ class Kafka:
 
         def of_known(talk: Talk) -> Fact[T]:
             known = talk.metadata().topics.get(topic)
-            return _absent(topic) if known is None or known.error else read(talk, known)
+            if known is None or known.error or not known.partitions:
+                return _absent(topic)
+            return read(talk, known)
 
         return self._wire.ask(of_known)
 

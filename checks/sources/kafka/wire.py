@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.unavailable import (
     OWN_SHORTAGE,
     Fact,
@@ -115,7 +116,9 @@ class Talk:
         # A consumer that never subscribes only asks: the group does not notice.
         with closing(Consumer({**self.settings, "group.id": group})) as asking:
             found = asking.committed(_partitions(places), timeout=self.left_seconds)
-        return {_place(p): p.offset for p in found if p.offset >= 0 and not p.error}
+        if errors := [p.error for p in found if p.error]:
+            raise KafkaException(errors[0])
+        return {_place(p): p.offset for p in found if p.offset >= 0}
 
     def _offsets(self, places: Sequence[Place], when: int) -> dict[Place, int]:
         if not places:
@@ -157,7 +160,9 @@ class KafkaWire:
             return unavailable
         ends_at = time.monotonic() + self.timeout_seconds
         try:
-            return read(Talk(self._consumer, self._admin, self.settings, ends_at))
+            return believed(
+                read(Talk(self._consumer, self._admin, self.settings, ends_at)), "kafka"
+            )
         except OfflineError as error:
             return _unavailable(Why.REFUSED, "kafka_partition_offline", error.place)
         except KafkaException as error:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
+from checks.sources.monitoring_api.agreement import hold_together
 from checks.sources.monitoring_api.fields import Fields, MisfitError
 
 T = TypeVar("T")
 
 _NOTHING: Mapping[str, Any] = {}
 _WAY_STATUSES = frozenset({502, 503, 504})
-_GATEWAY_STATUSES = frozenset({401, 403, 404, 407})
+_GATEWAY_STATUSES = frozenset({404, 407})
 
 
 class Ask:
@@ -39,10 +41,14 @@ class Ask:
             return _at(answer, part)
         if answer.status != 200 or answer.data.get("error"):
             return _refusal(answer, part)
+        fields = Fields(answer.data)
         try:
-            return read(Fields(answer.data))
+            found = read(fields)
+            hold_together(path, fields)
         except MisfitError as misfit:
-            return _unavailable(part, Why.GARBLED, "ill_typed", answer, misfit.got, misfit.expected)
+            said = (misfit.got, misfit.expected)
+            return _unavailable(part, Why.GARBLED, misfit.reason, answer, *said)
+        return believed(found, part, answer.path)
 
     def _get(
         self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str

@@ -17,10 +17,22 @@ _INTEGER_MAX = 2**63 - 1
 class MisfitError(Exception):
     """A field is missing or of another type; never leaves the sources."""
 
+    reason = "ill_typed"
+
     def __init__(self, expected: str, got: object) -> None:
         super().__init__(expected)
         self.expected = expected
         self.got = cut("nothing" if got is None else f"{type(got).__name__} {got!r}")
+
+
+class ContradictionError(MisfitError):
+    """Two fields of one answer cannot both be true; never leaves the sources."""
+
+    reason = "contradiction"
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(cut(expected, 100), None)
+        self.got = cut(got, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,10 @@ class Fields:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         return self.data.get(name) is not None
+
+    def got(self, name: str) -> str:
+        """What a field holds, as text."""
+        return cut(str(self.data.get(name)), 100)
 
     def misfit(self, kind: str, name: str) -> MisfitError:
         """The complaint that this field is not what it has to be."""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.platform import (
     Cluster,
     DeadLetter,
@@ -19,7 +20,7 @@ from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.kafka.dead_letter import dead_letter
 from checks.sources.monitoring_api.ask import Ask, unavailable_part
 from checks.sources.monitoring_api.facts import KafkaHealth
-from checks.sources.monitoring_api.fields import Fields
+from checks.sources.monitoring_api.fields import ContradictionError, Fields
 
 _BACK_MAX = 500  # messages of a partition, counted from its end
 _CUT_AT = 200  # characters of a message's value that the platform shows
@@ -98,7 +99,7 @@ class KafkaReads:
                 if end and found[0].messages < found[0].end_offset_total:
                     return _uncommitted(lag.group_id, f"{topic}/{partition}")
                 rows.append(PartitionLag(topic, partition, 0, end, end, has_commit=False))
-        return GroupLag(lag.group_id, tuple(rows))
+        return believed(GroupLag(lag.group_id, tuple(rows)), "kafka")
 
     def dead_letters(
         self, topic: str, limit: int, before: Mapping[int, int] | None = None
@@ -162,7 +163,10 @@ def _health(fields: Fields) -> KafkaHealth:
 
 def _partitions(fields: Fields, topic: str) -> tuple[Partition, ...]:
     _same(fields, "topic", topic)
-    return tuple(_partition(row, topic) for row in fields.rows("partitions"))
+    rows = fields.rows("partitions")
+    if not rows:
+        raise ContradictionError(f"at least one partition of {topic}", "none")
+    return tuple(_partition(row, topic) for row in rows)
 
 
 def _partition(row: Fields, topic: str) -> Partition:
@@ -186,6 +190,8 @@ def _ends(fields: Fields, topic: str | None) -> Fact[tuple[TopicEnds, ...]]:
             f"kafka/{cut(name)}", "topic_error", "end offsets", got, Why.REFUSED
         )
     found = tuple(_topic_ends(row) for row in rows)
+    if absent := [one.topic for one in found if not one.end_offsets]:
+        return unavailable_part(f"kafka/{cut(absent[0])}", "kafka_no_such_topic", absent[0], "")
     if topic is not None and [t.topic for t in found] != [topic]:
         raise fields.misfit(f"exactly the topic {topic} in", "topics")
     return found
@@ -224,8 +230,11 @@ def _lag(fields: Fields, group_id: str) -> Fact[GroupLag]:
             expected,
             got if isinstance(got, str) else "",
         )
-    lag = GroupLag(group_id, tuple(_partition_lag(row) for row in fields.rows("partitions")))
-    if lag.lag_messages != fields.count("totalLag"):
+    rows = fields.rows("partitions")
+    if not rows:
+        raise ContradictionError(f"a partition of {group_id}, which has committed", "none")
+    lag = GroupLag(group_id, tuple(_partition_lag(row) for row in rows))
+    if fields.integer("totalLag") not in (lag.lag_messages, sum(r.integer("lag") for r in rows)):
         raise fields.misfit(f"{lag.lag_messages}, the sum of the partitions, in", "totalLag")
     return lag
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
+from operator import attrgetter
 
 from checks.sources.facts.platform import CachedKey, KeyLife, RateUse, RedisStats
 from checks.sources.facts.unavailable import Fact, Unavailable, cut
@@ -117,7 +119,9 @@ def _by_merchant(uses: Iterable[RateUse]) -> dict[str, list[RateUse]]:
 
 def _with_actions(rows: Sequence[RateUse], samples: Sequence[RateUse]) -> list[RateUse]:
     if len(rows) == len(samples):
-        return list(samples)
+        by_count = attrgetter("count")
+        pairs = zip(sorted(rows, key=by_count), sorted(samples, key=by_count), strict=True)
+        return [replace(sample, count=max(row.count, sample.count)) for row, sample in pairs]
     left = list(samples)
     return [_matched(row, left) for row in rows]
 
@@ -159,6 +163,8 @@ def _ttl(row: Fields, name: str) -> int | None:
 
 
 def _lives(fields: Fields) -> tuple[KeyLife, ...]:
+    if not fields.has("analysis") and not fields.count("totalKeys"):
+        return ()  # an empty Redis has nothing to analyse
     analysis = fields.object("analysis")
     return tuple(_life(cut(prefix), analysis.object(prefix)) for prefix in analysis.data)
 

@@ -22,10 +22,11 @@ def shard_facts(fields: Fields) -> dict[str, Fact[str]]:
 def book_counts(fields: Fields, shards: Mapping[str, Fact[str]]) -> BookCounts:
     """The row counts, with the word UNAVAILABLE for a shard that they do not cover."""
     outbox = fields.object("outboxEvents")
+    total = outbox.count("total")
     return BookCounts(
         fields.count("totalPayments"),
-        outbox.count("total"),
-        outbox.count("unpublished"),
+        total,
+        outbox.count("unpublished") if total or outbox.has("unpublished") else 0,  # null: no rows
         {name: _word(fact) for name, fact in shards.items()},
     )
 

@@ -41,6 +41,7 @@ class Prometheus:
             transport=transport,
             token=token,
             part="prometheus",
+            keys="platform.prometheus.token, platform.prometheus.url",
         )
 
     def __repr__(self) -> str:
@@ -170,11 +171,9 @@ def _refused(unavailable: Unavailable) -> Unavailable:
 
 
 def _complaint(answer: Answer) -> Unavailable:
-    """Its own error (a wrong query), a refusal to let us in, or that it cannot serve yet."""
+    """Its own error (a wrong query), or that it cannot serve yet."""
     said = answer.data.get("error")
     got = cut(f"{answer.status} {said if isinstance(said, str) else ''}".strip())
-    if answer.status in (401, 403):
-        return _unavailable(Why.NOT_VISIBLE, "prometheus_denied", answer.path, got)
     if answer.status == 503:
         return _unavailable(Why.REFUSED, "prometheus_error", answer.path, got)
     return _unavailable(Why.GARBLED, "prometheus_error", answer.path, got)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.platform import (
     CachedKey,
     Health,
@@ -21,7 +22,7 @@ from checks.sources.facts.platform import (
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.monitoring_api.fields import Fields, MisfitError
 from checks.sources.redis.sweep import Bounds, Scan, Sweep, counters, rates, sweep
-from checks.sources.redis.wire import Client, IllTypedError, RedisWire
+from checks.sources.redis.wire import Client, IllTypedError, RedisWire, whole
 from monitor.domain.check import Params
 
 ACTIONS = ("authorize", "capture", "refund")
@@ -62,7 +63,7 @@ class Redis:
     def stats(self) -> Fact[RedisStats]:
         """How many keys there are, by use."""
         found = self._sweep()
-        return found if isinstance(found, Unavailable) else found.stats()
+        return found if isinstance(found, Unavailable) else believed(found.stats(), "redis")
 
     def memory(self) -> Fact[RedisMemory]:
         """What Redis holds, and what it had to drop."""
@@ -71,11 +72,11 @@ class Redis:
     def key_lives(self) -> Fact[tuple[KeyLife, ...]]:
         """How long the keys live, by prefix (as far as `stats` says that they were scanned)."""
         found = self._sweep()
-        return found if isinstance(found, Unavailable) else found.lives()
+        return found if isinstance(found, Unavailable) else believed(found.lives(), "redis")
 
     def rate_uses(self) -> Fact[tuple[RateUse, ...]]:
         """Every counter of every merchant; unavailable if there are more than the bounds allow."""
-        found = self._wire.ask(lambda client: rates(client, self._bounds))
+        found = self._wire.ask(lambda client: rates(whole(client), self._bounds))
         if isinstance(found, Unavailable):
             return found
         uses, complete = found
@@ -88,7 +89,7 @@ class Redis:
 
     def cached_key(self, key: str) -> Fact[CachedKey]:
         """What the idempotency cache holds under a key, whichever merchant used it."""
-        return self._wire.ask(lambda client: self._cached(client, key))
+        return self._wire.ask(lambda client: self._cached(whole(client), key))
 
     def idempotent(self, merchant_id: str, key: str) -> Fact[CachedKey]:
         """What the idempotency cache holds under one merchant's key."""
@@ -103,7 +104,7 @@ class Redis:
         with self._lock:
             if self._swept and time.monotonic() - self._swept[0] < self._fresh_seconds:
                 return self._swept[1]
-            found = self._wire.ask(lambda client: sweep(client, self._bounds))
+            found = self._wire.ask(lambda client: sweep(whole(client), self._bounds))
             self._swept = None if isinstance(found, Unavailable) else (time.monotonic(), found)
             return found
 

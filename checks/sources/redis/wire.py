@@ -11,6 +11,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from checks.sources.facts.agreement import believed
 from checks.sources.facts.unavailable import (
     OWN_SHORTAGE,
     Fact,
@@ -31,6 +32,25 @@ class IllTypedError(Exception):
         super().__init__(expected)
         self.expected = expected
         self.got = cut(str(got), 80)
+
+
+class NotWholeError(Exception):
+    """This server holds a part of the data, or an old state of it; never leaves the sources."""
+
+    def __init__(self, reason: str, got: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.got = got
+
+
+def whole(client: Client) -> Client:
+    """The client, if its server holds all of the data as it is now."""
+    if client.info("cluster").get("cluster_enabled"):
+        raise NotWholeError("redis_cluster_node", "cluster_enabled:1")
+    copies = client.info("replication")
+    if copies.get("role") == "slave" and copies.get("master_link_status") != "up":
+        raise NotWholeError("redis_stale_replica", "master_link_status:down")
+    return client
 
 
 class RedisWire:
@@ -56,9 +76,11 @@ class RedisWire:
     def ask(self, question: Callable[[Client], T]) -> Fact[T]:
         """The answer to a question, or why there is none."""
         try:
-            return question(self._client)
+            return believed(question(self._client), "redis")
         except IllTypedError as error:
             return _unavailable(Why.GARBLED, "redis_ill_typed", error.got, error.expected)
+        except NotWholeError as error:
+            return _unavailable(Why.NOT_VISIBLE, error.reason, error.got)
         except exceptions.RedisError as error:
             if lack := own_shortage(error):
                 return _unavailable(Why.LIMIT, OWN_SHORTAGE, lack)

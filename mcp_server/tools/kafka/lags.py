@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checks.sources.facts.agreement import GROUP_STATES
 from checks.sources.facts.platform import GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.unavailable import reason
@@ -46,7 +47,9 @@ def stand(
         return Standing(group, state, lag, finding.status, finding.code, finding)
     if state in WITHOUT_MEMBERS:
         return Standing(group, state, lag, *_idle(lag, watched))
-    if lag is None or isinstance(lag, Unavailable):
+    if isinstance(lag, GroupLag) and any(p.beyond_end_messages for p in lag.partitions):
+        return Standing(group, state, lag, Status.CRIT, "beyond_end")
+    if lag is None or isinstance(lag, Unavailable) or state not in GROUP_STATES:
         return Standing(group, state, lag, Status.UNKNOWN, "unavailable")
     if lag.lag_messages < options.lag_min:
         return Standing(group, state, lag, Status.OK, "ok")

@@ -58,6 +58,7 @@ SUBJECTS = {
     "lag_in_batch": GROUPS,
     "lag_rising": GROUPS,
     "lag_drains_slowly": GROUPS,
+    "commit_beyond_end": GROUPS,
     "group_absent": GROUPS,
     "group_empty": GROUPS,
     "dead_letters_arrived": TOPICS[1:],

@@ -135,7 +135,8 @@ def test_no_error_body_is_ever_taken_for_an_answer(status, body):
         (503, {"timestamp": "t", "status": 503, "path": "/m"}, "monitoring", Why.WAY),
         (504, {"timestamp": "t", "status": 504, "path": "/m"}, "monitoring", Why.WAY),
         (400, {"timestamp": "t", "status": 400, "path": "/m"}, "kafka", Why.GARBLED),
-        (401, {"error": "who are you"}, "gateway", Why.GARBLED),
+        (401, {"error": "who are you"}, "gateway", Why.NOT_VISIBLE),
+        (403, {"error": "not you"}, "gateway", Why.NOT_VISIBLE),
         (404, {"timestamp": "t", "status": 404, "path": "/m"}, "gateway", Why.GARBLED),
         (418, {}, "kafka", Why.GARBLED),
     ],
@@ -208,7 +209,7 @@ def test_partitions_without_a_commit_are_not_left_out_of_a_lag():
 
 
 def test_a_lag_is_unavailable_where_nobody_knows_what_is_retained_without_a_commit():
-    source = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 2: 4}, retained=9)})
+    source = gateway({"kafka/consumer-lag": LAG, **topic_stats({0: 10, 1: 0, 2: 4}, retained=9)})
     found = unavailable(source.group_lag(GROUP))
     assert (found.why, found.reason) == (Why.NOT_VISIBLE, "partition_without_commit")
     assert found.params["got"] == "payment.captured/2"
@@ -248,12 +249,12 @@ def test_dead_letters_are_counted_by_end_offsets():
     rows = [
         {
             "topic": "payment.dlq",
-            "endOffsets": {"partition-0": 4, "partition-2": 1},
+            "endOffsets": {"partition-0": 4, "partition-1": 1},
             "totalMessages": 2,
         }
     ]
     source = gateway({"kafka/stats": KAFKA_STATS, "kafka/topic-stats": {"topics": rows}})
-    assert source.topic_ends("payment.dlq") == (TopicEnds("payment.dlq", {0: 4, 2: 1}, 2),)
+    assert source.topic_ends("payment.dlq") == (TopicEnds("payment.dlq", {0: 4, 1: 1}, 2),)
     assert source.dead_letter_total("payment.dlq") == 5
     assert source.dead_letter_total("settlement.dlq") == 0
 
@@ -367,7 +368,7 @@ def test_a_list_of_events_that_was_cut_keeps_its_count():
 )
 def test_an_outbox_that_contradicts_itself_is_unavailable(change):
     source = gateway({"database/outbox": {**OUTBOX, **change}, "database/stats": DATABASE})
-    assert unavailable(source.outbox(NOW)[0]).reason == "ill_typed"
+    assert unavailable(source.outbox(NOW)[0]).why is Why.GARBLED
 
 
 @pytest.mark.parametrize(
@@ -389,7 +390,9 @@ def test_a_shard_that_was_not_looked_at_is_said(change, why, reason):
 
 def test_payments_that_arrive_between_the_queries_do_not_make_a_shard_doubtful():
     sharding = {"shard1Total": 100, "shard1Status": "UP", "shard2Total": 90, "shard2Status": "UP"}
-    stats = {**DATABASE, "totalPayments": 188, "databaseSharding": sharding}
+    by_status = [{"status": "CAPTURED", "count": 189}]
+    totals = {"totalPayments": 188, "paymentsByStatus": by_status}
+    stats = {**DATABASE, **totals, "databaseSharding": sharding}
     found = gateway({"database/stats": stats}).counts()
     assert not isinstance(found, Unavailable)
     assert found.shards == {"shard1": "UP", "shard2": "UP"}
@@ -547,11 +550,12 @@ def test_limits_of_the_platform_are_read_as_its_own():
 
 
 def test_hostile_text_is_cut_and_cleaned():
-    answer = {"groups": [{"groupId": "a", "state": "x\n\x00" * 500}]}
-    found = gateway({"kafka/consumer-groups": answer}).groups()
+    row = {"partition": 0, "offset": 4, "timestamp": 1764918055123, "key": "x\n\x00" * 500}
+    answer = {"topic": "payment.dlq", "messages": [row]}
+    found = gateway({"kafka/dlq-messages": answer}).dead_letters("payment.dlq", 1)
     assert not isinstance(found, Unavailable)
-    assert len(found[0].state) <= 40
-    assert found[0].state.isprintable()
+    assert len(found[0].key) <= 200
+    assert found[0].key.isprintable()
 
 
 @pytest.mark.parametrize(("base", "asked"), [("http://x", "/api/"), ("http://x/api", "/api/")])

@@ -52,7 +52,7 @@ WELL: Mapping[str, Any] = {
     "redis/stats": {"rateLimitKeys": 1, "idempotencyKeys": 1, "cacheKeys": 0, "totalKeys": 2},
     "kafka/health": {"healthy": True, "clusterId": "a", "brokerCount": 1, "message": "ok"},
     "database/stats": {
-        "paymentsByStatus": [],
+        "paymentsByStatus": [{"status": "CAPTURED", "count": 2}],
         "totalPayments": 2,
         "ledgerEntryCount": 0,
         "outboxEvents": {"total": 0, "unpublished": 0},

@@ -66,7 +66,7 @@ def test_no_series_is_not_zero():
     [
         ({"status": "error", "error": "parse error"}, 400, Why.GARBLED, "prometheus_error"),
         ({"status": "error", "error": "starting"}, 503, Why.REFUSED, "prometheus_error"),
-        ({"error": "no"}, 401, Why.NOT_VISIBLE, "prometheus_denied"),
+        ({"error": "no"}, 401, Why.NOT_VISIBLE, "denied"),
         ({"status": "success"}, 200, Why.GARBLED, "ill_typed"),
         ({"status": "success", "data": {"resultType": "matrix"}}, 200, Why.GARBLED, "ill_typed"),
         (vector(({}, "many")), 200, Why.GARBLED, "ill_typed"),
