@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -18,12 +18,13 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, Field, create_model
 
 from mcp_server.access.caller import called_by, may_write
-from mcp_server.access.confirm import LIFE_SECONDS, TOKEN_MAX, Act
+from mcp_server.access.confirm import Act, new_code
 from mcp_server.answers.answer import Answer, plain, result
 from mcp_server.context import ToolContext
-from monitor.domain.audit import AuditEntry
+from monitor.domain.audit import APPROVAL_LIFE, Approval, AuditEntry
 from monitor.domain.check import Status
-from monitor.store.audit import begin_audit, end_audit
+from monitor.store.acts.approvals import ask_approval, take_approval
+from monitor.store.acts.audit import begin_audit, end_audit
 from monitor.store.database import StoreError
 from monitor.text.catalog import Catalog
 
@@ -32,13 +33,9 @@ log = logging.getLogger(__name__)
 Fn = Callable[..., Any]
 F = TypeVar("F", bound=Fn)
 _SAID_MAX = 400
-_TOKEN = "confirm_token"  # noqa: S105  (the name of an argument)
 _ANSWER = "confirmation"
-_USED = "was used already, is too old or belongs to something else; call again without it"
-_Token = Annotated[
-    str | None,
-    Field(max_length=TOKEN_MAX, description="only after the person said yes: from the first call"),
-]
+_USED = "the confirmation was used already, is too old or belongs to something else; call again"
+_FULL = "too many acts wait for a person already: `paypulse mcp pending` lists them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +68,11 @@ def writing_of(fn: Fn) -> Writing | None:
 
 
 def acting(fn: Fn, how: Writing, catalog: Catalog) -> Fn:
-    """The tool with the asking around it: it takes `confirm_token` beside its own arguments."""
+    """The tool with the asking around it."""
     confirm = create_model(
         "Confirm", confirm=(bool, Field(title=catalog.say("mcp.write.confirm"), default=False))
     )
     own = list(inspect.signature(fn, eval_str=True).parameters.values())
-    given = inspect.Parameter(
-        _TOKEN, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Token
-    )
     name = find_context_parameter(fn)
     if name is None:
         raise TypeError(f"{fn.__name__} writes, and must take the context")
@@ -90,10 +84,10 @@ def acting(fn: Fn, how: Writing, catalog: Catalog) -> Fn:
         answer = arguments.pop(_ANSWER)
         return await _act(_Call(fn, how, arguments.pop(name), arguments, name), answer)
 
-    asked = _shaped(ask, fn, [*own, given])
+    asked = _shaped(ask, fn, own)
     wanted = Annotated[ElicitationResult[BaseModel], Resolve(asked)]
     answer = inspect.Parameter(_ANSWER, inspect.Parameter.KEYWORD_ONLY, annotation=wanted)
-    return _shaped(act, fn, [*own, given, answer])
+    return _shaped(act, fn, [*own, answer])
 
 
 def _shaped(made: Fn, like: Fn, parameters: list[inspect.Parameter]) -> Fn:
@@ -113,16 +107,12 @@ class _Call:
     fn: Fn
     how: Writing
     ctx: Context[ToolContext]
-    given: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     context_name: str = ""
 
     @property
     def context(self) -> ToolContext:
         return self.ctx.request_context.lifespan_context
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return {name: value for name, value in self.given.items() if name != _TOKEN}
 
     @property
     def act(self) -> Act:
@@ -144,7 +134,7 @@ class _Call:
 
 
 def _question(call: _Call, confirm: type[BaseModel]) -> Elicit[Any] | None:
-    """The question to the person, where the client can ask; None where a token must do."""
+    """The question to the person, where the client can ask; None where it cannot."""
     if not may_write(call.ctx):
         refused = "this caller may only read; writing needs the token with the scope write"
         begin_audit(call.context.app.store, call.entry("refused", said=refused))
@@ -166,18 +156,25 @@ def _can_ask(ctx: Context[ToolContext]) -> bool:
 async def _act(call: _Call, answer: Any) -> CallToolResult:
     """Do it, if it is confirmed; what is not is refused, and both are written down."""
     if isinstance(answer, AcceptedElicitation) and answer.data is None:
-        if call.given.get(_TOKEN) is None:
-            return await run_sync(_not_yet, call)
-        is_right, by = call.context.confirmations.redeem(call.given[_TOKEN], call.act), "token"
-        wrong = f"{_TOKEN} {_USED}"
-    else:
-        by, wrong = "elicitation", f"the confirmation {_USED}"
-        is_right = call.context.confirmations.take(call.act)
-        if not isinstance(answer, AcceptedElicitation) or not getattr(answer.data, "confirm", 0):
-            await _refuse(call, "declined", "the person did not confirm: nothing was done")
+        return await _approved(call)
+    is_right = call.context.confirmations.take(call.act)
+    if not isinstance(answer, AcceptedElicitation) or not getattr(answer.data, "confirm", 0):
+        await _refuse(call, "declined", "the person did not confirm: nothing was done")
     if not is_right:
-        await _refuse(call, "refused", wrong)
-    return await _recorded(call, by)
+        await _refuse(call, "refused", _USED)
+    return await _recorded(call, "elicitation")
+
+
+async def _approved(call: _Call) -> CallToolResult:
+    """Do what a person approved on the monitor's machine; let the rest wait for one.
+
+    Nothing in the answer, and nothing else that the caller can send, stands for the approval.
+    """
+    store, now = call.context.app.store, call.context.now
+    by = await run_sync(take_approval, store, call.act.digest, now)
+    if by:
+        return await _recorded(call, f"approval:{by}")
+    return await run_sync(_not_yet, call)
 
 
 async def _refuse(call: _Call, outcome: str, said: str) -> None:
@@ -186,25 +183,39 @@ async def _refuse(call: _Call, outcome: str, said: str) -> None:
 
 
 def _not_yet(call: _Call) -> CallToolResult:
-    """What would happen, and the token with which it may be asked for again."""
-    question = call.how.asks(call.context, **call.arguments)
-    context = call.context
-    token = context.confirmations.token(call.act)
+    """What would happen, and under which code it waits for a person."""
+    context, act, now = call.context, call.act, call.context.now
+    question = call.how.asks(context, **call.arguments)
+    wanted = Approval(
+        new_code(),
+        act.digest,
+        act.tool,
+        act.caller,
+        question,
+        asked_at=now,
+        expires_at=now + APPROVAL_LIFE,
+        arguments=plain(act.arguments),
+    )
+    waits = ask_approval(context.app.store, wanted)
+    if waits is None:
+        begin_audit(context.app.store, call.entry("refused", said=_FULL))
+        raise ToolError(_FULL)
+    command = f"paypulse mcp approve {waits.code}"
     answer = Answer(
         verdict=Status.UNKNOWN,
-        summary=context.say("write.not_yet", question=question),
+        summary=context.say("write.not_yet", question=question, command=command),
         origin="live",
-        measured_at=context.now,
+        measured_at=now,
         evidence={
             "done": False,
             "would_text": question,
-            _TOKEN: token,
-            "valid_until": context.now + timedelta(seconds=LIFE_SECONDS),
-            "how": f"ask the person; after a yes repeat the call with {_TOKEN}",
+            "approve_with": command,
+            "valid_until": waits.expires_at,
+            "how": "a person approves it on the monitor's machine; then repeat the same call",
         },
-        next=(call.act.tool,),
+        next=(act.tool,),
     )
-    return result(answer, context.now)
+    return result(answer, now)
 
 
 async def _recorded(call: _Call, by: str) -> CallToolResult:

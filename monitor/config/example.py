@@ -60,6 +60,8 @@ _HEAD = """\
 [mcp]
 # writes = []                # tools that may change something, by name: each asks a person first
 #                            # (acknowledge_alert, silence, accept_known, note)
+# silence_minutes_max = 240  # how long a model may silence alerts, at a person's word
+# accept_days_max = 30       # how long a model may have something taken as known
 
 [mcp.http]
 # enabled = false            # inside `paypulse run`, at http://127.0.0.1:8750/mcp

@@ -44,7 +44,12 @@ class HttpSection(Section):
 
 
 class McpSection(Section):
-    """What a model may do; writes names the tools that may change something, none by default."""
+    """What a model may do; writes names the tools that may change something, none by default.
+
+    The limits are of what a model may keep quiet at a person's word; the commands have none.
+    """
 
     writes: tuple[str, ...] = ()
+    silence_minutes_max: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 4 * 60
+    accept_days_max: Annotated[int, Field(ge=1, le=366)] = 30
     http: HttpSection = HttpSection()

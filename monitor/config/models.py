@@ -222,6 +222,11 @@ class Config(Section):
     checks: dict[str, CheckSection] = Field(default_factory=dict)
 
     @property
+    def receiver_names(self) -> tuple[str, ...]:
+        """Who is told; the console where nobody is configured."""
+        return tuple(self.receivers) or ("console",)
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of the calendar and of every time that a person reads."""
         return ZoneInfo(self.timezone)

@@ -54,7 +54,7 @@ class Message:
 
     `kind` says what the payload is: `incident` (domain.message), `report` (domain.report),
     `load_test` or its `load_chart` (domain.load_report), `monitor` (monitor.recording.watch),
-    `delivery` (monitor.delivery.news).
+    `delivery` (monitor.delivery.news), `model_act` (monitor.recording.by_model).
     Messages of one `thread` and receiver go out in order; "" is no thread. `attempts` counts the
     tries, this one included, the first of them at `first_tried_at`; `state`: waiting, sent, dead,
     or merged into another one, whose id is in `reference`; `id` is 0 until it is stored;

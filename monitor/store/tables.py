@@ -385,10 +385,26 @@ class AuditRow(SQLModel, table=True):
     tool: str
     caller: str
     arguments: dict[str, Any] = _json()
-    confirmed_by: str = ""  # elicitation, token; "": nobody did
+    confirmed_by: str = ""  # elicitation, approval:NAME (token: until 0011); "": nobody did
     outcome: str  # started, done, failed, refused, declined
     said: str = ""
     ended_at: datetime | None = _time(default=None)
+    repeats: int = 0  # how many refusals more this line stands for
+
+
+class ApprovalRow(SQLModel, table=True):
+    """An act that a model asked for and a person has to approve (domain.audit.Approval)."""
+
+    __tablename__ = "approvals"
+    code: str = Field(primary_key=True)
+    digest: str
+    tool: str
+    caller: str
+    question: str
+    asked_at: datetime = _time()
+    expires_at: datetime = _time()
+    arguments: dict[str, Any] = _json()
+    approved_by: str = ""
 
 
 class AcceptedBaselineRow(SQLModel, table=True):

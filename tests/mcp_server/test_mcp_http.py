@@ -25,7 +25,7 @@ from store_case import rows
 from mcp_server.access.tokens import tokens_of
 from mcp_server.http.server import HttpServer
 from monitor.config.models import ConfigError, parse
-from monitor.store.audit import audit_between
+from monitor.store.acts.audit import audit_between
 
 READ, WRITE = "read-token-0123456789", "write-token-0123456789"
 ENV = {"PAYPULSE_MCP_READ_TOKEN": READ, "PAYPULSE_MCP_WRITE_TOKEN": WRITE}

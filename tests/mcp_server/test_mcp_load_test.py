@@ -21,6 +21,7 @@ from monitor.app import App
 from monitor.domain.load_test.result import figures
 from monitor.domain.load_test.run import LoadTestRun
 from monitor.domain.statement import Statement
+from monitor.store.acts.approvals import approve
 from monitor.store.load_tests import load_test, save_run
 
 needs_k6 = pytest.mark.skipif(k6.find_binary() is None, reason="no k6 (Linux x86-64 only)")
@@ -184,12 +185,13 @@ def running(folder: Path, api: Api, more: str = "health_checks = []\n") -> App:
     return app
 
 
-def confirmed(arguments: dict[str, Any]) -> tuple[Any, Any]:
-    """A call without the token, and the same with the one that came back."""
+def confirmed(app: App, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """A call, and the same again once a person has approved it."""
 
     def second(results: list[Any]) -> tuple[str, dict[str, Any]]:
-        token = results[0].structured_content["evidence"]["confirm_token"]
-        return "run_load_test", {**arguments, "confirm_token": token}
+        code = results[0].structured_content["evidence"]["approve_with"].split()[-1]
+        assert approve(app.store, code, "kim", app.clock())
+        return "run_load_test", arguments
 
     return ("run_load_test", arguments), second
 
@@ -199,7 +201,7 @@ def test_a_confirmed_run_begins_at_once_and_ends_in_the_history(tmp_path, api, m
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     app = running(tmp_path, api)
     arguments = {"scenario": "authorize-only", "enable_capture": True}
-    asked, begun = talk(app, *confirmed(arguments))
+    asked, begun = talk(app, *confirmed(app, arguments))
     assert api.url in asked.structured_content["summary"]
     assert not begun.is_error, begun.structured_content
     number = begun.structured_content["evidence"]["id"]
@@ -226,7 +228,7 @@ def test_one_that_waits_tells_how_far_it_is(tmp_path, api, monkeypatch):
 
     async def run() -> Any:
         async with Client(build_server(app)) as client:
-            first, second = confirmed({"scenario": "full-flow", "wait": True})
+            first, second = confirmed(app, {"scenario": "full-flow", "wait": True})
             asked = await client.call_tool(*first)
             name, arguments = second([asked])
             return await client.call_tool(name, arguments, progress_callback=progress)
@@ -244,14 +246,14 @@ def test_one_that_waits_tells_how_far_it_is(tmp_path, api, monkeypatch):
 def test_what_must_not_run_is_refused_with_its_reason(tmp_path, api, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     app = running(tmp_path, api, more="")
-    _, unwell = talk(app, *confirmed({"scenario": "authorize-short"}))
+    _, unwell = talk(app, *confirmed(app, {"scenario": "authorize-short"}))
     assert unwell.is_error, "nobody can see this platform, so nobody knows whether it bears load"
     assert unwell.structured_content["summary"]
     with k6.alone() as lock:
         assert lock is not None
         (tmp_path / "other").mkdir()
         app = running(tmp_path / "other", api)
-        _, busy = talk(app, *confirmed({"scenario": "authorize-short"}))
+        _, busy = talk(app, *confirmed(app, {"scenario": "authorize-short"}))
     assert "Another k6 run is going on" in busy.structured_content["summary"]
     (path,) = talk(app, ("run_load_test", {"scenario": "/etc/passwd.js"}))
     assert "no such load test" in path.structured_content["summary"]

@@ -18,9 +18,10 @@ from mcp_server.toolsets import all_offers
 from monitor.config.models import ConfigError
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
+from monitor.store.acts.approvals import approve
+from monitor.store.acts.audit import audit_between
 from monitor.store.alerting.acceptances import active_acceptances
 from monitor.store.alerting.alerts import save_alerts
-from monitor.store.audit import audit_between
 from monitor.store.database import StoreError
 
 NOTE = ("note", {"text": "ingest 2.4 is out"})
@@ -49,9 +50,19 @@ def audited(app):
         return audit_between(tx, NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 
-def with_token(results, name="note", **other):
-    token = results[0].structured_content["evidence"]["confirm_token"]
-    return name, {**NOTE[1], "confirm_token": token, **other}
+def approved_then(app, *call, by="kim"):
+    """The same call again, once a person has approved what the first one asked for."""
+
+    def second(results):
+        approve_first(app, results, by)
+        return call
+
+    return second
+
+
+def approve_first(app, results, by="kim"):
+    code = results[0].structured_content["evidence"]["approve_with"].split()[-1]
+    assert approve(app.store, code, by, NOW)
 
 
 def test_a_writing_tool_is_not_there_unless_it_is_enabled_by_name(tmp_path):
@@ -130,44 +141,16 @@ def test_anything_but_a_yes_does_nothing(tmp_path, mode, answer):
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_client_that_cannot_ask_gets_a_token_and_nothing_is_done_without_it(tmp_path, mode):
+def test_a_client_that_cannot_ask_acts_once_a_person_approved_it(tmp_path, mode):
     app = writing_app(tmp_path, "note")
-    first, second = talk(app, NOTE, with_token, mode=mode)
+    first, second = talk(app, NOTE, approved_then(app, *NOTE), mode=mode)
     evidence = first.structured_content["evidence"]
     assert evidence["done"] is False and "ingest 2.4 is out" in evidence["would_text"]
     assert first.structured_content["verdict"] == "unknown"
     assert not second.is_error and second.structured_content["evidence"]["done"] is True
     assert len(noted(app)) == 1
     (entry,) = audited(app)
-    assert (entry.outcome, entry.confirmed_by) == ("done", "token")
-    assert evidence["confirm_token"] not in json.dumps(rows(app.store, "SELECT * FROM audit"))
-
-
-@pytest.mark.parametrize(
-    "again",
-    [
-        with_token,
-        lambda results: with_token(results, text="something else"),
-        lambda results: with_token(results, kind="operation"),
-        lambda results: ("silence", {**with_token(results)[1], "pattern": "x/*"}),
-        lambda results: ("note", {**NOTE[1], "confirm_token": "x" * 60}),
-        lambda results: ("note", {**NOTE[1], "confirm_token": ""}),
-        lambda results: ("note", {**NOTE[1], "confirm_token": "é"}),
-    ],
-    ids=["twice", "text", "kind", "tool", "made up", "empty", "no text"],
-)
-def test_a_token_holds_once_for_the_same_act_only(tmp_path, again):
-    app = writing_app(tmp_path, "note", "silence")
-    *_, last = talk(app, NOTE, with_token, again)
-    assert last.is_error
-    assert len(noted(app)) == 1 and rows(app.store, "SELECT * FROM silences") == []
-
-
-def test_a_token_of_another_server_process_is_refused(tmp_path):
-    app = writing_app(tmp_path, "note")
-    (first,) = talk(app, NOTE)
-    (second,) = talk(app, with_token([first]))
-    assert second.is_error and "call again without it" in second.structured_content["summary"]
+    assert (entry.outcome, entry.confirmed_by) == ("done", "approval:kim")
 
 
 def test_an_accepted_answer_that_is_sent_again_does_not_act_again(tmp_path):
@@ -203,10 +186,9 @@ def test_a_confirmation_ends_after_a_while():
     now = [0.0]
     held = Confirmations(clock=lambda: now[0])
     act = Act("note", {"text": "x"}, "somebody")
-    token = held.token(act)
     held.ask(act)
     now[0] = LIFE_SECONDS + 1
-    assert not held.redeem(token, act) and not held.take(act)
+    assert not held.take(act)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +202,8 @@ def test_a_confirmation_ends_after_a_while():
 def test_a_confirmation_belongs_to_tool_arguments_and_caller(other):
     held, act = Confirmations(), Act("note", {"text": "x"}, "a")
     held.ask(act)
-    assert not held.redeem(held.token(act), other) and not held.take(other)
-    assert held.redeem(held.token(act), act) and held.take(act)
+    assert not held.take(other)
+    assert held.take(act)
 
 
 def test_what_cannot_be_written_down_is_not_done(tmp_path, monkeypatch):
@@ -282,7 +264,7 @@ def test_what_is_known_is_accepted_as_large_as_it_is(tmp_path, language):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"), [("*/*", "everything"), ("services/*", "nothing that fires now")]
+    ("pattern", "said"), [("*/*", "too much"), ("services/*", "nothing that fires now")]
 )
 def test_everything_and_nothing_cannot_be_known(tmp_path, pattern, said):
     app, asked = writing_app(tmp_path, "accept_known"), []
@@ -290,13 +272,3 @@ def test_everything_and_nothing_cannot_be_known(tmp_path, pattern, said):
     (result,) = talk(app, call, answers=lambda params: asked.append(1) or YES)
     assert result.is_error and asked == []
     assert said in result.structured_content["summary"]
-
-
-def test_a_silence_of_everything_says_so_when_it_asks(tmp_path):
-    app, asked = writing_app(tmp_path, "silence"), []
-    talk(
-        app,
-        *(("silence", {"pattern": p}) for p in ("services/*", "*/*")),
-        answers=lambda params: asked.append("everything" in params.message) or YES,
-    )
-    assert asked == [False, True]

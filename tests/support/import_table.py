@@ -42,6 +42,7 @@ OURS: dict[str, list[str]] = {
         *("monitor.store.discrepancies", "monitor.store.load_tests", *ROWS),
     ],
     "monitor.store.upkeep": ["monitor.store.upkeep", *ROWS],
+    "monitor.store.acts": ["monitor.store.acts", *ROWS],
     "monitor.store.delivery": ["monitor.store.delivery", *ROWS],
     "monitor.store": [*ROWS, "monitor.resources"],
     "monitor.notifiers": [*DOMAIN, "monitor.notifiers"],
@@ -135,7 +136,8 @@ OURS: dict[str, list[str]] = {
         *("mcp_server.tools.health", "mcp_server.tools.history", *ANSWERING)
     ],
     "mcp_server.tools.history.actions": [
-        *("mcp_server.tools.history", "mcp_server.access.caller", *ANSWERING)
+        *("mcp_server.tools.history", "mcp_server.access.caller", *ANSWERING),
+        "monitor.recording.by_model",
     ],
     "mcp_server.tools.history": ["mcp_server.tools.history", *ANSWERING],
     "mcp_server.tools.kafka": [

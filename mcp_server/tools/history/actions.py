@@ -20,14 +20,13 @@ from monitor.domain.incident.model import (
     Acceptance,
     Silence,
     accepted_sizes,
-    is_everything,
     is_silenced,
     matching,
+    names_its_kind,
 )
-from monitor.store.alerting.acceptances import add_acceptance
+from monitor.recording.by_model import accept_by_model, acknowledge_by_model, silence_by_model
 from monitor.store.alerting.alerts import all_live_alerts
-from monitor.store.alerting.incidents import acknowledge, incident_by_id
-from monitor.store.alerting.silences import add_silence
+from monitor.store.alerting.incidents import incident_by_id
 from monitor.store.notes import Note, add_note
 from monitor.text.filters import clean
 
@@ -62,7 +61,9 @@ def acknowledge_alert(
     context = ctx.request_context.lifespan_context
     title = _open_incident(context, incident)
     who = called_by(ctx)
-    if not acknowledge(context.app.store, incident, who):
+    app = context.app
+    now, receivers = context.now, app.config.receiver_names
+    if not acknowledge_by_model(app.store, incident, title, who, now, receivers):
         raise ToolError(
             f"incident {incident} has just ended; list_alerts names those that are open"
         )
@@ -77,14 +78,27 @@ def _checked(pattern: str) -> None:
             "pattern is check/code:subject with * for any text, such as 'redis_health/*' or "
             "'services/service_down:kafka'; list_alerts names check, code and subject"
         )
+    if not names_its_kind(pattern):
+        raise ToolError(
+            "pattern means too much: name the check or the code in full, such as "
+            "'redis_health/*'; what means everything a person does by `paypulse alerts`"
+        )
+
+
+def _within(name: str, given: int, most: int) -> None:
+    if given > most:
+        raise ToolError(
+            f"{name}: a model may keep quiet for at most {most} {name}; for longer a person does "
+            "it by `paypulse alerts`"
+        )
 
 
 def _asks_silence(context: ToolContext, pattern: str, minutes: int, comment: str) -> str:
     _checked(pattern)
+    _within("minutes", minutes, context.app.config.mcp.silence_minutes_max)
     return context.say(
         "write.silence",
         pattern=clean(pattern),
-        everything=is_everything(pattern),
         seconds=60 * minutes,
         comment=clean(comment, COMMENT_MAX),
     )
@@ -100,13 +114,12 @@ def silence(
     comment: Annotated[str, Field(max_length=COMMENT_MAX)] = "",
 ) -> CallToolResult:
     """Tell nobody about matching alerts for a while ("redis_health/*"); what changed meanwhile is
-    told afterwards. Asks for confirmation."""
+    told afterwards. Everybody is told of it. Asks for confirmation."""
     context = ctx.request_context.lifespan_context
     now = context.now
-    until = now + timedelta(minutes=minutes)
-    number = add_silence(
-        context.app.store, pattern, until, now, called_by(ctx), clean(comment, COMMENT_MAX)
-    )
+    until, app = now + timedelta(minutes=minutes), context.app
+    asked = Silence(pattern, until, author=called_by(ctx), comment=clean(comment, COMMENT_MAX))
+    number = silence_by_model(app.store, asked, now, app.config.receiver_names)
     hidden = _matching(context, Silence(pattern, until, number))
     row = {
         "silence": number,
@@ -128,18 +141,17 @@ def _matching(context: ToolContext, made: Silence) -> list[str]:
     return [context.catalog.finding(alert, context.now).title for alert in quiet]
 
 
-def _asks_accept(context: ToolContext, pattern: str, reason: str, days: int | None) -> str:
+def _asks_accept(context: ToolContext, pattern: str, reason: str, days: int) -> str:
     _known(context, pattern)
+    _within("days", days, context.app.config.mcp.accept_days_max)
     said = clean(reason, COMMENT_MAX)
-    seconds = None if days is None else timedelta(days=days).total_seconds()
+    seconds = timedelta(days=days).total_seconds()
     return context.say("write.accept", pattern=clean(pattern), reason=said, seconds=seconds)
 
 
 def _known(context: ToolContext, pattern: str) -> list[Alert]:
     """What fires now and is meant: only what is there can be known."""
     _checked(pattern)
-    if is_everything(pattern):
-        raise ToolError("pattern means everything: name the check, or the code, that is known")
     with context.read() as tx:
         found = matching(pattern, all_live_alerts(tx).values())
     if not found:
@@ -154,23 +166,21 @@ def accept_known(
         str, Field(max_length=PATTERN_MAX, description="check/code:subject, with * for any text")
     ],
     reason: Annotated[str, Field(min_length=1, max_length=COMMENT_MAX)],
-    days: Annotated[
-        int | None, Field(ge=1, le=DAYS_MAX, description="for good if left out")
-    ] = None,
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 7,
 ) -> CallToolResult:
     """Take what matching alerts tell as known and no incident, as long as it does not grow; the
     report lists it. Asks for confirmation."""
     context = ctx.request_context.lifespan_context
     now = context.now
     found = _known(context, pattern)
-    until = None if days is None else now + timedelta(days=days)
+    until = now + timedelta(days=days)
     sizes = accepted_sizes(found, context.app.alert_sizes)
     said = clean(reason, COMMENT_MAX)
     one = Acceptance(pattern, called_by(ctx), said, now, sizes, until)
     row = {
-        "acceptance": add_acceptance(context.app.store, one),
+        "acceptance": accept_by_model(context.app.store, one, context.app.config.receiver_names),
         "pattern_text": pattern,
-        "until": None if until is None else stamp(until),
+        "until": stamp(until),
         "matching_now": len(found),
         "matching_titles_text": [
             context.catalog.finding(a, now).title for a in found[:_MATCHES_MAX]

@@ -17,7 +17,7 @@ def audit(
     config: ConfigOption = None,
 ) -> None:
     """What was done or refused over MCP: when, which tool, for whom, and how it ended."""
-    from monitor.store.audit import audit_between
+    from monitor.store.acts.audit import audit_between
     from monitor.text.catalog import Catalog
     from monitor.text.terminal.listing import audit_lines
 

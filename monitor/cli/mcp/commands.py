@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.mcp.approve import approve, pending
 from monitor.cli.mcp.audit import audit
 from monitor.cli.mcp.client_entry import TOKEN_ENV, command_line
 from monitor.cli.mcp.install import install, require_address
@@ -29,7 +30,9 @@ commands = typer.Typer(help="Answer Claude and other models over MCP.")
 ToolsetOption = Annotated[
     list[str] | None, typer.Option("--toolset", help="Only the tools of this set; repeatable.")
 ]
+commands.command()(approve)
 commands.command()(audit)
+commands.command()(pending)
 commands.command()(install)
 
 

@@ -240,3 +240,12 @@ def means(pattern: str, alert: Alert) -> bool:
 def is_everything(pattern: str) -> bool:
     """Whether a pattern means alerts of any check with any code."""
     return fnmatchcase("\N{NULL}/\N{NULL}:", pattern)
+
+
+def names_its_kind(pattern: str) -> bool:
+    """Whether a pattern names the check or the code in full, so that it cannot mean much else."""
+    check, _, rest = pattern.partition("/")
+    return any(part and not _WILDCARDS & {*part} for part in (check, rest.partition(":")[0]))
+
+
+_WILDCARDS = {*"*?["}

@@ -36,10 +36,15 @@ def active_acceptances(tx: Connection, now: datetime) -> list[Acceptance]:
 
 def add_acceptance(store: Store, one: Acceptance) -> int:
     """Accept, instead of what was accepted by the same pattern; gives back its number."""
-    row = (one.pattern, to_json(dict(one.sizes)), to_micros(one.at), to_micros(one.until))
     with store.write() as tx:
-        tx.exec_driver_sql(_REPLACE, (to_micros(one.at), one.pattern))
-        return int(tx.exec_driver_sql(_INSERT, (*row, one.author, one.reason)).lastrowid or 0)
+        return put_acceptance(tx, one)
+
+
+def put_acceptance(tx: Connection, one: Acceptance) -> int:
+    """The same within a transaction."""
+    row = (one.pattern, to_json(dict(one.sizes)), to_micros(one.at), to_micros(one.until))
+    tx.exec_driver_sql(_REPLACE, (to_micros(one.at), one.pattern))
+    return int(tx.exec_driver_sql(_INSERT, (*row, one.author, one.reason)).lastrowid or 0)
 
 
 def end_acceptance(store: Store, number: int, now: datetime) -> bool:

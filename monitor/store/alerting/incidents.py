@@ -98,7 +98,12 @@ def add_impact(tx: Connection, incident_id: int, counted: Impact) -> None:
 def acknowledge(store: Store, incident_id: int, who: str) -> bool:
     """Note who takes care of an incident, as it is now; False if it is not open."""
     with store.write() as tx:
-        return tx.exec_driver_sql(_ACKNOWLEDGE, (who, incident_id)).rowcount == 1
+        return put_acknowledgement(tx, incident_id, who)
+
+
+def put_acknowledgement(tx: Connection, incident_id: int, who: str) -> bool:
+    """The same within a transaction."""
+    return tx.exec_driver_sql(_ACKNOWLEDGE, (who, incident_id)).rowcount == 1
 
 
 def _story(tx: Connection, found: Incident) -> IncidentStory:

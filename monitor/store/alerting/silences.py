@@ -30,13 +30,20 @@ def add_silence(
 
     One that holds with the same pattern is given the new end, author and comment.
     """
-    row = (pattern, to_micros(until), to_micros(now), author, comment)
     with store.write() as tx:
-        same = tx.exec_driver_sql(_SAME, (pattern, to_micros(now))).scalar_one()
-        if same is not None:
-            tx.exec_driver_sql(_AGAIN, (to_micros(until), author, comment, same))
-            return int(same)
-        return int(tx.exec_driver_sql(_SILENCE, row).lastrowid)
+        return put_silence(tx, pattern, until, now, author, comment)
+
+
+def put_silence(
+    tx: Connection, pattern: str, until: datetime, now: datetime, author: str, comment: str
+) -> int:
+    """The same within a transaction."""
+    same = tx.exec_driver_sql(_SAME, (pattern, to_micros(now))).scalar_one()
+    if same is not None:
+        tx.exec_driver_sql(_AGAIN, (to_micros(until), author, comment, same))
+        return int(same)
+    row = (pattern, to_micros(until), to_micros(now), author, comment)
+    return int(tx.exec_driver_sql(_SILENCE, row).lastrowid)
 
 
 def end_silence(store: Store, silence_id: int, now: datetime) -> bool:

@@ -119,6 +119,13 @@ def _steps(store: Store, raw: datetime, history: datetime, step_rows: int) -> It
         "DELETE FROM load_test_files WHERE load_test_id = ?",
         (to_micros(raw), _SMALL_FILE_BYTES, step_rows),
     )
+    yield from _until_none(
+        store,
+        "audit",
+        "SELECT id FROM audit WHERE at < ? AND outcome = 'refused' LIMIT ?",
+        "DELETE FROM audit WHERE id = ?",
+        (to_micros(raw), step_rows),
+    )
     old = to_seconds(history) // HOUR * HOUR
     yield from _histograms(store, old, step_rows)
     yield from _until_none(

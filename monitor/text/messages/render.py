@@ -14,6 +14,7 @@ from monitor.text.messages.delivery import delivery_view
 from monitor.text.messages.incident import incident_view
 from monitor.text.messages.layout import render
 from monitor.text.messages.load_test import load_view
+from monitor.text.messages.model_act import model_act_view
 from monitor.text.messages.monitor import monitor_view
 from monitor.text.messages.plain_text import (
     delivery_text,
@@ -90,4 +91,5 @@ _KINDS = {
     "load_chart": _Kind(load_view, load_chart_text, load_chart_blocks),
     "delivery": _Kind(delivery_view, delivery_text, delivery_blocks),
     "monitor": _Kind(monitor_view, monitor_text, monitor_blocks),
+    "model_act": _Kind(model_act_view, monitor_text, monitor_blocks),
 }

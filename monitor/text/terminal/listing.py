@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.domain.alert import Phase
-from monitor.domain.audit import AuditEntry
+from monitor.domain.audit import Approval, AuditEntry
 from monitor.domain.check import Finding, Status
 from monitor.domain.check_pass import Observed
 from monitor.domain.incident.journal import IncidentStory
@@ -17,6 +17,8 @@ from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.impact import impact_line
 from monitor.text.symbols import ARROW, DOTS
+
+_QUESTION_MAX = 600  # all that would be written stands in it
 
 
 def observed_lines(seen: Mapping[str, Observed], catalog: Catalog) -> list[str]:
@@ -119,7 +121,29 @@ def audit_lines(entries: Sequence[AuditEntry], catalog: Catalog, since: datetime
             outcome=entry.outcome,
             arguments=clean(json.dumps(dict(entry.arguments), ensure_ascii=False)),
             confirmed_by=entry.confirmed_by,
+            approved_by=clean(entry.confirmed_by.partition("approval:")[2]),
             said=clean(entry.said),
+            repeats=entry.repeats,
         )
         for entry in entries
+    ]
+
+
+def approval_lines(waiting: Sequence[Approval], catalog: Catalog) -> list[str]:
+    """What waits for a person, or was approved and not done yet."""
+    if not waiting:
+        return [catalog.say("approval.none")]
+    return [
+        catalog.say(
+            "approval.waiting",
+            code=each.code,
+            question=clean(each.question, _QUESTION_MAX),
+            caller=clean(each.caller),
+            asked=each.asked_at,
+            tool=clean(each.tool),
+            arguments=clean(json.dumps(dict(each.arguments), ensure_ascii=False), _QUESTION_MAX),
+            until=each.expires_at,
+            by=clean(each.approved_by),
+        )
+        for each in waiting
     ]

@@ -19,10 +19,10 @@ from monitor.domain.audit import AuditEntry
 from monitor.domain.check import Status
 from monitor.domain.delivery import Message
 from monitor.domain.incident.model import Change, Incident
+from monitor.store.acts.audit import begin_audit
 from monitor.store.alerting.acceptances import active_acceptances
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import open_incidents, save_incidents
-from monitor.store.audit import begin_audit
 from monitor.store.database import migrate, open_store
 from monitor.store.delivery.journal import waiting_and_dead
 from monitor.store.delivery.notifications import add_notifications, mark_dead

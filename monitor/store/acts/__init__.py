@@ -1,0 +1,1 @@
+"""What models asked for, and what became of it."""
