@@ -14,8 +14,8 @@ from checks.lag_parts.standing import (
     works,
     works_without_membership,
 )
-from checks.sources.facts.payments import Written
 from checks.sources.facts.agreement import GROUP_STATES
+from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Group, GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from monitor.domain.check import (
@@ -105,11 +105,9 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
             if f.subject not in told
         ),
         *found,
-        *monitoring_gaps((lag, group) for lag, group in hidden if group not in empty),
-        *_without_members(facts.groups, context.options.groups),
-        *(f for group, lag in lags.items() for f in _judge(lag, memory[group], context.options)),
         *(f for lag in lags.values() for f in _beyond_end(lag)),
-        *monitoring_gaps([*unavailable, *_unreadable(facts.groups, context.options.groups)]),
+        *monitoring_gaps((lag, group) for lag, group in hidden if group not in empty),
+        *monitoring_gaps(_unreadable(facts.groups, context.options.groups)),
     ]
     return Verdict.of(findings, _metrics(lags)), memory
 
@@ -136,14 +134,6 @@ def _without_members(groups: Sequence[Group], wanted: Sequence[str]) -> Iterator
             yield Finding("group_empty", Status.CRIT, name, {"group": name})
 
 
-def _judge(group: str, known: Memory, options: Options) -> Finding | None:
-    """What is wrong with a group; of an empty one only whether it works on all the same."""
-    if known["looks"][-1]["empty"]:
-        return _batch(group, known, options) if works_without_membership(known) else None
-    patience = Patience(options.stuck_looks, options.stuck_seconds, options.partition_seconds)
-    stands = standing(known, patience)
-    is_batch = bool(stands) and works(known, patience)
-    stuck = partitions_standing(known, patience) if is_batch or not stands else stands
 def _unreadable(
     groups: Sequence[Group], wanted: Sequence[str]
 ) -> Iterator[tuple[Unavailable, str]]:
@@ -152,10 +142,7 @@ def _unreadable(
         if group.group_id in wanted and group.state not in GROUP_STATES:
             params: Params = {"path": "", "got": group.state or '""', "expected": group.group_id}
             part = f"kafka/{group.group_id}"
-            yield (
-                Unavailable(part, Why.GARBLED, "group_state_unknown", params),
-                group.group_id,
-            )
+            yield Unavailable(part, Why.GARBLED, "group_state_unknown", params), group.group_id
 
 
 def _beyond_end(lag: GroupLag) -> Iterator[Finding]:
@@ -163,46 +150,27 @@ def _beyond_end(lag: GroupLag) -> Iterator[Finding]:
     beyond = [p for p in lag.partitions if p.beyond_end_messages]
     if not beyond:
         return
-    worst_one = max(beyond, key=lambda p: p.beyond_end_messages)
+    farthest = max(beyond, key=lambda p: p.beyond_end_messages)
     params: Params = {
         "group": lag.group_id,
-        "topic": worst_one.topic,
-        "partition": worst_one.partition,
+        "topic": farthest.topic,
+        "partition": farthest.partition,
         "partitions": len(beyond),
-        "committed_offset": worst_one.committed_offset,
-        "end_offset": worst_one.end_offset,
+        "committed_offset": farthest.committed_offset,
+        "end_offset": farthest.end_offset,
         "unread_messages": sum(p.end_offset for p in beyond),
     }
     yield Finding("commit_beyond_end", Status.CRIT, lag.group_id, params)
 
 
-def _window(group: str, lag: GroupLag | None, context: ProbeContext) -> list[Seen]:
-    """The last looks at a group, with this one; a look that saw nothing adds nothing."""
-    before: list[Seen] = list(context.memory.get(group, ()))
-    if lag is None:
-        return before
-    behind = {
-        f"{p.topic}/{p.partition}": [p.committed_offset, p.lag_messages]
-        for p in lag.partitions
-        if p.lag_messages
-    }
-    now = {"at": context.now.isoformat(), "lags": behind}
-    return _trimmed([*before, now], context.options)
-
-
-def _trimmed(window: list[Seen], options: Options) -> list[Seen]:
-    """So many looks, and more where they follow so quickly that they would span too little."""
-    span = max(options.stuck_seconds, options.rising_seconds)
-    first = max(0, len(window) - options.looks)
-    while first > 0 and len(window) - first < _LOOKS_MAX:
-        if _seconds(window[first]["at"], window[-1]["at"]) >= span:
-            break
-        first -= 1
-    return window[first:]
-
-
-def _judge(lag: GroupLag, window: Sequence[Seen], options: Options) -> Iterator[Finding]:
-    stuck = {key: since for key in window[-1]["lags"] if (since := _stuck(key, window, options))}
+def _judge(group: str, known: Memory, options: Options) -> Finding | None:
+    """What is wrong with a group; of an empty one only whether it works on all the same."""
+    if known["looks"][-1]["empty"]:
+        return _batch(group, known, options) if works_without_membership(known) else None
+    patience = Patience(options.stuck_looks, options.stuck_seconds, options.partition_seconds)
+    stands = standing(known, patience)
+    is_batch = bool(stands) and works(known, patience)
+    stuck = partitions_standing(known, patience) if is_batch or not stands else stands
     if stuck:
         return Finding("lag_stuck", Status.CRIT, group, _stuck_params(group, stuck, known))
     drain = _drain_seconds(known, options)
