@@ -47,7 +47,7 @@ class Options(Layout, Terms):
     again_hours: float = 24.0
     written_for_seconds: float = 60.0
     seconds_max: float = 240.0
-    critical: tuple[str, ...] = ("amount", "duplicate", "missing_in_db", "status")
+    critical: tuple[str, ...] = (*("amount", "duplicate", "reversed", "missing_in_db", "status"),)
     evidence_max: int = 5
 
     def __post_init__(self) -> None:

@@ -1,60 +1,93 @@
-"""How a PG settlement file is laid out, and one row of it as a line; a wrong field says which."""
+"""How a PG settlement file is laid out: its columns, its words, and how its values are written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import tzinfo
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from checks.sources.facts.psp import Kind, Line
+from checks.settlement_file.profiles import PROFILES
+from checks.sources.facts.psp import Kind
+from monitor.domain.books.time_forms import NAMES
 
-FIELDS = ("transaction_id", "payment_id", "amount", "at", "status", "kind", "fee", "merchant_id")
+FIELDS = (
+    *("transaction_id", "payment_id", "amount", "at", "status", "kind", "fee", "merchant_id"),
+    *("debit", "credit", "currency", "direction"),
+)
+MONEY = ("amount", "debit", "credit")
 _USUAL = {name: name for name in FIELDS[:6]}
-_NEEDED = ("amount", "at")
 _KEYS = ("transaction_id", "payment_id")
-_MONEY_MAX = 10**15
-_ID_MAX = 2**63 - 1
-_YEARS = range(1990, 2101)
-_TEXT_MAX = 200
-_KRW = re.compile(r"krw|won|원|[₩￦\s]", re.IGNORECASE)
+_ONE_OF = {
+    "id_case": ("", "upper", "lower"),
+    "sign": ("plain", "reversed"),
+    "refund_sign": ("auto", "plus", "minus"),
+}
 
 
 @dataclass(frozen=True)
 class Layout:
     """The columns by what they hold, and how their values are written.
 
-    Without a `kind` column the sign of the amount tells a refund from a capture; without a
-    `status` column every line is money that moved. `at_format` "iso" takes 2026-11-26,
-    20261126, 2026-11-26 13:45:10 and the like; anything else is a pattern of strptime.
+    `profile` names a PG whose layout is known; what is set beside it comes first. Without a header
+    (`has_header`) columns are numbered from "1". Without a `kind` column the sign of the amount
+    tells a refund from a capture; without a `status` column every line is money that moved. The
+    amount is `amount` and `credit` less `debit`; where `direction` holds one of the debit_words it
+    is money that goes. `ignore_words` are kinds that are no captures or refunds: fees, payouts.
+    `at_format` "iso" takes whatever begins with the year (2026-11-26, 20261126 13:45,
+    2026년 11월 26일 오후 1:45); a name of a form (dmy, mdy, epoch_ms, serial) or a pattern of
+    strptime takes others. `decimal` is the decimal mark; amounts in minor units have
+    `minor_digits`. `id_replace` is a regular expression and what comes in its place in transaction
+    ids, `payment_replace` in payment ids; `id_width` fills an id with zeros.
     """
 
     columns: dict[str, str] = field(default_factory=lambda: dict(_USUAL))
+    profile: str = ""
     separator: str = ","
     encoding: str = "utf-8-sig"
     zone: str = "Asia/Seoul"
     at_format: str = "iso"
     thousands: str = ","
+    decimal: str = "."
+    minor_digits: int = 0
+    currency: str = "KRW"
+    sign: str = "plain"
+    refund_sign: str = "auto"
     capture_words: tuple[str, ...] = ("capture", "승인")
     refund_words: tuple[str, ...] = ("refund", "cancel", "취소")
+    ignore_words: tuple[str, ...] = (
+        *("fee", "fees", "payout", "dispute", "chargeback", "adjustment", "transfer", "summary"),
+        *("total", "subtotal", "merchantpayout", "수수료", "지급", "입금", "합계", "소계", "총계"),
+    )
+    debit_words: tuple[str, ...] = ("debit", "dr", "d", "-", "출금")
     done_words: tuple[str, ...] = ("success", "done", "완료")
     failed_words: tuple[str, ...] = ("failed", "실패")
+    id_replace: tuple[str, ...] = ()
+    id_case: str = ""
+    id_width: int = 0
+    payment_replace: tuple[str, ...] = ()
+    has_header: bool = True
     skip_first: int = 0
     ignore_first_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a layout with which nothing could be read."""
+        _take_profile(self)
         if strange := sorted(set(self.columns) - set(FIELDS)):
             raise ValueError(f"columns: no such field {strange[0]!r}; known are {_list(FIELDS)}")
-        if missing := [name for name in _NEEDED if not self.columns.get(name)]:
-            raise ValueError(f"columns: {missing[0]} must be mapped to a column of the file")
+        if not any(self.columns.get(name) for name in MONEY):
+            raise ValueError("columns: amount must be mapped to a column of the file")
+        if not self.columns.get("at"):
+            raise ValueError("columns: at must be mapped to a column of the file")
         if not any(self.columns.get(name) for name in _KEYS):
             raise ValueError(f"columns: one of {_list(_KEYS)} must be mapped")
+        if not self.has_header:
+            _check_numbers(self.mapped)
         if len(self.separator) != 1:
             raise ValueError("separator is one character, such as ',' or '\\t'")
+        _check_values(self)
         _known_codec(self.encoding)
         _ = self.place
 
@@ -72,9 +105,17 @@ class Layout:
         return {name: column for name, column in self.columns.items() if column}
 
     @cached_property
-    def kinds(self) -> dict[str, Kind]:
-        """The words of a kind column, in lower case."""
+    def marks(self) -> tuple[str, str]:
+        """Of thousands and of decimals; who sets one of them to the other's means both."""
+        if self.thousands != self.decimal:
+            return self.thousands, self.decimal
+        return (".", ",") if self.decimal == "," else (self.thousands, ",")
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind | None]:
+        """The words of a kind column, in lower case; None: such a line is passed over."""
         return {
+            **{word.lower(): None for word in self.ignore_words},
             **{word.lower(): Kind.CAPTURE for word in self.capture_words},
             **{word.lower(): Kind.REFUND for word in self.refund_words},
         }
@@ -85,100 +126,53 @@ class Layout:
         done = {word.lower(): True for word in self.done_words}
         return done | {word.lower(): False for word in self.failed_words}
 
-
-class FieldError(Exception):
-    """A field that cannot be read: its name, a reason, and its text."""
-
-    def __init__(self, name: str, reason: str, text: str) -> None:
-        super().__init__(name, reason, text)
-        self.name, self.reason, self.text = name, reason, text[:_TEXT_MAX]
+    @cached_property
+    def debits(self) -> frozenset[str]:
+        """The words of a direction column for money that goes."""
+        return frozenset(word.lower() for word in self.debit_words)
 
 
-def line_of(row: Sequence[str], places: Mapping[str, int], layout: Layout, number: int) -> Line:
-    """A row as a line; FieldError: it cannot be one. `places`: field -> index in the row."""
-    given = {name: row[index].strip() for name, index in places.items()}
-    amount = money(given["amount"], layout.thousands, "amount")
-    kind = _kind(given, amount, layout)
-    transaction = _bounded(given, "transaction_id")
-    payment = _payment(given.get("payment_id", ""))
-    if not transaction and payment is None:
-        raise FieldError("transaction_id", "no_key", "")
-    fee = given.get("fee")
-    return Line(
-        number,
-        kind,
-        transaction,
-        payment,
-        abs(amount),
-        _time(given["at"], layout),
-        _state(given.get("status"), layout),
-        money(fee, layout.thousands, "fee") if fee else None,
-        _bounded(given, "merchant_id"),
-    )
+def _take_profile(layout: Layout) -> None:
+    """What is left as it is by default is as the profile says."""
+    if not layout.profile:
+        return
+    if layout.profile not in PROFILES:
+        raise ValueError(f"profile: no {layout.profile!r}; known are {_list(sorted(PROFILES))}")
+    given = dict(layout.columns)
+    for each in fields(Layout):
+        usual = each.default if each.default is not MISSING else _USUAL
+        if getattr(layout, each.name) == usual:
+            value = PROFILES[layout.profile].get(each.name, usual)
+            object.__setattr__(layout, each.name, value)
+    if given != _USUAL:
+        known = PROFILES[layout.profile]["columns"]
+        object.__setattr__(layout, "columns", {**known, **given})
 
 
-def money(text: str, thousands: str, name: str = "amount") -> float:
-    """An amount: 1,000  -1000.00  (1,000)  1000-  ₩1,000  1,000원."""
-    bare = _KRW.sub("", text)
-    if bare.startswith("(") and bare.endswith(")"):
-        bare = f"-{bare[1:-1]}"
-    elif bare.endswith("-"):
-        bare = f"-{bare[:-1]}"
-    if thousands:
-        bare = bare.replace(thousands, "")
-    try:
-        value = Decimal(bare.replace("\N{MINUS SIGN}", "-"))
-    except InvalidOperation:
-        raise FieldError(name, "no_amount", text) from None
-    if not value.is_finite() or abs(value) > _MONEY_MAX:
-        raise FieldError(name, "no_amount", text)
-    return float(value)
+def _check_numbers(mapped: dict[str, str]) -> None:
+    for name, column in mapped.items():
+        if not (column.isascii() and column.isdigit() and int(column) > 0):
+            raise ValueError(f"columns: without a header {name} is a number from '1'")
 
 
-def _kind(given: Mapping[str, str], amount: float, layout: Layout) -> Kind:
-    if "kind" not in given:
-        return Kind.REFUND if amount < 0 else Kind.CAPTURE
-    kind = layout.kinds.get(given["kind"].lower())
-    if kind is None:
-        raise FieldError("kind", "unknown_word", given["kind"])
-    return kind
-
-
-def _state(text: str | None, layout: Layout) -> bool:
-    if text is None:
-        return True
-    state = layout.states.get(text.lower())
-    if state is None:
-        raise FieldError("status", "unknown_word", text)
-    return state
-
-
-def _payment(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or int(text[:30]) > _ID_MAX:
-        raise FieldError("payment_id", "no_number", text)
-    return int(text)
-
-
-def _bounded(given: Mapping[str, str], name: str) -> str:
-    text = given.get(name, "")
-    if len(text) > _TEXT_MAX:
-        raise FieldError(name, "too_long", text)
-    return text
-
-
-def _time(text: str, layout: Layout) -> datetime:
-    try:
-        if layout.at_format == "iso":
-            at = datetime.fromisoformat(text)
-        else:
-            at = datetime.strptime(text, layout.at_format)  # noqa: DTZ007 - the zone comes next
-    except ValueError:
-        raise FieldError("at", "no_time", text) from None
-    if at.year not in _YEARS:
-        raise FieldError("at", "no_time", text)
-    return at if at.tzinfo else at.replace(tzinfo=layout.place)
+def _check_values(layout: Layout) -> None:
+    for name, allowed in _ONE_OF.items():
+        if getattr(layout, name) not in allowed:
+            raise ValueError(f"{name}: one of {_list([repr(each) for each in allowed])}")
+    for name in ("id_replace", "payment_replace"):
+        given = getattr(layout, name)
+        if given and len(given) != 2:
+            raise ValueError(f"{name} is a regular expression and what comes in its place")
+        try:
+            re.compile(given[0] if given else "")
+        except re.error as error:
+            raise ValueError(f"{name}: {error}") from None
+    if layout.decimal not in (".", ",") or len(layout.thousands) > 1:
+        raise ValueError("decimal is '.' or ',', and thousands one character or ''")
+    if not 0 <= layout.minor_digits <= 4 or not 0 <= layout.id_width <= 64:
+        raise ValueError("minor_digits is 0 to 4, id_width 0 to 64")
+    if "%" not in layout.at_format and layout.at_format not in ("iso", *NAMES):
+        raise ValueError(f"at_format: iso, a pattern such as '%d.%m.%Y', or {_list(NAMES)}")
 
 
 def _known_codec(name: str) -> None:

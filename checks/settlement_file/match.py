@@ -162,7 +162,7 @@ def is_again(line: Line, paired: Sequence[Line], records: Sequence[Record], rule
     must be in the file of another day. Shards number their payments alike: while one of them is
     not seen, the line may belong there.
     """
-    if rules.is_partial:
+    if rules.is_partial or line.is_reversal:
         return False
     if any(not _other_merchant(line, other) for other in paired):
         return True
@@ -174,6 +174,8 @@ def is_again(line: Line, paired: Sequence[Line], records: Sequence[Record], rule
 
 def shares_transaction(line: Line, paired: Sequence[Line]) -> bool:
     """Whether a line repeats the transaction of another one that has the row."""
+    if line.is_reversal:
+        return False
     known = (line.payment_id, None)
     return any(line.payment_id is None or other.payment_id in known for other in paired)
 
@@ -213,6 +215,8 @@ def judge_line(line: Line, rules: Rules) -> Match | None:
         return None
     if not line.is_done:
         return Match(Outcome.UNMOVED, line)
+    if line.is_reversal:
+        return Match(Outcome.REVERSED, line, amount_krw=line.amount_krw)
     missing = Outcome.UNJUDGED if rules.is_partial else Outcome.MISSING_IN_DB
     return Match(missing, line, amount_krw=line.amount_krw)
 

@@ -9,8 +9,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from checks.settlement_file.alike import Alike, Differences, refund_sign, reversed_signs
 from checks.settlement_file.layout import Layout
 from checks.settlement_file.match import Match, Rules, unless_accepted
+from checks.settlement_file.mend import settings_text, value_settings
 from checks.settlement_file.reader import PART, FileRead, read
 from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import Staging
@@ -19,6 +21,7 @@ from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
 
 DAYS_MAX = 31
+_BAD_KEPT_MAX = 500  # lines that cannot be read, by which a setting is found that would mend them
 Pace = Callable[[float], None]
 
 
@@ -80,6 +83,8 @@ def match_file(request: Request, database: Any, told: Told = NOBODY) -> Fact[Mat
         found = _read(request, staging, tally, days, told)
         if isinstance(found, Unavailable):
             return found
+        if alike := _signs(staging, request.layout, 0):
+            return _alike(alike, request)
         span = days.span(request)
         if isinstance(span, Unavailable):
             return span
@@ -90,21 +95,44 @@ def match_file(request: Request, database: Any, told: Told = NOBODY) -> Fact[Mat
             return unavailable[0] if unavailable else _no_shard(request)
         is_partial = bool(unavailable) or request.shards is not None
         rules = _rules(request, span, around, is_partial=is_partial)
-        _run(staging, rules, tally, frozenset(request.terms.accepted), told)
+        if alike := _run(staging, rules, tally, request, told):
+            return _alike(alike, request)
         return Matched(tally, *span, unavailable)
 
 
 def _run(
-    staging: Staging, rules: Rules, tally: Tally, accepted: frozenset[str], told: Told
-) -> None:
+    staging: Staging, rules: Rules, tally: Tally, request: Request, told: Told
+) -> Alike | None:
+    """Pair and judge all that is staged; what is wrong in the same way nearly everywhere."""
+    accepted, differences = frozenset(request.terms.accepted), Differences()
+
     def tell(match: Match) -> None:
         match = unless_accepted(match, accepted)
         tally.add(match)
+        differences.add(match)
         told.match(match)
 
     lines = max(1, tally.lines)
     run(staging, rules, tell, lambda done: told.pace(0.8 + 0.2 * min(1.0, done / lines)))
     told.pace(1.0)
+    return differences.common(staging)
+
+
+def _signs(staging: Staging, layout: Layout, file: int) -> Alike | None:
+    """With a kind column the signs of a whole file tell which of its lines are taken back."""
+    if "kind" not in layout.mapped:
+        return None
+    signs = staging.signs(file)
+    if not file and (alike := reversed_signs(signs, layout)):
+        return alike
+    staging.settle_signs(refund_sign(signs, layout), file)
+    return None
+
+
+def _alike(alike: Alike, request: Request) -> Unavailable:
+    settings = settings_text(alike.settings)
+    told = {"difference": alike.difference, "count": alike.count, "settings": settings}
+    return _garbled("pg_file_alike", request, **told)
 
 
 @contextmanager
@@ -150,12 +178,13 @@ class _Days:
 def _read(
     request: Request, staging: Staging, tally: Tally, days: _Days, told: Told
 ) -> Fact[FileRead]:
-    size = _size(request.path)
+    size, kept = _size(request.path), list[BadLine]()
 
     def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
         staging.add_lines(lines)
         days.add(lines)
         tally.lines += len(lines)
+        kept.extend(bad[: _BAD_KEPT_MAX - len(kept)])
         for line in bad:
             tally.add_bad(line)
             told.bad(line)
@@ -175,7 +204,9 @@ def _read(
             text=first["text"],
             column=first["column"],
             line_reason=first["reason"],
+            settings=settings_text(value_settings(kept, request.layout)),
         )
+    tally.passed_over = dict(found.passed_over)
     return found
 
 
@@ -195,7 +226,9 @@ def _neighbour(staging: Staging, request: Request, which: int) -> bool:
     def take(lines: Sequence[Line], bad: Sequence[BadLine], read_bytes: int) -> None:
         staging.add_lines([replace(line, file=which) for line in lines])
 
-    return not isinstance(read(path, request.layout, take), Unavailable)
+    is_read = not isinstance(read(path, request.layout, take), Unavailable)
+    _signs(staging, request.layout, which)
+    return is_read
 
 
 def _records(

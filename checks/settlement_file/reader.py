@@ -1,25 +1,32 @@
 """Reading a PG settlement file line by line: bad lines are named, and no line is too much.
 
 A file that cannot be used at all is an Unavailable that says what it has and what is expected. At
-most one line, of at most a megabyte, is held in memory.
+most one line, of at most a megabyte, is held in memory (a few where quotes span lines).
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from io import BufferedReader, TextIOWrapper
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from checks.settlement_file.layout import FieldError, Layout, line_of
+from checks.settlement_file.amounts import FieldError
+from checks.settlement_file.layout import Layout
+from checks.settlement_file.line import PassedOver, line_of
+from checks.settlement_file.mend import debit_setting, header_settings, settings_text
+from checks.settlement_file.rows import LINE_MAX, FileRows, kind_of_file, opened_text
 from checks.sources.facts.psp import BadLine, Line
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from monitor.domain.check import Params
 
+__all__ = ["LINE_MAX", "PART", "FileRead", "Took", "read", "unreadable"]
+
 PART = "pg_file"
-LINE_MAX = 1_000_000
+SUMMARY, HEADER = "summary", "header"
+_SUMMARY_LINES_MAX = 50
 _BATCH = 5000
 _SHOWN = 300
 Took: TypeAlias = Callable[[Sequence[Line], Sequence[BadLine], int], None]
@@ -27,10 +34,11 @@ Took: TypeAlias = Callable[[Sequence[Line], Sequence[BadLine], int], None]
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """What reading a file came to: how many lines were good and bad."""
+    """What reading a file came to: good lines, bad ones, and those of other kinds by their word."""
 
     lines: int
     bad_lines: int
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 def read(path: Path, layout: Layout, take: Took) -> Fact[FileRead]:
@@ -39,123 +47,156 @@ def read(path: Path, layout: Layout, take: Took) -> Fact[FileRead]:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             return unreadable(path, OSError(0, "it is no regular file"))
         with path.open("rb") as raw:
-            opened = TextIOWrapper(raw, layout.encoding, "surrogateescape", newline="")
-            return _read(_Source(opened, raw, layout), layout, take, path.name)
+            if kind := kind_of_file(raw):
+                return _garbled("pg_file_kind", path.name, kind=kind)
+            source = FileRows(opened_text(raw, layout.encoding), raw, layout)
+            return _Reading(source, layout, take).read(path)
     except OSError as error:
         return unreadable(path, error)
+    except (EOFError, zlib.error):
+        return unreadable(path, OSError(0, "its compressed content breaks off"))
     except UnicodeError:  # a codec that cannot pass over what it does not know
-        return _garbled("pg_file_encoding", path.name, encoding=layout.encoding)
+        return _misencoded(path, layout)
 
 
 def unreadable(path: Path, error: OSError) -> Unavailable:
     """Why a file could not be opened or read."""
-    params: Params = {"file": path.name, "error": error.strerror or type(error).__name__}
+    params: Params = {"file": path.name, "error": error.strerror or str(error)[:100]}
     return Unavailable(PART, Why.REFUSED, "pg_file_unreadable", params)
 
 
-def _read(source: _Source, layout: Layout, take: Took, name: str) -> Fact[FileRead]:
-    header = next((row for _, row in source.rows()), [])
-    missing = _missing(header, layout)
+def places_of(header: Sequence[str], layout: Layout) -> dict[str, int]:
+    """Where in a row each field is."""
+    if not layout.has_header:
+        return {name: int(column) - 1 for name, column in layout.mapped.items()}
+    return {name: header.index(column) for name, column in layout.mapped.items()}
+
+
+def header_problem(path: Path, header: Sequence[str], layout: Layout) -> Unavailable | None:
+    """Why a file with this header cannot be read as configured."""
+    missing = sorted(column for column in layout.mapped.values() if column not in header)
+    if missing and any(is_undecoded(column) for column in header):
+        return _misencoded(path, layout)
     if missing:
-        if any(_is_undecoded(column) for column in header):
-            return _garbled("pg_file_encoding", name, encoding=layout.encoding)
         shown = {"missing": ", ".join(missing), "columns": cut(", ".join(header), _SHOWN)}
-        return _garbled("pg_file_columns", name, **shown)
-    places = {field: header.index(column) for field, column in layout.mapped.items()}
-    lines: list[Line] = []
-    bad, counted = source.bad, FileRead(0, 0)
-    for number, row in source.rows():
-        found = _line(row, places, layout, number)
+        settings = settings_text(header_settings(path, layout))
+        return _garbled("pg_file_columns", path.name, **shown, settings=settings)
+    if twice := next((c for c in layout.mapped.values() if header.count(c) > 1), None):
+        numbers = [str(n) for n, column in enumerate(header, 1) if column == twice]
+        found = {"column": twice, "numbers": ", ".join(numbers)}
+        return _garbled("pg_file_column_twice", path.name, **found)
+    if setting := debit_setting(header, layout):
+        return _garbled("pg_file_debit", path.name, settings=settings_text(setting))
+    return None
+
+
+class _Reading:
+    """One pass over a file: its lines are handed over, the rest is counted."""
+
+    def __init__(self, source: FileRows, layout: Layout, take: Took) -> None:
+        self._source = source
+        self._layout = layout
+        self._take = take
+        self._lines: list[Line] = []
+        self._bad = source.bad
+        self._tail: list[BadLine] = []  # what may be a summary below an empty row
+        self._counted = FileRead(0, 0)
+        self._passed_over: Counter[str] = Counter()
+
+    def read(self, path: Path) -> Fact[FileRead]:
+        """The whole file."""
+        rows, header = self._source.rows(), list[str]()
+        if self._layout.has_header:
+            header = next((row for _, row in rows if row), [])
+            if problem := header_problem(path, header, self._layout):
+                return problem
+        self._source.width = len(header)
+        places = places_of(header, self._layout)
+        is_below_empty = False
+        for number, row in rows:
+            if not row:
+                is_below_empty = True
+            elif row == header:
+                self._passed_over[HEADER] += 1
+            else:
+                is_below_empty &= self._add(number, row, places, is_below_empty)
+        self._passed_over[SUMMARY] += len(self._tail)
+        self._hand_over()
+        passed_over = {word: count for word, count in self._passed_over.items() if count}
+        return FileRead(self._counted.lines, self._counted.bad_lines, passed_over)
+
+    def _add(
+        self, number: int, row: Sequence[str], places: Mapping[str, int], is_below_empty: bool
+    ) -> bool:
+        """One row; whether it still may be of a summary below an empty row."""
+        found = read_row(row, places, self._layout, number)
+        if isinstance(found, str):
+            self._passed_over[found] += 1
+            return is_below_empty
+        is_summary = is_below_empty and isinstance(found, BadLine) and _is_undated(row, places)
+        if is_summary and len(self._tail) < _SUMMARY_LINES_MAX:
+            assert isinstance(found, BadLine)  # noqa: S101 - asked just before
+            self._tail.append(found)
+            return True
+        self._bad.extend(self._tail)  # no summary: lines follow
+        self._tail.clear()
         if isinstance(found, Line):
-            lines.append(found)
+            self._lines.append(found)
         else:
-            bad.append(found)
-        if len(lines) + len(bad) >= _BATCH:
-            counted = _hand_over(lines, bad, counted, take, source.read_bytes)
-    return _hand_over(lines, bad, counted, take, source.read_bytes)
+            self._bad.append(found)
+        if len(self._lines) + len(self._bad) >= _BATCH:
+            self._hand_over()
+        return False
+
+    def _hand_over(self) -> None:
+        self._take(tuple(self._lines), tuple(self._bad), self._source.read_bytes)
+        before = self._counted
+        self._counted = FileRead(before.lines + len(self._lines), before.bad_lines + len(self._bad))
+        self._lines.clear()
+        self._bad.clear()
 
 
-def _hand_over(
-    lines: list[Line], bad: list[BadLine], before: FileRead, take: Took, read_bytes: int
-) -> FileRead:
-    take(tuple(lines), tuple(bad), read_bytes)
-    after = FileRead(before.lines + len(lines), before.bad_lines + len(bad))
-    lines.clear()
-    bad.clear()
-    return after
-
-
-def _missing(header: Sequence[str], layout: Layout) -> list[str]:
-    return sorted(column for column in layout.mapped.values() if column not in header)
-
-
-def _line(
-    row: Sequence[str], places: dict[str, int], layout: Layout, number: int
-) -> Line | BadLine:
+def read_row(
+    row: Sequence[str], places: Mapping[str, int], layout: Layout, number: int
+) -> Line | BadLine | str:
+    """A row as a line, as a bad one, or the word of a kind that is passed over."""
+    if word := _total(row, places, layout):
+        return word
     if len(row) <= max(places.values()):
         return BadLine(number, "too_few_fields", cut(layout.separator.join(row), 100))
-    if any(_is_undecoded(row[place]) for place in places.values()):
+    if not "".join(row).isascii() and any(is_undecoded(row[place]) for place in places.values()):
         return BadLine(number, "encoding", "")
     try:
         return line_of(row, places, layout, number)
+    except PassedOver as passed:
+        return passed.word
     except FieldError as error:
         column = layout.mapped.get(error.name, error.name)
         return BadLine(number, error.reason, cut(error.text, 100), column)
 
 
-def _is_undecoded(text: str) -> bool:
+def _total(row: Sequence[str], places: Mapping[str, int], layout: Layout) -> str:
+    """The word of a row without a time that one of the words to be passed over stands in."""
+    if not _is_undated(row, places):  # nearly always
+        return ""
+    words = (text.strip(" :：").lower() for text in row)
+    return next((word for word in words if word and layout.kinds.get(word, "") is None), "")
+
+
+def _is_undated(row: Sequence[str], places: Mapping[str, int]) -> bool:
+    return len(row) <= places["at"] or not row[places["at"]]
+
+
+def is_undecoded(text: str) -> bool:
     """Whether bytes stand in it that are none of the encoding's."""
     return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
+
+
+def _misencoded(path: Path, layout: Layout) -> Unavailable:
+    settings = settings_text(header_settings(path, layout))
+    return _garbled("pg_file_encoding", path.name, encoding=layout.encoding, settings=settings)
 
 
 def _garbled(reason: str, name: str, **params: str) -> Unavailable:
     about: Params = {"file": name, **params}
     return Unavailable(PART, Why.GARBLED, reason, about)
-
-
-class _Source:
-    """The rows of a CSV with the number of each line; `bad` gathers the lines that are none.
-
-    Every line is a row of its own, so that an open quote spoils one line and not all behind it.
-    """
-
-    def __init__(self, opened: TextIOWrapper, raw: BufferedReader, layout: Layout) -> None:
-        self._opened = opened
-        self._raw = raw
-        self._layout = layout
-        self._number = 0
-        self.bad: list[BadLine] = []
-
-    @property
-    def read_bytes(self) -> int:
-        """How far the file has been read."""
-        return self._raw.tell()
-
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Rows that hold something and are not to be ignored; the first is the header."""
-        while line := self._next():
-            if self._number <= self._layout.skip_first or not line.strip():
-                continue
-            try:
-                row = next(csv.reader((line,), delimiter=self._layout.separator, strict=True))
-            except csv.Error:
-                self.bad.append(BadLine(self._number, "quotes", cut(line, 100)))
-                continue
-            fields = [field.strip().removeprefix("\ufeff") for field in row]
-            if any(fields) and not self._is_ignored(fields[0]):
-                yield self._number, fields
-
-    def _is_ignored(self, first_field: str) -> bool:
-        words = self._layout.ignore_first_words
-        return bool(words) and first_field.startswith(words)
-
-    def _next(self) -> str:
-        """The next line that is not too long; "" at the end."""
-        while True:
-            line = self._opened.readline(LINE_MAX)
-            self._number += bool(line)
-            if len(line) < LINE_MAX or line.endswith(("\n", "\r")):
-                return line
-            while (rest := self._opened.readline(LINE_MAX)) and not rest.endswith(("\n", "\r")):
-                pass
-            self.bad.append(BadLine(self._number, "too_long"))

@@ -38,6 +38,7 @@ class Tally:
     lines: int = 0
     bad_lines: int = 0
     bad: list[Params] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
 
     def add(self, match: Match) -> None:
         """Count one."""
@@ -65,6 +66,7 @@ class Tally:
             "lines": self.lines,
             "bad_lines": self.bad_lines,
             "bad": self.bad,
+            "passed_over": self.passed_over,
         }
 
 
@@ -98,7 +100,9 @@ def row_of(match: Match) -> Params:
 
 
 def kind_of(match: Match) -> Kind:
-    """Whether it is about a capture or a refund."""
+    """Whether it is about a capture or a refund, and be it that one is taken back."""
+    if match.line and match.line.is_reversal and match.outcome is Outcome.REVERSED:
+        return Kind.CAPTURE if match.line.kind is Kind.REFUND else Kind.REFUND
     one = match.line or match.record
     return one.kind if one else Kind.CAPTURE
 

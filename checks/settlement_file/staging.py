@@ -19,15 +19,15 @@ _BATCH = 5000
 _CACHE_KIB = 32_768
 _TABLES = """
 CREATE TABLE line (no INTEGER PRIMARY KEY, number INT, kind TEXT, txn TEXT, payment INT,
-  amount REAL, at REAL, done INT, fee REAL, merchant TEXT, file INT);
+  amount REAL, at REAL, done INT, fee REAL, merchant TEXT, file INT, reversal INT);
 CREATE TABLE record (no INTEGER PRIMARY KEY, shard TEXT, id INT, kind TEXT, txn TEXT, payment INT,
   amount REAL, at REAL, status TEXT, merchant TEXT);
 CREATE TABLE wanted (kind TEXT, payment INT, amount REAL,
   PRIMARY KEY (kind, payment, amount)) WITHOUT ROWID;
 """
 _LINE = (
-    "no, number, kind, txn, payment, amount, at, done, fee, merchant, file",
-    "INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "no, number, kind, txn, payment, amount, at, done, fee, merchant, file, reversal",
+    "INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _RECORD = (
     "no, shard, id, kind, txn, payment, amount, at, status, merchant",
@@ -35,6 +35,7 @@ _RECORD = (
 )
 T = TypeVar("T")
 Numbered: TypeAlias = tuple[int, T]  # a line or a row, and its number in the staging
+SignCounts: TypeAlias = dict[tuple[Kind, int], int]  # of a kind and a sign, 1 or -1
 Group: TypeAlias = tuple[Sequence[Numbered[Line]], Sequence[Numbered[Record]]]
 
 
@@ -59,7 +60,8 @@ class Staging:
         """Lay out lines."""
         rows = [
             (len(self.done_lines) + n, ln.number, ln.kind, ln.transaction_id, ln.payment_id,
-             ln.amount_krw, ln.at.timestamp(), ln.is_done, ln.fee_krw, ln.merchant_id, ln.file)
+             ln.amount_krw, ln.at.timestamp(), ln.is_done, ln.fee_krw, ln.merchant_id, ln.file,
+             ln.is_reversal)
             for n, ln in enumerate(lines)
         ]  # fmt: skip
         self._add(_LINE[1], rows, self.done_lines)
@@ -72,6 +74,40 @@ class Staging:
             for n, r in enumerate(records)
         ]  # fmt: skip
         self._add(_RECORD[1], rows, self.done_records)
+
+    def signs(self, file: int = 0) -> SignCounts:
+        """How many lines of each kind have which sign."""
+        counted = self._read(
+            "SELECT kind, amount > 0, COUNT(*) FROM line"
+            f" WHERE file = {file:d} AND amount <> 0 GROUP BY 1, 2"
+        )
+        return {(Kind(kind), 1 if plus else -1): count for kind, plus, count in counted}
+
+    def settle_signs(self, refund_sign: int, file: int = 0) -> None:
+        """Amounts lose their signs; a line with the wrong one for its kind is taken back."""
+        signed = f"amount * (CASE kind WHEN 'refund' THEN {refund_sign:d} ELSE 1 END)"
+        turned = f"file = {file:d} AND {signed} < 0"
+        self._db.execute(
+            "UPDATE line SET reversal = 1, amount = abs(amount),"
+            f" kind = CASE kind WHEN 'refund' THEN 'capture' ELSE 'refund' END WHERE {turned}"
+        )
+        self._db.execute(
+            f"UPDATE line SET amount = abs(amount) WHERE file = {file:d} AND amount < 0"
+        )
+
+    def unpaired_ids(self, limit: int) -> list[tuple[str, str]]:
+        """Ids of lines and of rows without each other, but of one payment or of one second."""
+        waiting: dict[tuple[Any, ...], str] = {}
+        for _, line in islice(self.left_lines(), limit):
+            waiting[line.kind, line.payment_id] = line.transaction_id
+            waiting[line.kind, line.at] = line.transaction_id
+        pairs = []
+        for _, record in self.left_records():
+            for key in ((record.kind, record.payment_id), (record.kind, record.at)):
+                if key in waiting and record.transaction_id:
+                    pairs.append((waiting.pop(key), record.transaction_id))
+                    break
+        return pairs
 
     def by_transaction(self) -> Iterator[Group]:
         """Lines and rows that share a kind and a transaction id."""
@@ -112,26 +148,12 @@ class Staging:
         done.extend(bytes(len(rows)))
 
     def _lines(self, how: str, but: Sequence[int] = b"") -> Iterator[Numbered[Line]]:
-        for no, number, kind, txn, payment, amount, at, done, fee, merchant, file in self._read(
-            f"SELECT {_LINE[0]} FROM line {how}"
-        ):
+        for row in self._read(f"SELECT {_LINE[0]} FROM line {how}"):
+            no, number, kind, txn, payment, amount, at, done, fee, merchant, file, reversal = row
             if but and but[no]:
                 continue
-            yield (
-                no,
-                Line(
-                    number,
-                    Kind(kind),
-                    txn,
-                    payment,
-                    amount,
-                    _time(at),
-                    bool(done),
-                    fee,
-                    merchant,
-                    file,
-                ),
-            )
+            told = (number, Kind(kind), txn, payment, amount, _time(at), bool(done))
+            yield no, Line(*told, fee, merchant, file, bool(reversal))
 
     def _records(self, how: str, but: Sequence[int] = b"") -> Iterator[Numbered[Record]]:
         for no, shard, key, kind, txn, payment, amount, at, status, merchant in self._read(

@@ -18,6 +18,7 @@ class Kind(StrEnum):
 class Line:
     """A line of the file; `is_done` False: a try that moved no money.
 
+    `is_reversal`: the PG took back what a line of the other kind had moved.
     `file` is 0 in the file that is matched, and -1 or 1 in that of the day before or after it.
     """
 
@@ -31,6 +32,7 @@ class Line:
     fee_krw: float | None = None
     merchant_id: str = ""
     file: int = 0
+    is_reversal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.books.csv_file import CsvError, Rows, check_target, replacing
+from monitor.cli.books.explain import explain_file
 from monitor.cli.common import ConfigOption, fail, load
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def match(
         Path | None, typer.Option("--csv", help="Write every line and row with its outcome.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    how: Annotated[
+        bool, typer.Option("--explain", help="Show how the first lines are read, match nothing.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Match a PG settlement file with the settlements and refunds of the shards, both ways.
@@ -59,6 +63,8 @@ def match(
             fail(f"--csv {error}")
     settings = load(config)
     catalog = Catalog(settings.language, settings.zone)
+    if how:
+        raise typer.Exit(explain_file(file, _options(settings), catalog))
     task = _Task(settings, _options(settings), catalog, file, shard, _day(day), out)
     try:
         found, written = _look(task, is_quiet=as_json)

@@ -13,6 +13,7 @@ from monitor.domain.check import Verdict
 class Outcome(StrEnum):
     """What became of a line, of a row, or of both together.
 
+    `reversed`: the PG took money back that it had paid, or came by what it had paid out;
     `timing`: the days lie too far apart; `elsewhere`: the line is in the file of the day before or
     after, or may still come there; `unmoved`: the PG names a try without money, and we have none;
     `unjudged`: it may belong to a shard that was not seen; `accepted`: a break that somebody has
@@ -25,6 +26,7 @@ class Outcome(StrEnum):
     AMOUNT = "amount"
     STATUS = "status"
     DUPLICATE = "duplicate"
+    REVERSED = "reversed"
     TIMING = "timing"
     ELSEWHERE = "elsewhere"
     UNMOVED = "unmoved"
@@ -34,6 +36,7 @@ class Outcome(StrEnum):
 
 BREAKS = (
     Outcome.DUPLICATE,
+    Outcome.REVERSED,
     Outcome.AMOUNT,
     Outcome.MISSING_IN_DB,
     Outcome.STATUS,

@@ -7,7 +7,7 @@ from typing import Any
 from monitor.domain.books.settlement_match import SettlementMatch
 from monitor.text.catalog import Catalog
 
-_KEPT = ("lines", "bad_lines", "counts", "amounts_krw", "refunds", "rows", "bad")
+_KEPT = ("lines", "bad_lines", "counts", "amounts_krw", "refunds", "rows", "bad", "passed_over")
 
 
 def match_json(match: SettlementMatch, catalog: Catalog) -> dict[str, Any]:

@@ -53,6 +53,9 @@ def _counts(tally: Mapping[str, Any], catalog: Catalog) -> Iterator[list[Text]]:
             style = "bold" if outcome in BREAKS and count else ""
             cells = (_name(outcome, catalog), number(count), refunds, amount)
             yield [Text(cell, style=style) for cell in cells]
+    for word, passed in tally.get("passed_over", {}).items():
+        named = catalog.say("match.passed_over", word=clean(word, 40))
+        yield [Text(named), Text(number(passed))]
     if tally["bad_lines"]:
         bad = (catalog.say("match.bad_line"), number(tally["bad_lines"]))
         yield [Text(cell, style="bold") for cell in bad]

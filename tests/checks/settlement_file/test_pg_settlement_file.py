@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from checks.settlement_file.layout import FieldError, Layout, money
+from checks.settlement_file.amounts import FieldError, money
+from checks.settlement_file.layout import Layout
 from checks.settlement_file.reader import LINE_MAX, FileRead, read
 from checks.sources.facts.psp import BadLine, Kind, Line
 from checks.sources.facts.unavailable import Unavailable, Why
