@@ -44,9 +44,8 @@ class Recorder:
         with self.store.write() as tx:
             record_run(tx, _run(seen, slot_at, missed))
             snapshot_id = record_pass(tx, seen, slot_at, missed)
-            if not planned.check.explains:
-                self._alert(tx, planned, seen, snapshot_id)
-            self.announcer.advance(tx, seen.at)
+            if not planned.check.explains and self._alert(tx, planned, seen, snapshot_id):
+                self.announcer.advance(tx, seen.at)
         self._memories[seen.name] = seen.memory
 
     def resolve_orphans(self, watched: Collection[str], now: datetime) -> None:
@@ -63,10 +62,12 @@ class Recorder:
             journal = [Transition(alert, "resolved", now, reason) for alert in ended]
             save_transitions(tx, journal, None)
 
-    def _alert(self, tx: Connection, planned: Planned, seen: Observed, snapshot_id: int) -> None:
+    def _alert(self, tx: Connection, planned: Planned, seen: Observed, snapshot_id: int) -> bool:
+        """What the pass does to the check's alerts; whether it has any (for what time alone brings
+        about, and for others' alerts, the announcer has its own steps)."""
         live = live_alerts(tx, seen.name)
         if not live and not seen.verdict.findings:
-            return
+            return False
         changed, transitions = alerts.advance_all(
             seen.name,
             live,
@@ -78,6 +79,7 @@ class Recorder:
         )
         save_alerts(tx, changed)
         save_transitions(tx, transitions, snapshot_id)
+        return True
 
 
 def _run(seen: Observed, slot_at: datetime, missed: int) -> JobRun:
