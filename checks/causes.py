@@ -6,7 +6,7 @@ causes; no finding follows, however indirectly, from itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -20,6 +20,7 @@ _BACKLOG = timedelta(minutes=30)
 _COPIES = timedelta(minutes=15)
 _UNBOOKED = timedelta(minutes=10)
 _RATE_WINDOW = timedelta(minutes=20)  # a rate over 15 minutes, and the passes that see it
+_SEEN_AGAIN = timedelta(minutes=2)  # what an outage hid shows itself; later it stands by itself
 _DEAD_LETTERS_HELD = timedelta(minutes=35)  # dead letters are told of for 30 minutes
 
 _KAFKA = "service_down:kafka"
@@ -44,20 +45,25 @@ _LAGS = ("lag_stuck", "lag_in_batch", "lag_rising", "lag_drains_slowly")
 
 
 def _follows(
-    effects: str | Iterable[str], *causes: str, drain: timedelta = DRAIN_DEFAULT
+    effects: str | Iterable[str],
+    *causes: str,
+    drain: timedelta = DRAIN_DEFAULT,
+    begins_within: timedelta | None = None,
 ) -> tuple[Cause, ...]:
     """Each of the effects follows from each of the causes, and drains in that time."""
     named = (effects,) if isinstance(effects, str) else tuple(effects)
-    return tuple(Cause(effect, cause, drain) for effect in named for cause in causes)
+    return tuple(Cause(effect, cause, drain, begins_within) for effect in named for cause in causes)
 
 
 def _worker(group: str, service: str) -> tuple[Cause, ...]:
     """A consumer group stands still when its worker does, or what the worker needs."""
-    lags = [f"{code}:{group}" for code in _LAGS]
+    behind = [f"{code}:{group}" for code in _LAGS if code != "lag_stuck"]
+    gone = [f"{code}:{group}" for code in ("group_absent", "group_empty")]
     needs = (f"service_down:{service}*", f"instances_missing:{service}*", _KAFKA, *_DATABASES)
     return (
-        *_follows(lags, *needs, drain=_BACKLOG),
-        *_follows([f"group_absent:{group}", f"group_empty:{group}"], *needs),
+        *_follows(behind, *needs, drain=_BACKLOG),
+        *_follows(f"lag_stuck:{group}", *needs, drain=_BACKLOG, begins_within=_SEEN_AGAIN),
+        *_follows(gone, *needs, begins_within=_SEEN_AGAIN),
     )
 
 
@@ -150,6 +156,7 @@ def _work(kind: str, group: str) -> tuple[Cause, ...]:
             f"work_dead_lettered:{kind}",
             f"work_failing:{kind}",
             drain=_DEAD_LETTERS_HELD,
+            begins_within=DRAIN_DEFAULT,
         ),
     )
 
@@ -157,9 +164,14 @@ def _work(kind: str, group: str) -> tuple[Cause, ...]:
 _WORK = (
     *_work("settlement", "settlement-worker-group"),
     *_work("refund", "refund-worker-group"),
-    *_follows("dead_letters_arrived:*", *_DATABASES, drain=_DEAD_LETTERS_HELD),
+    *_follows(
+        "dead_letters_arrived:*",
+        *_DATABASES,
+        drain=_DEAD_LETTERS_HELD,
+        begins_within=DRAIN_DEFAULT,
+    ),
 )
-_NOT_BOOKED = ("books_broken:*/L1", "books_broken:*/L5", "books_broken:*/L11")
+_NOT_BOOKED = ("books_broken:*/L1", "books_broken:*/L5")
 _CONSUMER_STANDS = tuple(
     f"{code}:payment-consumer" for code in (*_LAGS, "group_absent", "group_empty")
 )
@@ -173,7 +185,7 @@ _BOOKS = (
     *_follows(_NOT_BOOKED, "dead_letters_arrived:payment.dlq", drain=timedelta(0)),
     # Each event that waited for Kafka is sent again at every try, and booked as often.
     *_follows(
-        [f"books_broken:*/{name}" for name in ("L3", "L7", "L8", "L10", "L11", "X3")],
+        [f"books_broken:*/{name}" for name in ("L3", "L7", "X3")],
         _KAFKA,
         drain=_COPIES,
     ),
@@ -266,7 +278,18 @@ CAUSES: tuple[Cause, ...] = (
 
 @lru_cache(maxsize=1)
 def every_cause() -> tuple[Cause, ...]:
-    """The causes declared here and those that the invariants declare among themselves."""
+    """The causes declared here and those that the invariants declare among themselves.
+
+    What breaks along with an entry of the books has that one's causes too.
+    """
     from checks.invariants.catalogue import implied_causes  # noqa: PLC0415  (its drivers)
 
-    return (*CAUSES, *implied_causes())
+    implied = implied_causes()
+    return tuple(dict.fromkeys((*CAUSES, *implied, *_shared(implied))))
+
+
+def _shared(implied: Iterable[Cause]) -> Iterator[Cause]:
+    """The causes of each entry as those of what breaks with it, with the same time to drain."""
+    for each in implied:
+        effect, entry = (side.replace("{shard}", "*") for side in (each.effect, each.cause))
+        yield from (replace(cause, effect=effect) for cause in CAUSES if cause.effect == entry)

@@ -403,15 +403,7 @@ def titles(message: IncidentMessage) -> dict[str, str]:
     return {lang: w.finding(message.root, message.made_at).title for lang, w in WORDS.items()}
 
 
-# Open: within the drain time of a shard that died before, a drift is told beside the stuck group
-# that it follows from; what comes after it in the same world is then told later, too.
-AFTER_A_SHARD = pytest.mark.xfail(reason="a drift is told beside what it follows from")
-SURE = ("the broker is killed", "Redis is killed", "a shard is killed")
-
-
-@pytest.mark.parametrize(
-    "name", [n if n in SURE else pytest.param(n, marks=AFTER_A_SHARD) for n in CASES]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_what_breaks_is_told_by_its_cause_in_both_languages_and_is_over_once(real, name):
     broken, world = CASES[name], real.world
     if not world.is_quiet:
@@ -436,7 +428,6 @@ def test_what_breaks_is_told_by_its_cause_in_both_languages_and_is_over_once(rea
     assert world.words(1) == {name: ["ok"] for name in CHECKS}
 
 
-@AFTER_A_SHARD
 def test_what_changes_behind_the_watermark_is_told_after_the_next_full_sweep(real):
     world, shard = real.world, real.world.standin.parts.shards.of(MERCHANTS["shard1"])
     payment_id = authorize(real, MERCHANTS["shard1"])

@@ -14,6 +14,7 @@ from timeline_messages import message_faults
 from timeline_past import (
     Past,
     Thread,
+    begins_within_of,
     drain_of,
     grows_beyond,
     has_doubled,
@@ -26,7 +27,6 @@ from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Status
 
 FIRST_WITHIN = timedelta(seconds=30 + 5)
-_OUTAGES = ("service_down", "instances_missing")  # never left behind by what is over
 _TICK = timedelta(seconds=5)
 
 
@@ -212,9 +212,8 @@ class Oracle:
             if not is_declared(cause.key, alert.key) or not self.is_timely(alert, cause):
                 continue
             until = ended_at + drain_of(cause.key, alert.key)
-            if alert.since > until or self.now > until + _TICK:
-                continue
-            if alert.code in _OUTAGES and alert.since > ended_at:
+            begins_until = ended_at + begins_within_of(cause.key, alert.key)
+            if alert.since > begins_until or self.now > until + _TICK:
                 continue
             # What one check saw critical before is no news when another sees it so later.
             same = [p for p in self.pasts.values() if p.alert.key == alert.key]

@@ -175,6 +175,14 @@ def drain_of(cause: str, effect: str) -> timedelta:
     return max(r.drain for r in near if explains([r], cause, effect))
 
 
+@lru_cache(maxsize=200_000)
+def begins_within_of(cause: str, effect: str) -> timedelta:
+    """The time after the end of the cause in which the effect may still begin because of it."""
+    near = _rules_near(effect.partition(":")[0])
+    rule = max((r for r in near if explains([r], cause, effect)), key=lambda r: r.drain)
+    return rule.drain if rule.begins_within is None else rule.begins_within
+
+
 @cache
 def _rules_near(code: str):  # type: ignore[no-untyped-def]
     return tuple(r for r in CAUSES if r.effect.partition(":")[0] == code)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from checks.causes import every_cause
+from checks.causes import CAUSES, every_cause
 from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
 from monitor.domain.cause import Causes, explains, root_of
 from monitor.text.catalog import languages, load
 
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]
 SHARDS = ("shard1", "shard2")
 GROUPS = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
@@ -196,11 +197,45 @@ def test_what_a_cause_leaves_behind_has_the_time_that_it_takes_to_drain(effect, 
     assert rule.drain == timedelta(minutes=minutes)
 
 
+@pytest.mark.parametrize("entry", ["L1", "L3", "L5", "L7", "O2"])
+def test_what_breaks_along_with_an_entry_of_the_books_shares_its_causes_and_their_drain(entry):
+    causes = Causes(every_cause())
+    broken = f"books_broken:shard1/{entry}"
+    along = [e for e in ("L8", "L10", "L11", "O1", "X2") if causes.rule(broken, broken_with(e))]
+    reasons = [c for c in CAUSES if c.effect == f"books_broken:*/{entry}"]
+    assert along and reasons
+    for reason in reasons:
+        for effect in along:
+            rule = causes.rule(reason.cause.replace("*", "shard2"), broken_with(effect))
+            assert rule is not None and rule.drain >= reason.drain, (reason, effect)
+
+
+def broken_with(name: str) -> str:
+    return f"books_broken:shard1/{name}"
+
+
 def test_no_outage_that_begins_after_its_cause_is_left_behind_by_it():
     outages = ("service_down:", "instances_missing:")
     rules = [c for c in every_cause() if c.effect.startswith(outages)]
     assert rules
     assert {rule.begins_within for rule in rules} == {timedelta(0)}
+
+
+@pytest.mark.parametrize("code", ["lag_stuck", "group_absent", "group_empty"])
+def test_a_group_that_stands_still_long_after_an_outage_stands_by_itself(code):
+    causes = Causes(every_cause())
+    for needed in ("service_down:kafka", "service_down:database/shard2", "service_down:consumer@1"):
+        rule = causes.rule(needed, f"{code}:payment-consumer")
+        assert rule is not None
+        assert rule.explains_after(NOON, NOON + timedelta(minutes=1))
+        assert not rule.explains_after(NOON, NOON + timedelta(minutes=3))
+
+
+def test_dead_letters_that_arrive_long_after_a_shard_is_back_are_not_what_it_left_behind():
+    rule = Causes(every_cause()).rule("service_down:database/shard2", "dead_letters_arrived:a.dlq")
+    assert rule is not None
+    assert rule.explains_after(NOON, NOON + timedelta(minutes=4))
+    assert not rule.explains_after(NOON, NOON + timedelta(minutes=6))
 
 
 def constants(package: str) -> Iterator[str]:
