@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.sources.facts.platform import Breaker
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, Minutes, Percent
 from monitor.domain.check import (
     Check,
     Finding,
@@ -37,10 +38,10 @@ class Options:
     """
 
     names: tuple[str, ...] = ("kafka-publisher", "pg-auth-api")
-    half_open_minutes: float = 5.0
-    failing_calls: int = 3
-    failing_percent: float = 20.0
-    failing_minutes: float = 15.0
+    half_open_minutes: Minutes = 5.0
+    failing_calls: Count = 3
+    failing_percent: Percent = 20.0
+    failing_minutes: Minutes = 15.0
 
 
 def probe(context: ProbeContext) -> Breakers:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from checks.sources.facts.instances import Connections, Pool
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Percent, Seconds
 from monitor.domain.check import (
     Check,
     Finding,
@@ -26,9 +27,9 @@ Pools = Mapping[str, Fact[tuple[Pool, ...]]]
 class Options:
     """How full pools and servers may be, and how long threads may wait for a connection."""
 
-    warn_percent: float = 80.0
-    crit_percent: float = 95.0
-    pending_seconds: float = 60.0
+    warn_percent: Percent = 80.0
+    crit_percent: Percent = 95.0
+    pending_seconds: Seconds = 60.0
 
 
 @dataclass(frozen=True, slots=True)

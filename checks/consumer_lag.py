@@ -18,6 +18,7 @@ from checks.sources.facts.agreement import GROUP_STATES
 from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Group, GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, CountOrZero, Seconds
 from monitor.domain.check import (
     Check,
     Finding,
@@ -51,15 +52,21 @@ class Options:
     """
 
     groups: tuple[str, ...] = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
-    stuck_looks: int = 3
-    stuck_seconds: float = 60.0
-    partition_seconds: float = 300.0
-    poll_records_max: int = 500
-    rising_looks: int = 5
-    rising_seconds: float = 120.0
-    lag_min: int = 10
-    drain_seconds_max: float = 3600.0
-    looks: int = 10
+    stuck_looks: Count = 3
+    stuck_seconds: Seconds = 60.0
+    partition_seconds: Seconds = 300.0
+    poll_records_max: Count = 500
+    rising_looks: Count = 5
+    rising_seconds: Seconds = 120.0
+    lag_min: CountOrZero = 10
+    drain_seconds_max: Seconds = 3600.0
+    looks: Count = 10
+
+    def __post_init__(self) -> None:
+        """No more looks can be asked for than are kept: what would never be told is refused."""
+        for name in ("stuck_looks", "rising_looks"):
+            if getattr(self, name) > self.looks:
+                raise ValueError(f"{name} must not be more than looks ({self.looks})")
 
 
 @dataclass(frozen=True, slots=True)

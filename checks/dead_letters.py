@@ -10,6 +10,7 @@ from typing import Any
 
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
+from monitor.config.option_types import Count, MinutesOrZero
 from monitor.domain.check import (
     Check,
     Finding,
@@ -30,9 +31,9 @@ class Options:
 
     topics: tuple[str, ...] = ("payment.dlq", "settlement.dlq", "refund.dlq")
     critical: tuple[str, ...] = ("payment.dlq",)
-    hold_minutes: float = 30.0
-    evidence_max: int = 3
-    sample_max: int = 50
+    hold_minutes: MinutesOrZero = 30.0
+    evidence_max: Count = 3
+    sample_max: Count = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from checks.causes import every_cause
 from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, Minutes
 from monitor.domain.cause import root_of
 from monitor.domain.check import (
     Check,
@@ -29,9 +30,9 @@ class Options:
     `rare`: checks that run so seldom that the age of their last pass says nothing.
     """
 
-    stale_minutes: float = 20.0
+    stale_minutes: Minutes = 20.0
     rare: tuple[str, ...] = ("load_test",)
-    consequences_max: int = 20
+    consequences_max: Count = 20
 
 
 def probe(context: ProbeContext) -> tuple[OtherFinding, ...]:

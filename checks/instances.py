@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.sources.facts.instances import Target
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import CountOrZero, Hours, Minutes
 from monitor.domain.check import (
     Check,
     Finding,
@@ -38,9 +39,9 @@ class Options:
     more for `forgotten_hours`.
     """
 
-    jobs: dict[str, int] = field(default_factory=_platform_jobs)
-    settled_minutes: float = 15.0
-    forgotten_hours: float = 24.0
+    jobs: dict[str, CountOrZero] = field(default_factory=_platform_jobs)
+    settled_minutes: Minutes = 15.0
+    forgotten_hours: Hours = 24.0
 
 
 @dataclass(frozen=True, slots=True)

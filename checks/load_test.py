@@ -10,6 +10,7 @@ from typing import Any
 
 from checks.k6 import runner as k6
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
+from monitor.config.option_types import Count, CountOrZero, PathText, Seconds, Switch
 from monitor.domain.check import (
     Check,
     Finding,
@@ -51,23 +52,23 @@ class Options:
 
     target: str = ""
     targets_allowed: tuple[str, ...] = ()
-    scenario: str = "authorize-short"
-    seconds: int = 0
-    rate: int = 0
-    limit_seconds: float = 900.0
-    k6_binary: str = ""
+    scenario: PathText = "authorize-short"
+    seconds: CountOrZero = 0
+    rate: CountOrZero = 0
+    limit_seconds: Seconds = 900.0
+    k6_binary: PathText = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     targets_production: tuple[str, ...] = ()
-    allow_production: bool = False
-    rate_max: int = 2000
-    vus_max: int = 3000
-    seconds_max: float = 840.0
+    allow_production: Switch = False
+    rate_max: Count = 2000
+    vus_max: Count = 3000
+    seconds_max: Seconds = 840.0
     hours: str = ""
     health_checks: tuple[str, ...] = (
         *("services", "breakers", "kafka_cluster", "redis_health", "outbox_age", "connections"),
         *("consumer_lag", "traffic"),
     )
-    watch_seconds: float = 5.0
+    watch_seconds: Seconds = 5.0
     crossed: Status = Status.CRIT
 
     def __post_init__(self) -> None:
@@ -79,10 +80,6 @@ class Options:
         if k6.find_script(self.scenario) is None:
             known = ", ".join(k6.scenarios())
             raise ValueError(f"scenario {self.scenario!r} is neither one of {known} nor a .js file")
-        if min(self.seconds, self.rate) < 0 or self.limit_seconds <= 0:
-            raise ValueError("seconds, rate and limit_seconds must not be negative")
-        if min(self.rate_max, self.vus_max, self.seconds_max, self.watch_seconds) <= 0:
-            raise ValueError("rate_max, vus_max, seconds_max and watch_seconds are more than 0")
         for name in self.variables:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or name.startswith("K6_"):
                 raise ValueError(f"variables: {name!r} is no name in capitals, or one of k6's own")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from checks.sources.facts.payments import OutboxState
 from checks.sources.facts.platform import BookCounts
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gaps
+from monitor.config.option_types import Seconds
 from monitor.domain.check import (
     Check,
     Finding,
@@ -30,12 +31,12 @@ class Options:
     `lag_*_seconds`: how long the newest events may have waited until they were published (p95).
     """
 
-    warn_seconds: float = 60.0
-    crit_seconds: float = 300.0
-    stall_warn_seconds: float = 60.0
-    stall_crit_seconds: float = 180.0
-    lag_warn_seconds: float = 5.0
-    lag_crit_seconds: float = 30.0
+    warn_seconds: Seconds = 60.0
+    crit_seconds: Seconds = 300.0
+    stall_warn_seconds: Seconds = 60.0
+    stall_crit_seconds: Seconds = 180.0
+    lag_warn_seconds: Seconds = 5.0
+    lag_crit_seconds: Seconds = 30.0
     ignore: tuple[str, ...] = ()
 
 

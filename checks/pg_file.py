@@ -16,6 +16,7 @@ from checks.settlement_file.layout import Layout
 from checks.settlement_file.probe import DAYS_MAX, Matched, Request, Terms, match_file
 from checks.settlement_file.reader import PART, unreadable
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, Days, Hours, PathText, Seconds, SecondsOrZero
 from monitor.domain.books.settlement_match import BREAKS
 from monitor.domain.check import (
     Check,
@@ -40,15 +41,15 @@ class Options(Layout, Terms):
     again when it changes, and every `again_hours`, for our rows may have changed.
     """
 
-    path: str = ""
+    path: PathText = ""
     date_in_path: str = "%Y-%m-%d"
     due: str = "10:00"
-    days: int = 3
-    again_hours: float = 24.0
-    written_for_seconds: float = 60.0
-    seconds_max: float = 240.0
+    days: Days = 3
+    again_hours: Hours = 24.0
+    written_for_seconds: SecondsOrZero = 60.0
+    seconds_max: Seconds = 240.0
     critical: tuple[str, ...] = (*("amount", "duplicate", "reversed", "missing_in_db", "status"),)
-    evidence_max: int = 5
+    evidence_max: Count = 5
 
     def __post_init__(self) -> None:
         """Refuse what can name no file, no time and no outcome."""
@@ -59,9 +60,6 @@ class Options(Layout, Terms):
             time.fromisoformat(self.due)
         except ValueError:
             raise ValueError(f"due: {self.due!r} is no time of day, such as '10:00'") from None
-        bounds = ("tolerance_krw", "fee_percent", "fee_tolerance_krw", "window_days", "again_hours")
-        if negative := [name for name in bounds if getattr(self, name) < 0]:
-            raise ValueError(f"{negative[0]} must not be negative")
         known = [str(outcome) for outcome in BREAKS]
         if strange := sorted(set(self.critical) - set(known)):
             raise ValueError(f"critical: no {strange[0]!r}; known are {', '.join(known)}")

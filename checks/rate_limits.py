@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, Percent
 from monitor.domain.check import (
     Check,
     Finding,
@@ -23,10 +24,10 @@ from monitor.domain.check import (
 class Options:
     """The capacities that the platform is configured with: requests per action and window."""
 
-    authorize_max: int = 30_000
-    capture_max: int = 30_000
-    refund_max: int = 15_000
-    near_percent: float = 80.0
+    authorize_max: Count = 30_000
+    capture_max: Count = 30_000
+    refund_max: Count = 15_000
+    near_percent: Percent = 80.0
 
     def capacities(self) -> dict[str, int]:
         """The capacity of each action."""

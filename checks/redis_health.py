@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import KeyLife, RedisMemory, RedisStats
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import CountOrZero, Percent
 from monitor.domain.check import (
     Check,
     Finding,
@@ -23,9 +24,9 @@ from monitor.domain.check import (
 class Options:
     """`never_expiring_max`: so many keys of one prefix may live for ever."""
 
-    never_expiring_max: int = 0
-    memory_warn_percent: float = 80.0
-    memory_crit_percent: float = 95.0
+    never_expiring_max: CountOrZero = 0
+    memory_warn_percent: Percent = 80.0
+    memory_crit_percent: Percent = 95.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.sources.facts.platform import Health
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut, monitoring_gaps
+from monitor.config.option_types import Milliseconds, Seconds
 from monitor.domain.check import Check, Finding, Memory, Metric, ProbeContext, Status, Verdict
 
 Healths = Mapping[str, Fact[Health]]
@@ -19,9 +20,9 @@ class Options:
     `skew_*_seconds`: so far may a clock be off from the monitor's.
     """
 
-    slow_ms: float = 1000.0
-    skew_warn_seconds: float = 1.0
-    skew_crit_seconds: float = 5.0
+    slow_ms: Milliseconds = 1000.0
+    skew_warn_seconds: Seconds = 1.0
+    skew_crit_seconds: Seconds = 5.0
     ignore: tuple[str, ...] = ()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from checks.sources.facts.platform import WorkStats
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
+from monitor.config.option_types import Count, CountOrZero, FloorPercent, Minutes, Switch
 from monitor.domain.check import (
     Check,
     Finding,
@@ -37,13 +38,18 @@ class Options:
     no judgement. `late` False: nobody shows late requests here, and it need not be said.
     """
 
-    warn_percent: float = 0.0
-    crit_percent: float = 0.0
-    requests_min: int = 20
-    window_minutes: float = 15.0
-    window_max_minutes: float = 60.0
-    delayed_max: int = 0
-    late: bool = True
+    warn_percent: FloorPercent = 0.0
+    crit_percent: FloorPercent = 0.0
+    requests_min: Count = 20
+    window_minutes: Minutes = 15.0
+    window_max_minutes: Minutes = 60.0
+    delayed_max: CountOrZero = 0
+    late: Switch = True
+
+    def __post_init__(self) -> None:
+        """The window that reaches back further is not the shorter one."""
+        if self.window_minutes > self.window_max_minutes:
+            raise ValueError("window_minutes must not be more than window_max_minutes")
 
 
 Facts = Mapping[str, Fact[WorkStats]]

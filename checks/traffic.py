@@ -11,6 +11,7 @@ from checks.sources.facts.platform import BookCounts, RequestCount
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
 from checks.traffic_parts.latency import Latency, latency
 from checks.traffic_parts.rates import Arrivals, Refusals, arrivals, refusals
+from monitor.config.option_types import Amount, Count, Milliseconds, Minutes, Percent, Switch
 from monitor.domain.check import (
     Check,
     Finding,
@@ -37,16 +38,16 @@ class Options:
     it need not be said.
     """
 
-    silent_minutes: float = 10.0
-    expected_min: float = 12.0
-    refused_warn_percent: float = 100.0
-    refused_crit_percent: float = 100.0
-    refused_min: int = 5
-    refused_recent_minutes: float = 5.0
-    slow_ms: float = 1000.0
-    slow_requests_min: int = 5
-    window_minutes: float = 15.0
-    refusals: bool = True
+    silent_minutes: Minutes = 10.0
+    expected_min: Amount = 12.0
+    refused_warn_percent: Percent = 100.0
+    refused_crit_percent: Percent = 100.0
+    refused_min: Count = 5
+    refused_recent_minutes: Minutes = 5.0
+    slow_ms: Milliseconds = 1000.0
+    slow_requests_min: Count = 5
+    window_minutes: Minutes = 15.0
+    refusals: Switch = True
 
 
 @dataclass(frozen=True, slots=True)

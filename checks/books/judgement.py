@@ -24,6 +24,14 @@ from checks.sources.database.books.examine import Examination, LastLook, Window
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
+from monitor.config.option_types import (
+    Count,
+    HourOfDay,
+    Hours,
+    Minutes,
+    MinutesOrZero,
+    SecondsOrZero,
+)
 from monitor.domain.books.discrepancies import OpenBreaks
 from monitor.domain.check import Finding, Memory, Metric, ProbeContext, Verdict
 
@@ -38,24 +46,26 @@ class Options:
     payment gateway refused), and X2 (a replayed dead letter stays in its topic).
     """
 
-    overlap_minutes: float = 15.0
-    sweep_hour_utc: int = 18
-    sweep_rows: int = 200_000
-    sweep_retry_minutes: float = 60.0
-    grace_seconds: float = 300.0
-    old_warn_hours: float = 24.0
-    old_crit_hours: float = 72.0
-    evidence_max: int = 5
-    breaks_max: int = 1000
-    known_max: int = 500
+    overlap_minutes: MinutesOrZero = 15.0
+    sweep_hour_utc: HourOfDay = 18
+    sweep_rows: Count = 200_000
+    sweep_retry_minutes: Minutes = 60.0
+    grace_seconds: SecondsOrZero = 300.0
+    old_warn_hours: Hours = 24.0
+    old_crit_hours: Hours = 72.0
+    evidence_max: Count = 5
+    breaks_max: Count = 1000
+    known_max: Count = 500
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ("S4", "T9", "R6", "X2")
 
     def __post_init__(self) -> None:
         """Refuse names that no invariant has."""
         known = {entry.id for entry in catalogue()}
-        if strange := sorted({*self.only, *self.ignore} - known):
-            raise ValueError(f"no such invariant {strange[0]!r}; known are {', '.join(_ids())}")
+        for key, named in (("only", self.only), ("ignore", self.ignore)):
+            if strange := sorted({*named} - known):
+                said = f"no such invariant {strange[0]!r}; known are {', '.join(_ids())}"
+                raise ValueError(f"{key}: {said}")
 
 
 def _ids() -> list[str]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.settlement_file.profiles import PROFILES
 from checks.sources.facts.psp import Kind
+from monitor.config.option_types import CountOrZero, Switch
 from monitor.domain.books.time_forms import NAMES
 
 FIELDS = (
@@ -51,7 +52,7 @@ class Layout:
     at_format: str = "iso"
     thousands: str = ","
     decimal: str = "."
-    minor_digits: int = 0
+    minor_digits: CountOrZero = 0
     currency: str = "KRW"
     sign: str = "plain"
     refund_sign: str = "auto"
@@ -66,10 +67,10 @@ class Layout:
     failed_words: tuple[str, ...] = ("failed", "실패")
     id_replace: tuple[str, ...] = ()
     id_case: str = ""
-    id_width: int = 0
+    id_width: CountOrZero = 0
     payment_replace: tuple[str, ...] = ()
-    has_header: bool = True
-    skip_first: int = 0
+    has_header: Switch = True
+    skip_first: CountOrZero = 0
     ignore_first_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

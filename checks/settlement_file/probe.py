@@ -18,6 +18,7 @@ from checks.settlement_file.run import Tally, run
 from checks.settlement_file.staging import Staging
 from checks.sources.facts.psp import BadLine, Line
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
+from monitor.config.option_types import Amount, DaysOrZero, MinutesOrZero, Percent
 from monitor.domain.check import Params
 
 DAYS_MAX = 31
@@ -33,11 +34,11 @@ class Terms:
     file of the other day.
     """
 
-    tolerance_krw: float = 0.0
-    fee_percent: float = 0.0
-    fee_tolerance_krw: float = 0.0
-    window_days: int = 1
-    cutoff_minutes: float = 60.0
+    tolerance_krw: Amount = 0.0
+    fee_percent: Percent = 0.0
+    fee_tolerance_krw: Amount = 0.0
+    window_days: DaysOrZero = 1
+    cutoff_minutes: MinutesOrZero = 60.0
     accepted: tuple[str, ...] = ()
 
 

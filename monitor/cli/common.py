@@ -60,9 +60,11 @@ def build(
     `on_broken` is called before the end if it is the database that cannot be used.
     """
     from monitor import app
+    from monitor.config.receivers import receiver_options
     from monitor.store.database import StoreError
 
     try:
+        receiver_options(config)  # what is wrong there is said even where nothing is sent
         return app.build(config, **given)
     except ConfigError as error:
         fail(str(error))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from monitor.cli.common import ConfigOption, load
+from monitor.cli.common import ConfigOption, fail, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.config.models import Config
+    from monitor.domain.check_pass import Planned
+    from monitor.domain.delivery import Sender
 
 commands = typer.Typer(no_args_is_help=True, help="The configuration.")
 
@@ -20,17 +29,25 @@ def example() -> None:
 @commands.command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
-    from monitor.cli.common import fail
-    from monitor.cli.mcp.commands import require_sound
     from monitor.config.models import ConfigError
-    from monitor.config.plan import plan
-    from monitor.config.receivers import receivers
 
     settings = load(config)
     try:
-        planned = plan(settings)
-        names = receivers(settings)
-        require_sound(settings)
+        planned, names = require_valid(settings)
     except ConfigError as error:
         fail(str(error))
     typer.echo(f"well: {len(planned)} checks, receivers: {', '.join(names)}")
+
+
+def require_valid(settings: Config) -> tuple[Mapping[str, Planned], Mapping[str, Sender]]:
+    """The checks and the receivers; ConfigError if anything of the file cannot be used."""
+    from monitor.app import platform_of
+    from monitor.cli.mcp.commands import require_sound
+    from monitor.config.plan import plan
+    from monitor.config.receivers import receivers
+
+    planned = plan(settings)
+    senders = receivers(settings)
+    platform_of(settings)
+    require_sound(settings)
+    return planned, senders

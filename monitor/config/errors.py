@@ -3,35 +3,79 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+LINES_MAX = 8
+_NAMED_MAX = 12
+_LINE_MAX = 200
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the key and what would be right."""
 
 
 def explain(error: ValidationError, name: str, model: Any, prefix: str = "") -> str:
     """What is wrong, key by key, and what would be right; never a value that was given."""
-    lines = [f"{name}:"]
-    for item in error.errors(include_input=False, include_url=False):
-        path = ".".join(str(part) for part in item["loc"])
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = _known(model, item["loc"][:-1])
-            lines.append(f"  {prefix}{path}: no such key{_near(str(item['loc'][-1]), known)}")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"  {prefix}{path}: {message[0].lower()}{message[1:]}")
-    return "\n".join(lines)
+    items = error.errors(include_input=False, include_url=False)
+    return listed(name, [f"{prefix}{_line(item, model)}" for item in items])
 
 
-def _known(model: Any, path: tuple[Any, ...]) -> list[str]:
-    for part in path:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else model
-    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", {})
-    return sorted(fields)
+def listed(name: str, lines: Iterable[str]) -> str:
+    """The lines about a file, few enough to be read."""
+    unique = list(dict.fromkeys(lines))
+    more = [f"… and {len(unique) - LINES_MAX} more"] if len(unique) > LINES_MAX else []
+    return "\n".join([f"{name}:", *(f"  {line}" for line in (*unique[:LINES_MAX], *more))])
 
 
-def _near(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
+def cut_line(text: str) -> str:
+    """A foreign error on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE_MAX else f"{line[: _LINE_MAX - 1]}…"
+
+
+def suggestion(key: str, known: Iterable[str]) -> str:
+    """What a key that does not exist may have meant."""
+    names = sorted(known)
+    alike = [n for n in names if key and (n.startswith(f"{key}_") or n.endswith(f"_{key}"))]
+    near = difflib.get_close_matches(key, names, 1) or alike
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known are {', '.join(known)}" if known else ""
+    if not names:
+        return ""
+    more = ", …" if len(names) > _NAMED_MAX else ""
+    return f"; known are {', '.join(names[:_NAMED_MAX])}{more}"
+
+
+def _line(item: ErrorDetails, model: Any) -> str:
+    places = item["loc"]
+    path = ".".join(str(place) for place in places)
+    if item["type"] in _UNKNOWN:
+        return f"{path}: no such key{suggestion(str(places[-1]), _keys(_at(model, places[:-1])))}"
+    said = item["msg"].removeprefix("Value error, ")
+    said = f"{said[0].lower()}{said[1:]}"
+    first = re.split(r"[^\w]", said, maxsplit=1)[0]
+    if first in _keys(_at(model, places)):  # the table's own rule names the key that is wrong
+        return f"{path}.{said}" if path else said
+    return f"{path}: {said}" if path else said
+
+
+def _at(model: Any, path: Iterable[Any]) -> Any:
+    """The model of the table at a path."""
+    for part in path:
+        if get_origin(model) is dict:
+            model = get_args(model)[-1]
+        else:
+            field = getattr(model, "model_fields", {}).get(part)
+            model = field.annotation if field else None
+    return model
+
+
+def _keys(model: Any) -> list[str]:
+    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", {})
+    return sorted(fields)

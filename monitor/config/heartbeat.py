@@ -7,14 +7,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from monitor.config.section import SECONDS_MAX, Section, UrlOrNone
+from monitor.config.option_types import NUMBER, SECONDS_MAX
+from monitor.config.section import Section, UrlOrNone
 
 
 class HeartbeatSection(Section):
     """Pinged after each whole loop of look, record and deliver (healthchecks.io's form)."""
 
     url: UrlOrNone = Field(default="", repr=False)
-    every_seconds: Annotated[float, Field(ge=1, le=SECONDS_MAX)] = 60
+    every_seconds: Annotated[float, Field(ge=1, le=SECONDS_MAX), NUMBER] = 60
 
     @property
     def every(self) -> timedelta:

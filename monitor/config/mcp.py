@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.config.option_types import NUMBER, Switch
 from monitor.config.section import Section
 
 
@@ -23,9 +24,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class HttpSection(Section):
     """The way in over HTTP, beside `paypulse run`; the tokens are read from the environment."""
 
-    enabled: bool = False
+    enabled: Switch = False
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8750
+    port: Annotated[int, Field(ge=0, le=65_535), NUMBER] = 8750
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     read_token_env: Variable = "PAYPULSE_MCP_READ_TOKEN"  # noqa: S105
@@ -50,6 +51,6 @@ class McpSection(Section):
     """
 
     writes: tuple[str, ...] = ()
-    silence_minutes_max: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 4 * 60
-    accept_days_max: Annotated[int, Field(ge=1, le=366)] = 30
+    silence_minutes_max: Annotated[int, Field(ge=1, le=7 * 24 * 60), NUMBER] = 4 * 60
+    accept_days_max: Annotated[int, Field(ge=1, le=366), NUMBER] = 30
     http: HttpSection = HttpSection()

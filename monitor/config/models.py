@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
@@ -22,20 +21,20 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.config.errors import explain as explain  # noqa: PLC0414 - others import it here
+from monitor.config.errors import ConfigError as ConfigError  # noqa: PLC0414 - others use it
+from monitor.config.errors import cut_line, listed
+from monitor.config.errors import explain as explain  # noqa: PLC0414
+from monitor.config.fill import filled
 from monitor.config.heartbeat import HeartbeatSection
 from monitor.config.mcp import McpSection
+from monitor.config.option_types import NUMBER, SECONDS_MAX, Seconds, SecondsOrZero, Switch
 from monitor.config.platform import PlatformSection
-from monitor.config.section import SECONDS_MAX, Seconds, SecondsOrZero, Section, seconds_of
+from monitor.config.section import Home, Section, seconds_of
 from monitor.domain.alert import Rule
 from monitor.domain.backoff import DeliveryPolicy
 from monitor.domain.detection.past import DAY_HOURS, LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident.model import Policy
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the text names the key and what would be right."""
 
 
 def _zone(name: str) -> str:
@@ -57,9 +56,9 @@ _LIVE_LIMITS, _PERIOD_LIMITS = LiveLimits(), PeriodLimits()
 class RuleSection(Section):
     """How often a finding must be seen, and be gone, before something is said."""
 
-    fire: Annotated[int, Field(ge=1, le=30)] = _RULE.fire
-    within: Annotated[int, Field(ge=1, le=30)] = _RULE.within
-    resolve: Annotated[int, Field(ge=1, le=30)] = _RULE.resolve
+    fire: Annotated[int, Field(ge=1, le=30), NUMBER] = _RULE.fire
+    within: Annotated[int, Field(ge=1, le=30), NUMBER] = _RULE.within
+    resolve: Annotated[int, Field(ge=1, le=30), NUMBER] = _RULE.resolve
     blind_after_seconds: Seconds = seconds_of(_RULE.blind_after)
 
     def rule(self) -> Rule:
@@ -102,10 +101,10 @@ class AlertSection(RuleSection):
 class BaselineSection(Section):
     """When a metric counts as worse than its own past."""
 
-    enabled: bool = True
-    days: Annotated[int, Field(ge=2, le=60)] = _LIVE_LIMITS.history_max // DAY_HOURS
-    history_min: Annotated[int, Field(ge=3)] = _LIVE_LIMITS.history_min
-    change_min: Annotated[float, Field(gt=0)] = _PERIOD_LIMITS.change_min
+    enabled: Switch = True
+    days: Annotated[int, Field(ge=2, le=60), NUMBER] = _LIVE_LIMITS.history_max // DAY_HOURS
+    history_min: Annotated[int, Field(ge=3, le=24 * 60), NUMBER] = _LIVE_LIMITS.history_min
+    change_min: Annotated[float, Field(gt=0, le=1000), NUMBER] = _PERIOD_LIMITS.change_min
 
     def live_limits(self) -> LiveLimits:
         """The limits by which a reading is judged against the hours before it."""
@@ -122,7 +121,7 @@ class ReportSection(Section):
     daily: str = "08:30"
     weekly: str = ""
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
-    late_hours_max: Annotated[float, Field(gt=0, le=24)] = 3.5
+    late_hours_max: Annotated[float, Field(gt=0, le=24), NUMBER] = 3.5
 
     @field_validator("daily", "weekly")
     @classmethod
@@ -145,7 +144,9 @@ class ReportSection(Section):
 class DeliverySection(Section):
     """How long a message that does not arrive is tried again."""
 
-    hours_max: Annotated[float, Field(gt=0, le=24 * 30)] = _DELIVERY.keep // timedelta(hours=1)
+    hours_max: Annotated[float, Field(gt=0, le=24 * 30), NUMBER] = _DELIVERY.keep // timedelta(
+        hours=1
+    )
 
     def policy(self) -> DeliveryPolicy:
         """How hard delivery tries."""
@@ -155,8 +156,8 @@ class DeliverySection(Section):
 class RetentionSection(Section):
     """How long history is kept."""
 
-    raw_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    history_years: Annotated[int, Field(ge=1, le=100)] = 5
+    raw_days: Annotated[int, Field(ge=1, le=3650), NUMBER] = 30
+    history_years: Annotated[int, Field(ge=1, le=100), NUMBER] = 5
 
 
 class CheckRuleSection(RuleSection):
@@ -190,8 +191,8 @@ class OpenSection(BaseModel):
 class CheckSection(OpenSection):
     """A check: its schedule and alert rule here, its own options beside them."""
 
-    enabled: bool | None = None
-    every_seconds: Annotated[float, Field(ge=1, le=SECONDS_MAX)] | None = None
+    enabled: Switch | None = None
+    every_seconds: Annotated[float, Field(ge=1, le=SECONDS_MAX), NUMBER] | None = None
     cron: str | None = None
     jitter_seconds: SecondsOrZero = 0
     timeout_seconds: Seconds | None = None
@@ -209,7 +210,7 @@ class Config(Section):
 
     language: Literal["en", "ko"] = "en"
     timezone: Zone = "Asia/Seoul"
-    database: Path = Path("paypulse.db")
+    database: Home = Path("paypulse.db")
     platform: PlatformSection = PlatformSection()
     alerts: AlertSection = AlertSection()
     baseline: BaselineSection = BaselineSection()
@@ -241,44 +242,48 @@ DEFAULT_FILE = Path("paypulse.toml")
 
 def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """The configuration of a file (PAYPULSE_CONFIG, else ./paypulse.toml, else the defaults)."""
-    named = path or (Path(env["PAYPULSE_CONFIG"]) if env.get("PAYPULSE_CONFIG") else None)
-    source = named or DEFAULT_FILE
-    if named is not None and not source.is_file():
-        raise ConfigError(f"no configuration file {source}; `paypulse config example` prints one")
+    source = file_of(path, env)
+    if source is None:
+        return parse("", env, "the environment")
     try:
-        text = source.read_text(encoding="utf-8") if source.is_file() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source} cannot be read: {error}") from None
+        text = source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{source} cannot be read: it is not written in UTF-8") from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{source} cannot be read: {said}") from None
     return parse(text, env, str(source))
+
+
+def file_of(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that is meant; None if none is named and there is none of the usual name."""
+    variable = env.get("PAYPULSE_CONFIG", "").strip()
+    named = path or (Path(variable) if variable else None)
+    if named is None:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    try:
+        named = named.expanduser()
+        is_there = named.exists()
+    except (OSError, ValueError, RuntimeError):
+        is_there = False
+    if not is_there:
+        raise ConfigError(f"no configuration file {named}; `paypulse config example` prints one")
+    return named
 
 
 def parse(text: str, env: Mapping[str, str], name: str = "configuration") -> Config:
     """A configuration from TOML; `${NAME}` in a string is taken from the environment."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is not TOML: {error}") from None
-    data = _fill(data, env, name)
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits is a mere ValueError
+        raise ConfigError(f"{name} is not TOML: {cut_line(str(error))}") from None
+    data, wrong = filled(data, env)
+    if wrong:
+        raise ConfigError(listed(name, wrong))
     section = data.setdefault("platform", {})
-    if env.get("API_BASE_URL") and isinstance(section, dict):
-        section["base_url"] = env["API_BASE_URL"]
+    if (address := env.get("API_BASE_URL", "").strip()) and isinstance(section, dict):
+        section["base_url"] = address
     try:
         return Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError(explain(error, name, Config)) from None
-
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-def _fill(value: Any, env: Mapping[str, str], name: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _fill(item, env, name) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_fill(item, env, name) for item in value]
-    if not isinstance(value, str):
-        return value
-    missing = [v for v in _VARIABLE.findall(value) if v not in env]
-    if missing:
-        raise ConfigError(f"{name} asks for the environment variable {missing[0]}: it is not set")
-    return _VARIABLE.sub(lambda match: env[match[1]], value)

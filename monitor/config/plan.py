@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
-from monitor.config.errors import explain
-from monitor.config.models import CheckSection, Config, ConfigError
+from monitor.config.errors import ConfigError, explain, listed, suggestion
+from monitor.config.limits import crossed_limits
+from monitor.config.models import CheckSection, Config
 from monitor.domain.check import Check
 from monitor.domain.check_pass import Planned
 
@@ -22,7 +24,7 @@ def plan(config: Config) -> dict[str, Planned]:
     found: dict[str, Check] = plugins.load("checks", "CHECK")
     for name in config.checks:
         if name not in found:
-            raise ConfigError(f"checks.{name}: no such check; known are {', '.join(found)}")
+            raise ConfigError(f"checks.{name}: no such check{suggestion(name, found)}")
     planned = {name: _plan(check, config) for name, check in found.items()}
     return {name: p for name, p in planned.items() if p is not None}
 
@@ -30,12 +32,18 @@ def plan(config: Config) -> dict[str, Planned]:
 def configured(config: Config, name: str) -> Any:
     """The options of a check, whether it is switched on or not."""
     check: Check = plugins.load("checks", "CHECK", [name])[name]
-    return options_of(check.options, config.check(name).options, f"checks.{name}.")
+    return _options(check, config.check(name))
+
+
+def _options(check: Check, section: CheckSection) -> Any:
+    return options_of(
+        check.options, section.options, f"checks.{check.name}.", CheckSection.model_fields
+    )
 
 
 def _plan(check: Check, config: Config) -> Planned | None:
     section = config.check(check.name)
-    options = options_of(check.options, section.options, f"checks.{check.name}.")
+    options = _options(check, section)
     enabled = _enabled(check, section, options)
     planned = Planned(
         check=check,
@@ -59,18 +67,33 @@ def _enabled(check: Check, section: CheckSection, options: Any) -> bool:
     return enabled
 
 
-def options_of(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
-    """A plug-in's options from the keys of its section; an unknown key is an error."""
+def options_of(
+    kind: type, values: Mapping[str, Any], prefix: str, beside: Iterable[str] = ()
+) -> Any:
+    """A plug-in's options from the keys of its section; an unknown key is an error.
+
+    `beside`: the section's own keys, which may be what was meant.
+    """
     known = [f.name for f in fields(kind)]
-    for key in values:
-        if key not in known:
-            listed = ", ".join(known) or "none"
-            raise ConfigError(f"{prefix}{key}: no such key; known are {listed}")
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    strange = [
+        f"{prefix}{key}: no such key{suggestion(key, [*known, *beside])}"
+        for key in values
+        if key not in known
+    ]
+    if strange:
+        raise ConfigError(listed("configuration", strange))
     try:
-        return adapter.validate_python(dict(values))
+        options = _adapter(kind).validate_python(dict(values))
     except ValidationError as error:
         raise ConfigError(explain(error, "configuration", kind, prefix)) from None
+    if crossed := crossed_limits(options):
+        raise ConfigError(listed("configuration", [f"{prefix}{line}" for line in crossed]))
+    return options
+
+
+@lru_cache(maxsize=64)
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _every(check: Check, section: CheckSection) -> timedelta:

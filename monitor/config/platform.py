@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from monitor.config.section import Seconds, Section, Url
+from monitor.config.option_types import Seconds
+from monitor.config.section import Section, Token, Url
 
 
 def _is_url(text: str) -> bool:
@@ -60,12 +62,22 @@ class RedisSection(Section):
         return self
 
 
+def _scalar(value: Any) -> Any:
+    is_number = isinstance(value, float) and math.isfinite(value)
+    if not is_number and not isinstance(value, str | int):
+        raise ValueError("a text, a number, true or false is expected")
+    return value
+
+
+KafkaOption = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
+
+
 class KafkaSection(Section):
     """How Kafka is reached: through the gateway, or directly; `options` are librdkafka's own."""
 
     via: Literal["gateway", "direct"] = "gateway"
     bootstrap: str = ""
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict, repr=False)
+    options: dict[str, KafkaOption] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
     def _direct_needs_bootstrap(self) -> KafkaSection:
@@ -80,7 +92,7 @@ class PrometheusSection(Section):
     """Where Prometheus is."""
 
     url: str = Field(default="", repr=False)
-    token: str = Field(default="", repr=False)
+    token: Token = Field(default="", repr=False)
 
     @field_validator("url")
     @classmethod
@@ -118,7 +130,7 @@ class PlatformSection(Section):
 
     base_url: Url = Field(default="http://localhost:8082", repr=False)
     timeout_seconds: Seconds = 5.0
-    token: str = Field(default="", repr=False)
+    token: Token = Field(default="", repr=False)
     actuators: dict[str, Url] = Field(default_factory=dict, repr=False)
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from monitor import plugins
-from monitor.config.models import Config, ConfigError
+from monitor.config.errors import ConfigError, suggestion
+from monitor.config.models import Config, ReceiverSection
 from monitor.config.plan import options_of
 from monitor.domain.delivery import Notifier, Sender
 from monitor.text.messages.render import renderer
@@ -14,24 +14,37 @@ from monitor.text.messages.render import renderer
 
 def receivers(config: Config) -> dict[str, Sender]:
     """The configured receivers; the console where none is."""
-    sections = {name: (s.kind, s.options) for name, s in config.receivers.items()}
-    if not sections:
-        sections = {"console": ("console", {})}
+    return {
+        name: _sender(notifier, name, options, config)
+        for name, (notifier, options) in receiver_options(config).items()
+    }
+
+
+def receiver_options(config: Config) -> dict[str, tuple[Notifier, Any]]:
+    """The kind and the options of each receiver; ConfigError if one of them is wrong.
+
+    What they need from the environment (a token) is asked for only when they are built.
+    """
+    if not config.receivers:
+        return {"console": (console := _notifier("console", "console"), console.options())}
+    known = {n: _notifier(n, section.kind) for n, section in config.receivers.items()}
+    return {n: (known[n], _options(known[n], n, s)) for n, s in config.receivers.items()}
+
+
+def _notifier(name: str, kind: str) -> Notifier:
     known = plugins.names("monitor.notifiers")
-    senders = {}
-    for name, (kind, options) in sections.items():
-        if kind not in known:
-            raise ConfigError(
-                f"receivers.{name}.kind: no such receiver {kind!r}; known are {', '.join(known)}"
-            )
-        notifier: Notifier = plugins.load("monitor.notifiers", "NOTIFIER", [kind])[kind]
-        senders[name] = _sender(notifier, name, options, config)
-    return senders
+    if kind not in known:
+        raise ConfigError(f"receivers.{name}.kind: no such receiver{suggestion(kind, known)}")
+    found: dict[str, Notifier] = plugins.load("monitor.notifiers", "NOTIFIER", [kind])
+    return found[kind]
 
 
-def _sender(notifier: Notifier, name: str, options: Mapping[str, Any], config: Config) -> Sender:
-    settings = options_of(notifier.options, options, f"receivers.{name}.")
+def _options(notifier: Notifier, name: str, section: ReceiverSection) -> Any:
+    return options_of(notifier.options, section.options, f"receivers.{name}.", ["kind"])
+
+
+def _sender(notifier: Notifier, name: str, options: Any, config: Config) -> Sender:
     try:
-        return notifier.build(settings, renderer(config.language, config.timezone))
+        return notifier.build(options, renderer(config.language, config.timezone))
     except ValueError as error:
-        raise ConfigError(f"receivers.{name}: {error}") from None
+        raise ConfigError(f"receivers.{name}.{error}") from None

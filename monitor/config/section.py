@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 def _url(text: str) -> str:
@@ -21,9 +22,23 @@ def _url(text: str) -> str:
     return text
 
 
-SECONDS_MAX = 366 * 24 * 3600.0
-Seconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
-SecondsOrZero = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+def _token(text: str) -> str:
+    """It goes into a header as it stands; what cannot stand there would fail at every question."""
+    token = text.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("a token is letters, digits and signs of ASCII, without spaces")
+    return token
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user's home directory") from None
+
+
+Token = Annotated[str, AfterValidator(_token)]
+Home = Annotated[Path, AfterValidator(_home)]
 Url = Annotated[str, AfterValidator(_url)]
 UrlOrNone = Annotated[str, AfterValidator(lambda text: text and _url(text))]
 
@@ -37,4 +52,4 @@ def seconds_of(span: timedelta) -> float:
 class Section(BaseModel):
     """A table of the file: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from monitor.config.option_types import Seconds, Switch
 from monitor.domain.check import Finding
 from monitor.domain.delivery import (
     Message,
@@ -51,8 +52,8 @@ class SlackOptions:
     token_env: str = "SLACK_BOT_TOKEN"  # noqa: S105 (a name)
     webhook_url_env: str = ""
     base_url: str = "https://slack.com/api/"
-    timeout_seconds: float = 10.0
-    broadcast_resolved: bool = False
+    timeout_seconds: Seconds = 10.0
+    broadcast_resolved: Switch = False
 
 
 def build(options: SlackOptions, renderer: Renderer) -> Sender:

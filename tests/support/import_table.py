@@ -5,7 +5,7 @@ from __future__ import annotations
 # Who may import what of ours: the first row that holds a module decides. A name ending in "*"
 # stands for all that begins so; "-" in front takes out again what a wider name let in.
 DOMAIN = ["monitor.domain"]
-FACTS = ["checks.sources.facts", *DOMAIN]
+FACTS = ["checks.sources.facts", "monitor.config.option_types", *DOMAIN]
 LIVE = ["monitor.app", *FACTS]  # what a look tells
 STORED = [
     "monitor.store",
@@ -45,7 +45,7 @@ OURS: dict[str, list[str]] = {
     "monitor.store.acts": ["monitor.store.acts", *ROWS],
     "monitor.store.delivery": ["monitor.store.delivery", *ROWS],
     "monitor.store": [*ROWS, "monitor.resources"],
-    "monitor.notifiers": [*DOMAIN, "monitor.notifiers"],
+    "monitor.notifiers": [*DOMAIN, "monitor.notifiers", "monitor.config.option_types"],
     "monitor.text.terminal": [*DOMAIN, "monitor.text"],
     "monitor.text": [*DOMAIN, "monitor.text", "-monitor.text.terminal", "monitor.resources"],
     # A receiver is given its words when it is planned.
@@ -102,7 +102,7 @@ OURS: dict[str, list[str]] = {
     ],
     "checks.sources": ["monitor.domain", "checks.sources"],
     "checks.invariants": ["checks.invariants", "checks.sources.database.servers", *DOMAIN],
-    "checks.books": ["checks.books", "checks.invariants", "checks.sources", *DOMAIN],
+    "checks.books": ["checks.books", "checks.invariants", "checks.sources", *FACTS],
     "checks.k6": ["checks.k6", *FACTS],
     "checks.payment_story": ["checks.payment_story", *FACTS],
     "checks.settlement_file": ["checks.settlement_file", *FACTS],

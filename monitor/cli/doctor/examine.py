@@ -28,7 +28,7 @@ from monitor.text.symbols import DOTS
 
 def examine(config: Config) -> tuple[list[str], int]:
     """A line per thing that was tried, and the exit code: 2 if one of them is broken, 3 if the
-    monitor's own database is."""
+    configuration or the monitor's own database is."""
     catalog = Catalog(config.language, config.zone)
     findings = list(_examine(config, catalog))
     lines = [f"{DOTS[f.status]} {catalog.say(f'doctor.{f.code}', **f.params)}" for f in findings]
@@ -45,7 +45,7 @@ def _examine(config: Config, catalog: Catalog) -> Iterator[Finding]:
     try:
         planned = plan(config)
     except ConfigError as error:
-        yield Finding("checks_broken", Status.CRIT, params={"error": str(error)})
+        yield Finding("checks_broken", Status.UNKNOWN, params={"error": str(error)})
         return
     off = sorted(set(_all_checks()) - planned.keys())
     yield Finding("checks", Status.OK, params={"count": len(planned), "off": ", ".join(off)})
@@ -92,7 +92,7 @@ def _receivers(config: Config) -> Iterator[Finding]:
     try:
         names = receivers(config)
     except ConfigError as error:
-        yield Finding("receivers_broken", Status.CRIT, params={"error": str(error)})
+        yield Finding("receivers_broken", Status.UNKNOWN, params={"error": str(error)})
         return
     if not config.receivers:
         yield Finding("console_only", Status.WARN)

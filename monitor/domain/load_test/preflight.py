@@ -78,7 +78,7 @@ def hours_of(text: str) -> tuple[time, time] | None:
         return None
     match = _HOURS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no span of the day, such as '01:00-06:00'")
+        raise ValueError(f"hours: {text!r} is no span of the day, such as '01:00-06:00'")
     return time.fromisoformat(match[1]), time.fromisoformat(match[2])
 
 

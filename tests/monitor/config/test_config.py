@@ -30,7 +30,7 @@ from monitor.domain.incident.model import Policy
         ("[report]\ndaily = '25:00'", "'25:00' is no time of day, such as '08:30'"),
         ("[alerts]\nfire = 0", "alerts.fire: input should be greater than or equal to 1"),
         ("a = [", "is not TOML"),
-        ("[platform]\ntoken = '${NOT_SET}'", "NOT_SET: it is not set"),
+        ("[platform]\ntoken = '${NOT_SET}'", "platform.token: the environment variable NOT_SET"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_key_named(text, said):
@@ -42,7 +42,7 @@ def test_a_wrong_file_is_refused_with_the_key_named(text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[checks.outbox]", "checks.outbox: no such check; known are"),
+        ("[checks.outbox]", "checks.outbox: no such check; did you mean"),
         ("[checks.outbox_age]\nwarn_second = 5", "checks.outbox_age.warn_second: no such key"),
         ("[checks.outbox_age]\nwarn_seconds = 'soon'", "checks.outbox_age.warn_seconds"),
         ("[checks.outbox_age]\ncron = 'daily'", "checks.outbox_age.cron"),
