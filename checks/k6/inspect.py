@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 20.0
 _FILES_MAX = 50
 _FILE_BYTES_MAX = 5_000_000
 _IMPORT = re.compile(rb"""(?:from|import|require\(|open\()\s*['"](\.{1,2}/[^'"\n]+)['"]""")
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d)")
+_SPAN = re.compile(r"(?<!\d)(\d++(?:\.\d++)?+)(ms|us|µs|ns|s|m|h|d)")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

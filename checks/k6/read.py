@@ -197,7 +197,7 @@ def _rule(rule: Any) -> str:
 
 def _csv(head: bytes, lines: _Counted) -> LoadResult:
     gatherer = Gatherer()
-    columns = next(csv.reader([head.decode("utf-8", "replace")]))
+    columns = _cells(head.decode("utf-8", "replace"), lines.line)
     if not {"metric_name", "timestamp", "metric_value"} <= set(columns):
         raise NoResultError("csv_columns", lines.line, ", ".join(columns))
     torn = False
@@ -214,11 +214,27 @@ def _csv(head: bytes, lines: _Counted) -> LoadResult:
 def _rows(lines: _Counted) -> Iterator[tuple[list[str], bool]]:
     """The rows, and whether each ends as a line does; the last one may have broken off."""
     while line := lines.next():
-        text = line.decode("utf-8", "replace")
-        while text.count('"') % 2 and (more := lines.next()):  # a line break in quotes
-            text += more.decode("utf-8", "replace")
+        text = _whole_row(line, lines).decode("utf-8", "replace")
         if text.strip():
-            yield next(csv.reader([text])), text.endswith("\n")
+            yield _cells(text, lines.line), text.endswith("\n")
+
+
+def _whole_row(line: bytes, lines: _Counted) -> bytes:
+    """A line with those that a line break in quotes parts from it."""
+    parts, size, is_open = [line], len(line), line.count(b'"') % 2
+    while is_open and (more := lines.next()):
+        parts.append(more)
+        size, is_open = size + len(more), (is_open + more.count(b'"')) % 2
+        if size > LINE_BYTES_MAX:
+            raise NoResultError("line_too_long", lines.line)
+    return b"".join(parts)
+
+
+def _cells(text: str, line: int) -> list[str]:
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise NoResultError("point_broken", line, str(error)) from None
 
 
 def _take_row(gatherer: Gatherer, row: Mapping[str, str], line: int) -> None:

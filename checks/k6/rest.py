@@ -38,7 +38,7 @@ def live_of(answer: Any) -> Live | None:
     listed = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         return None
-    samples = {each.get("id"): _sample(each) for each in listed if isinstance(each, dict)}
+    samples = {str(each.get("id")): _sample(each) for each in listed if isinstance(each, dict)}
     return Live(
         requests=_number(samples, "http_reqs", "count"),
         requests_per_second=_number(samples, "http_reqs", "rate"),
@@ -56,6 +56,9 @@ def _sample(metric: dict[str, Any]) -> dict[str, Any]:
     return sample if isinstance(sample, dict) else {}
 
 
-def _number(samples: dict[Any, dict[str, Any]], metric: str, key: str) -> float | None:
+def _number(samples: dict[str, dict[str, Any]], metric: str, key: str) -> float | None:
     value = samples.get(metric, {}).get(key)
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None

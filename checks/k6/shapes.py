@@ -267,7 +267,10 @@ def _numbers(values: Any) -> dict[str, float]:
 
 def _number(value: Any) -> float | None:
     is_one = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_one and math.isfinite(value) else None
+    try:
+        return float(value) if is_one and math.isfinite(value) else None
+    except OverflowError:  # a whole number of more digits than any measure has
+        return None
 
 
 def _time(text: Any) -> datetime | None:

@@ -9,7 +9,7 @@ TEXT_MAX = 200
 _MONEY_MAX = 10**15
 _DIGITS_MAX = 15
 _KRW = re.compile(r"krw|won|원|[₩￦\s]", re.IGNORECASE)
-_EXPONENT = re.compile(r"(-?)(\d+)(?:[.,](\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
+_EXPONENT = re.compile(r"\A(-?)(\d++)(?:[.,](\d++))?[eE]([+-]?\d{1,3})", re.ASCII)
 
 
 class FieldError(Exception):

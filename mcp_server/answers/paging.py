@@ -68,7 +68,8 @@ def timed_page(
 
 def encode(question: str, position: Position) -> str:
     """A position as opaque text that only the same question takes back."""
-    plain = json.dumps(position, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(position, ensure_ascii=False, separators=(",", ":"))
+    plain = text.encode("utf-8", "surrogatepass")  # halves of characters, as the platform sent them
     cursor = f"{_base64(plain)}.{_check(question, plain)}"
     if len(cursor) > CURSOR_MAX:
         raise ValueError("a position must be short enough to come back as a cursor")
@@ -82,8 +83,8 @@ def position(question: str, cursor: str | None) -> Position | None:
     text, _, check = cursor.partition(".")
     try:
         plain = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        found = json.loads(plain)
-    except ValueError:
+        found = json.loads(plain.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
         raise ToolError(_WRONG) from None
     if check != _check(question, plain) or not isinstance(found, list):
         raise ToolError(_WRONG)

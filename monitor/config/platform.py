@@ -83,7 +83,7 @@ class KafkaSection(Section):
     def _direct_needs_bootstrap(self) -> KafkaSection:
         _fits(self.via, self.bootstrap, "bootstrap", "localhost:9092")
         for address in self.bootstrap.split(",") if self.bootstrap else ():
-            if not re.fullmatch(r"\s*(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}\s*", address):
+            if not re.fullmatch(r"\A\s*+(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}\s*", address):
                 raise ValueError("bootstrap is host:port, or several of them with commas between")
         return self
 

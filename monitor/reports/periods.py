@@ -47,9 +47,17 @@ def shifted(interval: Interval, against: str, zone: tzinfo) -> Interval:
     return Interval(days_before(interval.start, days, zone), days_before(interval.end, days, zone))
 
 
+YEARS = range(1970, 2200)
+
+
 def instant(text: str, zone: tzinfo) -> datetime:
-    """An ISO-8601 date or time as aware UTC; without an offset it is in the zone."""
+    """An ISO-8601 date or time as aware UTC; without an offset it is in the zone.
+
+    ValueError for what is none, and for years with which nobody can reckon.
+    """
     at = datetime.fromisoformat(text.strip())
+    if not YEARS[0] <= at.year <= YEARS[-1]:
+        raise ValueError(text)
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 

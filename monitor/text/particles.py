@@ -22,7 +22,7 @@ def particle(word: str, forms: str) -> str:
 
 def _final_sound(word: str) -> str:
     """The consonant that a word ends in as it is spoken; a dash where there is none."""
-    spoken = re.sub(r"[^0-9A-Za-z가-힣]+$", "", word)
+    spoken = re.sub(r"(?<![^0-9A-Za-z가-힣])[^0-9A-Za-z가-힣]++$", "", word)
     last = spoken[-1:]
     if "가" <= last <= "힣":
         final = (ord(last) - ord("가")) % 28

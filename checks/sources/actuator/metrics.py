@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -117,7 +116,7 @@ def _readings(text: str, prefix: str) -> Iterator[Reading]:
     lines = [line for line in text.splitlines() if line.startswith(prefix)]
     for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for sample in family.samples:
-            if math.isfinite(sample.value) and abs(sample.value) < 1e18:
+            if abs(sample.value) < 1e18:
                 yield sample.name, _texts(sample.labels), float(sample.value)
 
 

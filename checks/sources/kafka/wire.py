@@ -38,6 +38,7 @@ _KNOCK_SECONDS_MAX = 2.0
 _SIDE_BY_SIDE = 8  # groups that are asked for at once
 _MESSAGE_BYTES_MAX = 1_000_000
 _RESPONSE_BYTES_MAX = 10_000_000
+_CALLBACKS = frozenset(("error_cb", "logger"))  # ours, and what would take its place
 _LATEST, _EARLIEST = -1, -2  # the two "times" that stand for the ends of a partition
 _DENIED = frozenset(
     (
@@ -147,11 +148,15 @@ class KafkaWire:
         """ValueError: librdkafka does not take the options."""
         self.settings = _settings(self.bootstrap, self.options)
         try:
+            for name in self.options.keys() & _CALLBACKS:
+                raise ValueError(f"{name} cannot be set here")
             noted = {"group.id": GROUP, "error_cb": self._note}
             self._consumer = Consumer({**self.settings, **noted})
             self._admin = AdminClient(_for_admin(self.settings))
         except KafkaException as error:
             raise ValueError(_of_setting(error)) from None
+        except (TypeError, AttributeError) as error:  # what only a program can give: callbacks
+            raise ValueError(cut(str(error))) from None
 
     def ask(self, read: Callable[[Talk], T]) -> Fact[T]:
         """What `read` makes of the cluster's answers, or why there are none."""

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from monitor.domain.interval import LENGTHS, length_of
 
+_YEAR_MIN = 1970
+
 
 def moment_before(text: str, now: datetime) -> datetime:
     """The moment behind 30m, 2h, 3d, 2026-11-22 or 2026-11-22T09:30, before `now`.
@@ -23,6 +25,8 @@ def moment_before(text: str, now: datetime) -> datetime:
             f"{text!r}: {LENGTHS}, a day such as 2026-11-22 or a time such as"
             " 2026-11-22T09:30 is expected"
         ) from None
+    if at.year < _YEAR_MIN:
+        raise ValueError(f"{text!r}: there is nothing from before {_YEAR_MIN}")
     at = at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
     if at > now:
         raise ValueError(f"{text!r}: that is still to come")

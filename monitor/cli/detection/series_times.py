@@ -29,7 +29,7 @@ _FORMATS = (
 _SECONDS_MAX = 1e11
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _COMPACT_DAY = re.compile(r"(19|20)\d{6}")
-_ZONE_NAMES = re.compile(r"\s*(UTC|GMT)$")
+_ZONE_NAMES = re.compile(r"(?<!\s)\s*+(UTC|GMT)$")
 
 
 @dataclass(slots=True)

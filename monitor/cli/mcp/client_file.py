@@ -57,7 +57,7 @@ def read_client_file(path: Path) -> ClientFile:
         raise ClientFileError(
             f"{path} holds half a character (\\ud800 to \\udfff); the file was left as it is"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClientFileError(f"{path}: {error}; the file was left as it is") from None
     if not isinstance(plain, dict) or not isinstance(plain.get(SERVERS, {}), dict):
         raise ClientFileError(f"{path}: an object with an object {SERVERS} is expected")

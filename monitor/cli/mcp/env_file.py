@@ -6,7 +6,7 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=(.*)")
+_LINE = re.compile(r"\A(?:export\s++)?([A-Za-z_]\w*+)=(.*)")
 _OTHERS = 0o077
 
 

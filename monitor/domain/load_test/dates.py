@@ -12,8 +12,8 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _EPOCH = re.compile(r"(?<!\d)(?P<number>1\d{9}|1\d{12})(?!\d)")
-_ENDS = re.compile(r"(\.(gz|json|jsonl|ndjson|csv|txt))+$", re.IGNORECASE)
-_COUNTER = re.compile(r"[-_. #]+(?:run|r|no)?[-_. ]*\d+$", re.IGNORECASE)
+_ENDS = ("gz", "json", "jsonl", "ndjson", "csv", "txt")
+_COUNTER = re.compile(r"(?<![-_. #])[-_. #]++(?:run|r|no)?+[-_. ]*+\d++$", re.IGNORECASE)
 
 
 def date_in(name: str, zone: tzinfo) -> datetime | None:
@@ -35,9 +35,17 @@ def date_in(name: str, zone: tzinfo) -> datetime | None:
 
 def scenario_in(name: str) -> str:
     """What a file is a run of: its name without its ending, its date and its number."""
-    stem = _EPOCH.sub("", _DATE.sub("", _ENDS.sub("", name)))
+    stem = _EPOCH.sub("", _DATE.sub("", _without_ends(name)))
     bare = _COUNTER.sub("", stem.strip("-_. "))
     return (bare or stem).strip("-_. ")[:60] or "imported"
+
+
+def _without_ends(name: str) -> str:
+    stem, dot, end = name.rpartition(".")
+    while dot and end.lower() in _ENDS:
+        name = stem
+        stem, dot, end = name.rpartition(".")
+    return name
 
 
 def _time(match: re.Match[str], zone: tzinfo) -> datetime | None:

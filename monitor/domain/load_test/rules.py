@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 _RULE = re.compile(
-    r"\s*(?P<statistic>count|rate|value|avg|min|med|max|p\(\s*\d+(?:\.\d+)?\s*\))"
+    r"\A\s*+(?P<statistic>count|rate|value|avg|min|med|max|p\(\s*\d+(?:\.\d+)?\s*\))"
     r"\s*(?P<sign><=|>=|<|>|===?|!=)"
     r"\s*(?P<limit>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
