@@ -174,20 +174,16 @@ class App:
 
     def _reporter(self, kind: str) -> Any:
         started_at = self.clock()
-        awaited = {
-            name: Timetable(planned.every).latest(started_at)
-            for name, planned in self.checks.items()
-            if not planned.cron
-        }
+        awaited = {name: planned.every for name, planned in self.checks.items() if not planned.cron}
 
         def run(slot_at: datetime, now: datetime, missed: int) -> None:
-            await_passes(self.store, awaited, started_at, now)
+            await_passes(self.store, awaited, max(slot_at, started_at), now)
             enqueue_report(
                 self.store,
                 self.config,
                 kind,
                 slot_at,
-                now,
+                self.clock(),  # it tells what the passes saw for which it waited
                 list(self.senders),
                 simulated=self.runner.recorder.announcer.is_simulated,
             )

@@ -6,7 +6,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -133,12 +133,25 @@ class ReportSection(Section):
 
     def cron(self, kind: str) -> str:
         """The cron line of a report ("" if it is not sent)."""
-        text = self.daily if kind == "daily" else self.weekly
-        if not text:
+        at = self._time(kind)
+        if at is None:
             return ""
-        at = time.fromisoformat(text)
         day = "*" if kind == "daily" else self.weekday
         return f"{at.minute} {at.hour} * * {day}"
+
+    def day(self, kind: str, slot_at: datetime, zone: ZoneInfo) -> date:
+        """The local day whose report is made at a slot of its cron line.
+
+        A time that a change of the clocks leaves out takes place right after it, which may be on
+        the next day (23:30 where the clocks go from 23:00 to 0:00).
+        """
+        local, at = slot_at.astimezone(zone), self._time(kind)
+        is_next_day = at is not None and local.time() < at
+        return local.date() - timedelta(days=is_next_day)
+
+    def _time(self, kind: str) -> time | None:
+        text = self.daily if kind == "daily" else self.weekly
+        return time.fromisoformat(text) if text else None
 
 
 class DeliverySection(Section):

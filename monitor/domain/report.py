@@ -40,6 +40,22 @@ class AcceptedTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nobody looked, between two passes."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClockNote:
+    """What the monitor noted about its own clock."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCounts:
     """How many alerts there were, and what became of the messages about them."""
 
@@ -147,6 +163,9 @@ class Report:
     skipped: tuple[date, ...] = ()  # earlier reports that could not be sent in time
     simulated: bool = False
     unseen_since: datetime | None = None  # the last pass, if by `as_of` it was long ago
+    pending: tuple[Trouble, ...] = ()  # critical, and not yet seen often enough to be told
+    gaps: tuple[Gap, ...] = ()  # the longest that end in the period, oldest first
+    notes: tuple[ClockNote, ...] = ()
 
     @property
     def ran(self) -> int:
@@ -157,6 +176,11 @@ class Report:
     def expected(self) -> int:
         """All passes that there should have been."""
         return sum(item.expected for item in self.coverage)
+
+    @property
+    def share(self) -> float:
+        """How much of what should have been looked at was: 1 is all."""
+        return self.ran / self.expected if self.expected else 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form: JSON types only."""

@@ -11,16 +11,33 @@ from monitor.domain.check import Status, worst
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.load_test.run import RUNNING
-from monitor.domain.report import AlertCounts, CheckCoverage, LoadTest, Report, Trouble
+from monitor.domain.report import (
+    AlertCounts,
+    CheckCoverage,
+    ClockNote,
+    Gap,
+    LoadTest,
+    Report,
+    Trouble,
+)
 from monitor.load_tests.verdicts import judged_against
 from monitor.reports.accepted import accepted_troubles, goes_on_accepted
 from monitor.reports.figures import Spans, drifts, figures, midnight
+from monitor.reports.pending import pending_troubles
 from monitor.store.alerting.alerts import alerts_between
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.database import Store
 from monitor.store.delivery.journal import notifications
 from monitor.store.load_tests import load_tests
-from monitor.store.passes.counts import PassCounts, Rhythm, is_kept_whole, pass_counts, rhythms
+from monitor.store.notes import newest_notes
+from monitor.store.passes.counts import (
+    PassCounts,
+    Rhythm,
+    gaps_between,
+    is_kept_whole,
+    pass_counts,
+    rhythms,
+)
 
 if TYPE_CHECKING:
     from monitor.store.database import Connection
@@ -30,8 +47,10 @@ _ROWS_MAX = 10_000
 _LIMITS = PeriodLimits()
 _INCIDENTS_MAX = 500
 _EVIDENCE_MAX = 20
+_NOTES_MAX = 5
 _ALIVE = 3  # so many of its intervals may pass before a check counts as silent
 _SILENCE_MAX = timedelta(minutes=10)
+_RHYTHM_MAX = timedelta(days=1)  # more between two passes is an absence, and no rhythm
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +72,7 @@ def build(
         stories = incidents_between(tx, start, as_of, _INCIDENTS_MAX)
         fired = [s for s in stories if _fired(s) and not goes_on_accepted(s, as_of)]
         troubles = [_trouble(story, as_of) for story in fired]
+        pending = pending_troubles(tx, as_of)
         heard = rhythms(tx, as_of)
         coverage = _coverage(tx, start, as_of, heard)
         unseen_since = _unseen_since(tx, heard, as_of)
@@ -65,7 +85,7 @@ def build(
             start=start,
             end=end,
             as_of=as_of,
-            status=_status(troubles, coverage, unseen_since),
+            status=_status([*troubles, *pending], coverage, unseen_since),
             wrong=_worst_first(t for t in seen if t.ended_at is None),
             recovered=_longest_first(t for t in seen if t.ended_at is not None),
             unseen=_worst_first(unseen),
@@ -78,6 +98,9 @@ def build(
             skipped=tuple(skipped),
             simulated=simulated,
             unseen_since=unseen_since,
+            pending=pending,
+            gaps=_gaps(tx, heard, start, as_of),
+            notes=_clock_notes(tx, start, as_of),
         )
 
 
@@ -126,11 +149,32 @@ def _unseen_since(tx: Connection, heard: Mapping[str, Rhythm], as_of: datetime) 
     if not heard:
         return None
     last_at = max(rhythm.last_at for rhythm in heard.values())
-    usual = [r.every for r in heard.values() if r.every and last_at - r.last_at <= _ALIVE * r.every]
-    silence_max = max(_SILENCE_MAX, _ALIVE * min(usual, default=timedelta()))
-    if as_of - last_at <= silence_max or not is_kept_whole(tx, last_at, as_of):
+    if as_of - last_at <= _silence_max(heard) or not is_kept_whole(tx, last_at, as_of):
         return None
     return last_at
+
+
+def _silence_max(heard: Mapping[str, Rhythm]) -> timedelta:
+    """So long no pass at all is only a stumble."""
+    last_at = max((rhythm.last_at for rhythm in heard.values()), default=_LONG_AGO)
+    usual = [r.every for r in heard.values() if r.every and last_at - r.last_at <= _ALIVE * r.every]
+    usual_max = min(_ALIVE * min(usual, default=timedelta()), _RHYTHM_MAX)
+    return max(_SILENCE_MAX, usual_max)
+
+
+def _gaps(
+    tx: Connection, heard: Mapping[str, Rhythm], start: datetime, end: datetime
+) -> tuple[Gap, ...]:
+    """When nobody looked; where passes were thinned that cannot be known."""
+    if not is_kept_whole(tx, start, end):
+        return ()
+    found = gaps_between(tx, start, end, _silence_max(heard))
+    return tuple(Gap(each.start, each.end) for each in found)
+
+
+def _clock_notes(tx: Connection, start: datetime, end: datetime) -> tuple[ClockNote, ...]:
+    found = [note for note in newest_notes(tx, start, end) if note.kind == "monitor"]
+    return tuple(ClockNote(note.at, note.text) for note in reversed(found[:_NOTES_MAX]))
 
 
 def _worst_first(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from monitor.config.models import Config
 from monitor.domain.delivery import Message
 from monitor.reports import build as report
+from monitor.scheduling.timetable import Timetable
 from monitor.store.database import Store
 from monitor.store.delivery.notifications import add_notifications
 from monitor.store.job_runs import JobRun, last_slot, record_run, runs
@@ -29,7 +30,7 @@ def enqueue_report(
     simulated: bool = False,
 ) -> None:
     """Build the report of a slot's local day and owe it, and the slot is done: all at once."""
-    day = slot_at.astimezone(config.zone).date()
+    day = config.report.day(kind, slot_at, config.zone)
     messages = report_messages(store, config, kind, day, now, receivers, simulated=simulated)
     with store.write() as tx:
         if record_run(tx, JobRun(f"report:{kind}", slot_at, now, now, "done", 0)):
@@ -38,22 +39,24 @@ def enqueue_report(
 
 def await_passes(
     store: Store,
-    awaited: Mapping[str, datetime],
-    started_at: datetime,
+    awaited: Mapping[str, timedelta],
+    moment: datetime,
     now: datetime,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Wait briefly until each check has looked at its slot, else raise: the report is owed still.
+    """Wait briefly until each check, by its interval, has passed its last slot up to a moment.
 
-    Two minutes after the start it goes on without them. Where checks and reports take turns in
-    one thread, the checks of a moment come first, and nothing is waited for.
+    TimeoutError: one has not, and the report is owed still. Two minutes after the moment it goes
+    on without them. Where checks and reports take turns in one thread, the checks of a moment come
+    first, and nothing is waited for.
     """
+    slots = {name: Timetable(every).latest(moment) for name, every in awaited.items()}
     for _ in range(_ROUNDS):
-        late = [name for name, slot in awaited.items() if _is_before(store, name, slot)]
-        if not late or now - started_at >= WAIT_MAX:
+        late = [name for name, slot in slots.items() if _is_before(store, name, slot)]
+        if not late or now - moment >= WAIT_MAX:
             return
         pause(_PAUSE_SECONDS)
-    raise RuntimeError(f"the report waits for the first pass of {', '.join(late)}")
+    raise TimeoutError(f"the report waits for the pass of {', '.join(late)}")
 
 
 def _is_before(store: Store, check: str, slot: datetime) -> bool:
@@ -89,4 +92,4 @@ def _skipped(store: Store, config: Config, kind: str, now: datetime) -> list[dat
     done = [run.slot_at for run in found if run.state == "done"]
     since = max(done, default=found[0].slot_at)  # the first slot is only where the calendar began
     late = [run.slot_at for run in found if run.state == "skipped" and run.slot_at > since]
-    return [slot.astimezone(config.zone).date() for slot in late]
+    return [config.report.day(kind, slot, config.zone) for slot in late]

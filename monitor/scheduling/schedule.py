@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from time import monotonic
 from typing import Any, Protocol
 
@@ -232,7 +231,7 @@ class Scheduler:
         except AbandonedError:
             log.info("job %s was abandoned", job.name)
         except Exception as error:
-            shown = None if isinstance(error, StoreError) else error
+            shown = None if isinstance(error, (StoreError, TimeoutError)) else error
             log.error("job %s could not be run or recorded: %s", job.name, error, exc_info=shown)
             self._watched(job, error)
             self._again(job)
@@ -261,18 +260,17 @@ class Scheduler:
 
 
 def simulate(
-    calendar: Calendar, jobs: Iterable[Job], start: datetime, end: datetime
+    calendar: Calendar, jobs: Sequence[Job], start: datetime, end: datetime
 ) -> Iterable[tuple[datetime, Job, Callable[[], bool]]]:
     """The same triggers and jobs on a simulated clock: each wake in its order, to be called.
 
-    The caller moves the world to the moment first, then calls the wake.
+    The caller moves the world to the moment first, then calls the wake. Of one moment the jobs come
+    in the order in which they are given.
     """
-    order = count()
-    triggers = {job.name: SlotTrigger(job.timetable) for job in jobs}
-    heap = [(start, next(order), job) for job in jobs]
-    heapq.heapify(heap)
+    triggers = [SlotTrigger(job.timetable) for job in jobs]
+    heap = [(start, place) for place in range(len(jobs))]
     while heap and heap[0][0] <= end:
-        at, _, job = heapq.heappop(heap)
+        at, place = heapq.heappop(heap)
+        job = jobs[place]
         yield at, job, lambda job=job, at=at: calendar.wake(job, at)  # type: ignore[misc]
-        following = triggers[job.name].get_next_fire_time(at, at)
-        heapq.heappush(heap, (following, next(order), job))
+        heapq.heappush(heap, (triggers[place].get_next_fire_time(at, at), place))

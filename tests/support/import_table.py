@@ -53,7 +53,10 @@ OURS: dict[str, list[str]] = {
     "monitor.config": [*DOMAIN, "monitor.config", "monitor.plugins"],
     # The morning report tells of load tests as their one judge does.
     "monitor.reports.build": [*DOMAIN, "monitor.store", "monitor.reports", "monitor.load_tests"],
-    "monitor.reports.job": [*DOMAIN, "monitor.store", "monitor.reports", "monitor.config.models"],
+    "monitor.reports.job": [
+        *(*DOMAIN, "monitor.store", "monitor.reports", "monitor.config.models"),
+        "monitor.scheduling.timetable",
+    ],
     "monitor.reports": [*DOMAIN, "monitor.store", "monitor.reports"],
     # The watch is a check that is looked at while k6 runs, and it speaks.
     "monitor.load_tests.watch": [

@@ -88,6 +88,15 @@ _LAST_SLOTS = (
 )
 _LATER = 'SELECT 1 FROM snapshots WHERE "check" = ? AND at > ? LIMIT 1'
 _SEEN = "SELECT status, count(*) FROM snapshots WHERE at >= ? AND at < ? GROUP BY status"
+_LAST_BEFORE = (
+    "SELECT coalesce((SELECT max(at) FROM snapshots WHERE at < ?), 1000000 * (SELECT max(start)"
+    " FROM pass_counts WHERE start < ? AND ok + warn + crit + unknown > 0))"
+)
+_GAPS = (
+    "SELECT at, next FROM (SELECT at, lead(at) OVER (ORDER BY at) AS next FROM snapshots"
+    " WHERE at >= ? AND at <= ?) WHERE next - at > ? ORDER BY next - at DESC LIMIT ?"
+)
+_FIRST_SINCE = "SELECT min(at) FROM snapshots WHERE at >= ? AND at <= ?"
 _HOUR_LONG, _MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 _SLOTS_LEARNED = 9
 _KEPT = (
@@ -165,6 +174,24 @@ def is_kept_whole(tx: Connection, start: datetime, end: datetime) -> bool:
     slots = (first * 1_000_000, last * 1_000_000)
     row = (first, last, slots[0], slots[1] + _HOUR_MICROS, *slots)
     return bool(tx.exec_driver_sql(_KEPT, row).scalar_one())
+
+
+def gaps_between(
+    tx: Connection, start: datetime, end: datetime, longest_quiet: timedelta, limit: int = 5
+) -> list[Interval]:
+    """The longest times without any pass that end in a span, oldest first.
+
+    One may have begun before the span; the time before the first pass of all is none.
+    """
+    low, high = to_micros(start), to_micros(end)
+    quiet = longest_quiet // _MOMENT
+    rows = [(at, until) for at, until in tx.exec_driver_sql(_GAPS, (low, high, quiet, limit))]
+    before = tx.exec_driver_sql(_LAST_BEFORE, (low, low // 1_000_000)).scalar_one()
+    first = tx.exec_driver_sql(_FIRST_SINCE, (low, high)).scalar_one()
+    if before is not None and first is not None and first - before > quiet:
+        rows.append((before, first))
+    longest = sorted(rows, key=lambda row: row[0] - row[1])[:limit]
+    return [Interval(from_micros(at), from_micros(until)) for at, until in sorted(longest)]
 
 
 def known_intervals(tx: Connection, checks: Iterable[str]) -> dict[str, Interval]:

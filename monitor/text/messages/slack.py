@@ -14,7 +14,8 @@ from monitor.text.messages.delivery import DeliveryView
 from monitor.text.messages.incident import IncidentView
 from monitor.text.messages.load_test import LoadView
 from monitor.text.messages.monitor import MonitorView
-from monitor.text.messages.report import Part, ReportView
+from monitor.text.messages.report import ReportView
+from monitor.text.messages.sections import Part
 
 BLOCKS_MAX = 50
 SECTION_MAX = 3000

@@ -33,7 +33,9 @@ from monitor.store.database import Store
 from monitor.store.delivery.journal import notifications
 from monitor.store.job_runs import JobRun, record_run
 from monitor.store.load_tests import save_run
+from monitor.store.notes import Note, add_note
 from monitor.store.passes.record import record_pass
+from monitor.store.upkeep.prune import prune
 from monitor.text.messages.render import Catalog, MessageRenderer
 from monitor.text.messages.report_figures import load_test_lines
 
@@ -270,6 +272,110 @@ def test_of_an_old_day_whose_snapshots_were_thinned_no_silence_is_claimed(tmp_pa
     assert daily(store).unseen_since is None
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "untrue"), [("en", "being confirmed", "well"), ("ko", "확인", "정상")]
+)
+def test_what_is_critical_and_waits_to_be_confirmed_is_told(
+    tmp_path: Path, language: str, said: str, untrue: str
+) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, NOW + MINUTE)
+    pending(store, Status.CRIT)
+    report = daily(store, NOW + timedelta(seconds=2))
+    told = text(report, language)
+    assert report.status is Status.WARN
+    assert said in headline(report, language)
+    assert untrue not in headline(report, language)
+    assert "being confirmed" in told or "확인 중" in told
+
+
+def test_a_warning_that_waits_to_be_confirmed_and_what_was_accepted_are_not_told(
+    tmp_path: Path,
+) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, NOW + MINUTE)
+    pending(store, Status.WARN)
+    add_acceptance(store, Acceptance("services/known*", "kim", "known", START))
+    pending(store, Status.CRIT, "known")
+    report = daily(store, NOW + timedelta(seconds=2))
+    assert (report.pending, report.status) == ((), Status.OK)
+
+
+def test_what_fired_before_a_report_was_pending_in_an_earlier_one(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, NOW + MINUTE)
+    pending(store, Status.CRIT, fired_at=NOW + HOUR)
+    assert [t.code for t in daily(store, NOW + MINUTE).pending] == ["odd"]
+    assert daily(store, NOW + 2 * HOUR).pending == ()
+
+
+def pending(
+    store: Store, status: Status, code: str = "odd", fired_at: datetime | None = None
+) -> None:
+    phase = Phase.FIRING if fired_at else Phase.PENDING
+    with store.write() as tx:
+        save_alerts(tx, [Alert("services", code, "", phase, status, NOW, NOW, fired_at=fired_at)])
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("kind", ["daily", "weekly"])
+@pytest.mark.parametrize("days", [1, 5, 30, 90])
+def test_after_days_off_the_report_says_that_nobody_looked(
+    tmp_path: Path, days: int, kind: str, language: str
+) -> None:
+    store = fresh_store(tmp_path)
+    stopped = NOW - timedelta(days=days)
+    minutes_of(store, stopped - HOUR, stopped)
+    with store.write() as tx:
+        first = Observed("services", NOW, 5.0, Verdict(Status.OK), {})
+        record_pass(tx, first, NOW, days * 1440 - 1)
+    prune(store, NOW, 30, 5, budget=timedelta(seconds=20))
+    report = build(store, kind, DAY, SEOUL, NOW + timedelta(seconds=2))
+    said = text(report, language)
+    words = {
+        "en": ("nobody looked", "nothing failed"),
+        "ko": ("아무도 확인하지", "장애가 없습니다"),
+    }
+    seen, untrue = words[language]
+    assert seen in headline(report, language)
+    assert untrue not in said
+    assert f"{days} d" in headline(report) or days == 1
+
+
+def test_a_time_without_passes_in_the_middle_is_told(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, START + HOUR)
+    minutes_of(store, START + 3 * HOUR, NOW + MINUTE)
+    [gap] = daily(store, NOW + timedelta(seconds=2)).gaps
+    assert (gap.start, gap.end) == (START + HOUR - MINUTE, START + 3 * HOUR)
+
+
+def test_the_time_before_the_first_pass_of_all_is_no_gap(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START + 5 * HOUR, NOW + MINUTE)
+    assert daily(store, NOW + timedelta(seconds=2)).gaps == ()
+
+
+def test_where_few_passes_ran_it_is_not_said_that_nothing_failed(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, NOW + MINUTE)
+    report = daily(store, NOW + timedelta(seconds=2))
+    doubtful = replace(report, coverage=(CheckCoverage("services", 50, 50, 0),), gaps=())
+    assert "nothing failed while somebody looked. Only 50 %" in headline(doubtful)
+
+
+def test_that_the_clock_was_set_back_is_told(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    minutes_of(store, START, NOW + MINUTE)
+    add_note(store, Note(NOW - HOUR, "monitor", "The monitor's clock was set back by 2 h."))
+    add_note(store, Note(NOW - HOUR, "deployment", "ingest 1.2"))
+    add_note(store, Note(START - HOUR, "monitor", "long ago"))
+    said = text(daily(store, NOW + timedelta(seconds=2)))
+    assert "07:30: The monitor's clock was set back by 2 h." in said
+    assert "ingest 1.2" not in said
+    assert "long ago" not in said
+
+
 # --- the job -------------------------------------------------------------------------------------
 
 CONFIG = parse('database = "x.db"\ntimezone = "Asia/Seoul"\n[platform]\nbase_url = "http://x"', {})
@@ -280,15 +386,21 @@ def ran(store: Store, job: str, slot_at: datetime, state: str = "done") -> None:
         record_run(tx, JobRun(job, slot_at, slot_at, slot_at, state, 0))
 
 
-def test_the_report_waits_for_the_first_pass_of_every_check(tmp_path: Path) -> None:
+def test_the_report_waits_for_the_pass_of_its_own_minute(tmp_path: Path) -> None:
     store = fresh_store(tmp_path)
     ran(store, "check:services", NOW)
-    ran(store, "check:traffic", NOW - HOUR)
-    awaited = {"services": NOW, "traffic": NOW}
-    with pytest.raises(RuntimeError, match=r"first pass of traffic$"):
+    ran(store, "check:traffic", NOW - MINUTE)
+    awaited = {"services": MINUTE, "traffic": MINUTE}
+    with pytest.raises(TimeoutError, match=r"the pass of traffic$"):
         await_passes(store, awaited, NOW, NOW + MINUTE, lambda _: None)
     await_passes(store, awaited, NOW, NOW + 2 * MINUTE, lambda _: None)  # then it goes on
     await_passes(store, awaited, NOW, NOW, lambda _: ran(store, "check:traffic", NOW))
+
+
+def test_a_check_that_looks_rarely_is_not_waited_for(tmp_path: Path) -> None:
+    store = fresh_store(tmp_path)
+    ran(store, "check:books", NOW - HOUR / 2)
+    await_passes(store, {"books": HOUR}, NOW, NOW, lambda _: pytest.fail("it waits"))
 
 
 def world_with_reports(
@@ -322,7 +434,7 @@ def test_after_a_night_off_the_report_tells_what_the_first_passes_saw(
     lived.life.clock.set(NOW)
     jobs = {job.name: job for job in lived.app.jobs()}
     calendar, report_job = lived.app.calendar, jobs.pop("report:daily")
-    with pytest.raises(RuntimeError, match="waits for the first pass of breakers"):
+    with pytest.raises(TimeoutError, match="waits for the pass of breakers"):
         calendar.wake(report_job, NOW)
     for name, job in jobs.items():
         if name.startswith("check:"):
