@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -12,6 +13,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
+from mcp_server.access.caller import called_by
 from mcp_server.answers.answer import only_next, refusal
 from mcp_server.time_limit import CALL_SECONDS_MAX, CallTimeoutError, within
 from mcp_server.writing import Writing, acting
@@ -20,6 +22,7 @@ from monitor.store.database import StoreError
 from monitor.text.catalog import Catalog
 
 log = logging.getLogger(__name__)
+access = logging.getLogger("paypulse.access")
 
 READ = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -33,6 +36,14 @@ class StrictTool(Tool):
         self, arguments: dict[str, Any], context: Any, convert_result: bool = False
     ) -> Any:
         """The tool's answer, or an error in the shape of an answer."""
+        began = monotonic()
+        answer = await self._answer(arguments, context, convert_result)
+        failed = isinstance(answer, CallToolResult) and answer.is_error
+        outcome, took_ms = "refused" if failed else "answered", 1000 * (monotonic() - began)
+        access.info("%s %s %s %.0f ms", called_by(context), self.name, outcome, took_ms)
+        return answer
+
+    async def _answer(self, arguments: dict[str, Any], context: Any, convert_result: bool) -> Any:
         try:
             self.fn_metadata.validate_arguments(arguments)
         except ValidationError as error:

@@ -15,6 +15,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_server.access.tokens import tokens_of
 from mcp_server.context import ToolContext
+from mcp_server.http.access_log import AccessLog
 from mcp_server.http.connections import BoundedConnection, cut_overdue
 from mcp_server.server import server_of
 from mcp_server.time_limit import LEFT_MAX, calls_left
@@ -146,7 +147,7 @@ class HttpServer:
         security = TransportSecuritySettings(
             allowed_hosts=hosts, allowed_origins=[*section.allowed_origins]
         )
-        return server.streamable_http_app(
+        app = server.streamable_http_app(
             streamable_http_path=PATH,
             transport_security=security,
             host=section.host,
@@ -154,6 +155,7 @@ class HttpServer:
             max_sessions=_SESSIONS_MAX,
             session_idle_timeout=_SESSION_IDLE_SECONDS,
         )
+        return AccessLog(app)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.option_types import NUMBER, Switch
-from monitor.config.section import Section
+from monitor.config.section import Home, Section
 
 
 def _variable(name: str) -> str:
@@ -29,6 +29,7 @@ class HttpSection(Section):
     port: Annotated[int, Field(ge=0, le=65_535), NUMBER] = 8750
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    access_log: Home | None = None
     read_token_env: Variable = "PAYPULSE_MCP_READ_TOKEN"  # noqa: S105
     write_token_env: Variable = "PAYPULSE_MCP_WRITE_TOKEN"  # noqa: S105
 

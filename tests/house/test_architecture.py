@@ -22,8 +22,8 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 320
 LISTS = {
-    "checks.sources.facts.platform": 340,
-    "monitor.store.tables": 420,
+    "checks.sources.facts.platform": 360,
+    "monitor.store.tables": 460,
 }  # declarations one under the other, read as a list
 
 SPEAK_SQL = (*OWNERS["sqlalchemy"], "demo")

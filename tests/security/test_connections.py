@@ -10,6 +10,7 @@ import httpx
 import pytest
 from mcp_case import writing_app
 
+from mcp_server.http.access_log import access, log_access_to
 from mcp_server.http.connections import BoundedConnection, Limits
 from mcp_server.http.server import HttpServer
 
@@ -108,3 +109,17 @@ def test_a_large_body_is_refused(port):
 
 def test_sessions_are_bounded(port):
     assert [post(port) for _ in range(4)] == [200, 200, 200, 503]
+
+
+def test_who_asked_what_is_noted_and_no_token(port, tmp_path, monkeypatch):
+    path = tmp_path / "access.log"
+    monkeypatch.setattr(access, "handlers", [])
+    log_access_to(path)
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": "Bearer wrong"}
+    assert post(port) == 200
+    assert httpx.post(f"http://127.0.0.1:{port}/mcp", json=PING, headers=headers).status_code == 401
+    access.handlers[0].close()
+    lines = path.read_text().splitlines()
+    assert "127.0.0.1 read token POST 200" in lines[0]
+    assert "127.0.0.1 anybody POST 401" in lines[1]
+    assert TOKEN not in path.read_text() and path.stat().st_mode & 0o777 == 0o600

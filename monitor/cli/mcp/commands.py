@@ -141,6 +141,7 @@ def http(
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
     """Answer over HTTP, without a scheduler: on the database that another process writes."""
+    from mcp_server.http.access_log import log_access_to
     from mcp_server.http.server import HttpServer
     from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.shutdown import END_SECONDS, ending_within, interruptible
@@ -149,8 +150,12 @@ def http(
     log_to_stderr(logging.WARNING)
     try:
         server = HttpServer(settings, _opens(settings), beat=_beat if supervised else lambda: None)
+        if settings.mcp.http.access_log is not None:
+            log_access_to(settings.mcp.http.access_log)
     except ConfigError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"mcp.http.access_log: {error}")
     with interruptible() as ended:
         if supervised:
             _give_way(ended.set)
