@@ -118,11 +118,12 @@ _CONNECTIONS = (
     *_follows("service_slow:ingest*", "pool_exhausted:ingest*"),
 )
 _OUTBOX = (
-    *_follows("publishing_slow:*", *_RELAY, "relay_stalled:"),
+    *_follows("publishing_slow:*", *_RELAY, _REDIS, "relay_stalled:"),
     *_follows("publishing_slow:{shard}", "outbox_old:{shard}", "outbox_exhausted:{shard}"),
     *_follows("relay_stalled:", *_RELAY, _REDIS),
     *_follows("outbox_exhausted:*", *_RELAY),
-    *_follows("outbox_old:*", *_RELAY, "relay_stalled:"),
+    # What holds up the relay ages the outbox too, where too little is written to see it stall.
+    *_follows("outbox_old:*", *_RELAY, _REDIS, "relay_stalled:"),
     *_follows("outbox_old:{shard}", "outbox_exhausted:{shard}"),
 )
 _GROUPS = (
@@ -189,7 +190,7 @@ _BOOKS = (
         _KAFKA,
         drain=_COPIES,
     ),
-    *_follows("books_broken:*/O1", "outbox_old:*", "relay_stalled:", *_RELAY),
+    *_follows("books_broken:*/O1", "outbox_old:*", "relay_stalled:", *_RELAY, _REDIS),
     *_follows("books_broken:*/O2", "outbox_exhausted:*"),
     *_follows(
         ("books_broken:*/P2", "books_broken:*/P3"),

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 DAY_MINUTES = 25 * 60
 COARSE_SECONDS = 1800
 QUIET_MINUTES_MAX = 20
+REGRESSION_MINUTES_MAX = 75  # judged by the level of an hour, once a world is old enough
 
 NET = ("books_broken:*/L10", "books_broken:*/L11")
 KAFKA_DOWN = (
@@ -112,14 +113,7 @@ NASTY = (
     ("consumer_stuck", "slow_api", "merchant_over_limit"),
 )
 DRAWN = random.Random("pairs").sample(list(combinations(FAULTS, 2)), 12)
-# Known to tell one incident too many: the outbox of a shard beside what holds it up.
-OPEN = ("pg_refusing", "redis_down", "relay_stalled")
-TOGETHER = [
-    pytest.param(names, marks=pytest.mark.xfail(reason="the outbox is told beside its cause"))
-    if names == OPEN
-    else names
-    for names in dict.fromkeys((*NASTY, *DRAWN))
-]
+TOGETHER = list(dict.fromkeys((*NASTY, *DRAWN)))
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +153,8 @@ def lived(life, names, minutes):
     life.live(minutes)
     life.switch(names, False)
     life.live_until_quiet(QUIET_MINUTES_MAX)
+    if life.unrest and all(key.startswith("regression:") for key in life.unrest):
+        life.live_until_quiet(REGRESSION_MINUTES_MAX)
     return life.told[before:]
 
 

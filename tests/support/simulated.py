@@ -101,10 +101,10 @@ class World:
 
     @property
     def unrest(self) -> list[str]:
-        """What keeps it from being quiet: the keys of living alerts, the open incidents."""
+        """What keeps it from being quiet: the keys of living alerts, the roots of incidents."""
         with self.app.store.read() as tx:
-            alerts = [f"{a.key} {a.state}" for a in all_live_alerts(tx)]
-            return alerts + [str(incident) for incident in open_incidents(tx)]
+            alive = [alert.key for alert in all_live_alerts(tx).values()]
+            return alive + [incident.root for incident in open_incidents(tx)]
 
     def live_until_quiet(self, minutes_max: float) -> None:
         """Live on until nothing is wrong any more, so long at the most."""

@@ -231,6 +231,14 @@ def test_a_group_that_stands_still_long_after_an_outage_stands_by_itself(code):
         assert not rule.explains_after(NOON, NOON + timedelta(minutes=3))
 
 
+@pytest.mark.parametrize("code", ["outbox_old:a", "publishing_slow:a", "books_broken:a/O1"])
+def test_what_holds_up_the_relay_is_a_cause_of_what_waits_for_it(code):
+    causes = Causes(every_cause())
+    holding = [c.cause for c in every_cause() if c.effect == "relay_stalled:"]
+    assert "service_down:redis" in holding
+    assert [c for c in holding if causes.rule(c.replace("*", "x"), code) is None] == []
+
+
 def test_dead_letters_that_arrive_long_after_a_shard_is_back_are_not_what_it_left_behind():
     rule = Causes(every_cause()).rule("service_down:database/shard2", "dead_letters_arrived:a.dlq")
     assert rule is not None
