@@ -21,6 +21,7 @@ from demo.processes.traffic import Traffic
 _FINE = timedelta(seconds=1)
 _COARSE = timedelta(seconds=60)
 _FINE_UNTIL = timedelta(minutes=2)
+_COPIES_MAX = 20_000  # a real broker takes them one by one
 
 
 class StandIn:
@@ -42,7 +43,11 @@ class StandIn:
         pg_failure_percent: float = 0.0,
         make_parts: Callable[[Settings, random.Random], Parts] | None = None,
     ) -> None:
-        settings = Settings(rate_capacity=rate_capacity, pg_failure_percent=pg_failure_percent)
+        settings = Settings(
+            rate_capacity=rate_capacity,
+            pg_failure_percent=pg_failure_percent,
+            copies_max=_COPIES_MAX if make_parts is None else _COPIES_MAX // 10,
+        )
         chance = random.Random(f"platform {seed}")
         self.folder = folder
         self.as_original = as_original

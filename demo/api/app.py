@@ -16,7 +16,7 @@ from demo.api import redis as api_redis
 from demo.api import stats as api_stats
 from demo.api.wire import BadRequestError, Handler, Request, Response, answer, boot_error
 from demo.platform.down import PartDownError
-from demo.platform.parts import SLOW_SECONDS
+from demo.platform.parts import GATEWAY_SECONDS, SLOW_SECONDS
 from demo.stand_in import StandIn
 
 ROUTES: Mapping[tuple[str, str], Handler] = {
@@ -30,6 +30,7 @@ ROUTES: Mapping[tuple[str, str], Handler] = {
     **api_control.ROUTES,
 }
 _ORIGINAL_ROUTES: Mapping[tuple[str, str], Handler] = {**ROUTES, **api_original.ROUTES}
+GATEWAY_TIMEOUT = 504
 _OF_INGEST = ("/payments/", "/circuit-breaker/", "/actuator/", "/monitoring/circuit-breaker/")
 
 
@@ -42,6 +43,8 @@ def respond(
     with standin.lock:
         response = _guarded(standin, request)
         slow = standin.parts.conditions.slow_api and inner.startswith(_OF_INGEST)
+    if response.status == GATEWAY_TIMEOUT:
+        return replace(response, delay_seconds=GATEWAY_SECONDS)
     return replace(response, delay_seconds=SLOW_SECONDS) if slow else response
 
 

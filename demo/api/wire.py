@@ -10,7 +10,12 @@ from typing import Any
 from demo.platform.times import boot_text
 from demo.stand_in import StandIn
 
-_REASONS = {400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
+_REASONS = {
+    400: "Bad Request",
+    404: "Not Found",
+    500: "Internal Server Error",
+    504: "Gateway Timeout",
+}
 _JSON = {"content-type": "application/json"}
 
 

@@ -46,6 +46,7 @@ class MemoryBroker:
             for group, topics in SUBSCRIPTIONS.items()
         }
         self.temporary_groups: list[str] = []
+        self._expelled: set[str] = set()
         self._keyless = 0
 
     def append(
@@ -87,9 +88,16 @@ class MemoryBroker:
     def take_back(self) -> None:
         """Nothing can be taken back."""
 
+    def expel(self, group: str, out: bool) -> None:
+        """A member that polls too late is taken for dead, until it polls again."""
+        if out:
+            self._expelled.add(group)
+        else:
+            self._expelled.discard(group)
+
     def state(self, group: str) -> str:
         """Whether anybody reads in a group."""
-        return "STABLE" if group in self.committed else "EMPTY"
+        return "STABLE" if group in self.committed and group not in self._expelled else "EMPTY"
 
     def go_down(self) -> None:
         """Refuse from now on."""

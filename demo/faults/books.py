@@ -17,6 +17,12 @@ _SETTLED = timedelta(minutes=6)  # past every grace: a monitor can see it at onc
 _YOUNG = timedelta(seconds=5)
 _LOOKED_AT = 400
 _WRONG_BY = 1000
+_COPIES = (
+    "SELECT l.entry_id, l.payment_id FROM ledger_entry l JOIN (SELECT payment_id, debit_account,"
+    " MIN(entry_id) AS first_id FROM ledger_entry GROUP BY payment_id, debit_account"
+    " HAVING COUNT(*) > 1) t ON t.payment_id = l.payment_id"
+    " AND t.debit_account = l.debit_account AND l.entry_id > t.first_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,14 @@ def wrong(shard: Shard, entry: Row) -> Undo:
     set_amount = "UPDATE ledger_entry SET amount = ? WHERE entry_id = ?"
     _run(shard, set_amount, entry["amount"] + _WRONG_BY, entry["entry_id"])
     return lambda back: _run(back, set_amount, entry["amount"], entry["entry_id"])
+
+
+def take_copies_back(parts: Parts) -> None:
+    """Delete what was booked more than once, but for what a fault works on."""
+    for shard in parts.shards.reachable():
+        for entry in shard.rows(_COPIES):
+            if (shard.name, entry["payment_id"]) not in parts.marked:
+                _run(shard, "DELETE FROM ledger_entry WHERE entry_id = ?", entry["entry_id"])
 
 
 def _candidate(parts: Parts, now: datetime, age: timedelta) -> tuple[Shard, Row] | None:

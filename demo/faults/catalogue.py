@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from demo.faults.books import BookFault, doubled, missing, wrong
-from demo.platform.broker import Broker
+from demo.faults.books import BookFault, doubled, missing, take_copies_back, wrong
 from demo.platform.cache import RATE_WINDOW, Cache, rate_key
 from demo.platform.down import PartDownError
 from demo.platform.parts import Parts, Span
 from demo.platform.shards import Shard
-from demo.processes import ingest
+from demo.processes import ingest, ledger
 from demo.processes.ingest import Authorization
 
 OVER_LIMIT_MERCHANT = "MERCHANT-8"
 _POISON_EVERY = timedelta(seconds=30)
 _INSIST_EVERY = timedelta(seconds=10)
+_TIDIED_AFTER = timedelta(minutes=10)
 
 
 class Effect(Protocol):
@@ -150,10 +150,47 @@ class _OverLimit:
             self._parts.cache.put(key, over, now + RATE_WINDOW)
 
 
+class _BrokerDown:
+    """The broker is away; a while after its return somebody takes back what was booked twice."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._tidy_at: datetime | None = None
+
+    def on(self, now: datetime) -> None:
+        self._tidy_at = None
+        self._parts.broker.go_down()
+
+    def off(self, now: datetime) -> None:
+        self._tidy_at = now + _TIDIED_AFTER
+        self._parts.broker.come_back()
+
+    def step(self, span: Span) -> None:
+        if self._tidy_at is not None and self._tidy_at <= span.until:
+            self._tidy_at = None
+            take_copies_back(self._parts)
+
+
+class _Unbooked:
+    """The ledger consumer skips the second shard's events; what it skipped is booked by hand."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def on(self, now: datetime) -> None:
+        self._parts.conditions.shard2_unbookable = True
+
+    def off(self, now: datetime) -> None:
+        self._parts.conditions.shard2_unbookable = False
+        ledger.book_skipped(self._parts, now)
+
+    def step(self, span: Span) -> None:
+        if self._parts.skipped and not self._parts.conditions.shard2_unbookable:
+            ledger.book_skipped(self._parts, span.until)
+
+
 def _all(parts: Parts) -> Iterator[Fault]:
-    yield Fault(
-        "broker_down", "The message broker refuses connections.", _Switch(_reach(parts.broker))
-    )
+    yield Fault("broker_down", "The message broker refuses connections.", _BrokerDown(parts))
     yield Fault("relay_stalled", "The relay publishes nothing.", _flag(parts, "relay_stalled"))
     yield Fault(
         "slow_api",
@@ -177,6 +214,11 @@ def _all(parts: Parts) -> Iterator[Fault]:
         _Poison(parts),
     )
     yield from _of_the_books(parts)
+    yield Fault(
+        "shard2_unbooked",
+        "The ledger consumer cannot book the second shard's payments and skips them.",
+        _Unbooked(parts),
+    )
     yield Fault(
         "consumer_stuck",
         "The ledger consumer commits nothing more.",
@@ -212,5 +254,5 @@ def _flag(parts: Parts, name: str) -> _Switch:
     return _Switch(lambda on: setattr(parts.conditions, name, on))
 
 
-def _reach(part: Broker | Cache | Shard) -> Callable[[bool], None]:
+def _reach(part: Cache | Shard) -> Callable[[bool], None]:
     return lambda on: part.go_down() if on else part.come_back()

@@ -15,6 +15,8 @@ from demo.platform.pg_book import PgBook
 from demo.platform.shards import Shards
 
 SLOW_SECONDS = 1.5
+GATEWAY_SECONDS = 20.0  # how long the gateway waits for ingest
+HUNG_SECONDS = 60.0  # how long ingest itself is busy with a request that Redis holds up
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Conditions:
     slow_api: bool = False
     pg_refusing: bool = False
     consumer_stuck: bool = False
+    shard2_unbookable: bool = False
     traffic_gone: bool = False
 
 
@@ -36,6 +39,18 @@ class Settings:
     pg_failure_percent: float = 0.0
     relay_batch: int = 300
     relay_retries_max: int = 5
+    copies_max: int = 20_000  # of all that waited for the broker
+
+
+@dataclass(slots=True)
+class Poll:
+    """A batch that a worker has polled: how much of it is done, and when the next one will be."""
+
+    records: list[Record]
+    began_at: datetime
+    free_at: datetime
+    done: int = 0
+    ends_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +68,10 @@ class Parts:
     pg: Breaker = field(default_factory=pg_auth_api)
     pg_book: PgBook = field(default_factory=PgBook)
     held: list[tuple[str, Record]] = field(default_factory=list)  # waiting for their shard
+    polls: dict[str, Poll] = field(default_factory=dict)
+    free_at: dict[str, datetime] = field(default_factory=dict)  # since when a worker is idle
+    broker_away_until: datetime | None = None
+    skipped: list[Record] = field(default_factory=list)  # what the ledger consumer gave up
     marked: set[tuple[str, int]] = field(default_factory=set)  # payments a fault works on
 
     def finish(self) -> None:
@@ -64,6 +83,7 @@ class Parts:
             self.shards.commit()
         except PartDownError:
             self.broker.take_back()
+            self.polls.clear()
             raise
         self.broker.settle()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any
 
 from demo.platform.cache import IDEMPOTENCY_LIFE, idempotency_key, rate_key
 from demo.platform.down import PartDownError
-from demo.platform.parts import SLOW_SECONDS, Parts
+from demo.platform.parts import HUNG_SECONDS, SLOW_SECONDS, Parts
 from demo.platform.shards import Row, Shard
 from demo.platform.times import instant, row_text, row_time
 
@@ -44,17 +44,17 @@ class Authorization:
 
 def authorize(parts: Parts, wish: Authorization, now: datetime) -> Answer:
     """Authorize a payment and request its capture."""
-    return _metered(parts, AUTHORIZE, _authorize(parts, wish, now))
+    return _metered(parts, AUTHORIZE, lambda: _authorize(parts, wish, now))
 
 
 def capture(parts: Parts, payment_id: int, merchant_id: str, now: datetime) -> Answer:
     """Capture a payment without waiting for the settlement worker."""
-    return _metered(parts, CAPTURE, _capture(parts, payment_id, merchant_id, now))
+    return _metered(parts, CAPTURE, lambda: _capture(parts, payment_id, merchant_id, now))
 
 
 def refund(parts: Parts, payment_id: int, merchant_id: str, reason: str, now: datetime) -> Answer:
     """Request the refund of a captured payment."""
-    return _metered(parts, REFUND, _refund(parts, payment_id, merchant_id, reason, now))
+    return _metered(parts, REFUND, lambda: _refund(parts, payment_id, merchant_id, reason, now))
 
 
 def add_event(
@@ -142,7 +142,12 @@ def outcome_event(payment_id: int, status: str, amount: int, now: datetime) -> d
     }
 
 
-def _metered(parts: Parts, action: str, answer: Answer) -> Answer:
+def _metered(parts: Parts, action: str, ask: Callable[[], Answer]) -> Answer:
+    """Without Redis a request hangs until the gateway gives up; nothing is written by it."""
+    if not parts.cache.up:
+        parts.meters.record("POST", URIS[action], 500, HUNG_SECONDS)
+        return Answer(504)
+    answer = ask()
     seconds = parts.chance.uniform(0.015, 0.08)
     if parts.conditions.slow_api:
         seconds += SLOW_SECONDS

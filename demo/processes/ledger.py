@@ -9,7 +9,7 @@ from datetime import datetime
 from demo.platform.broker import LEDGER_GROUP, Record
 from demo.platform.parts import Parts, Span
 from demo.platform.times import instant, row_text
-from demo.processes.workers import consume
+from demo.processes.batches import retry_held, work_off
 
 _RECEIVABLE, _CASH = "merchant_receivable", "cash"
 _ACCOUNTS = {
@@ -26,10 +26,39 @@ class _Posting:
 
 
 def run(parts: Parts, span: Span) -> bool:
-    """Book what has arrived in this tick; whether there was anything."""
+    """Book what has arrived in this tick, a commit for each record; whether there was anything."""
     if not parts.broker.up or parts.conditions.consumer_stuck:
         return True
-    return consume(parts, LEDGER_GROUP, _book, span, (0.03, 0.25))
+    retry_held(parts, LEDGER_GROUP, _book, span.until)
+    return work_off(parts, LEDGER_GROUP, _book_or_skip, _seconds, span, polled_max=1)
+
+
+def book_skipped(parts: Parts, now: datetime) -> None:
+    """Book by hand what was skipped, as far as its shard is up."""
+    for record in list(parts.skipped):
+        if parts.shards.of(record.merchant_id or "").up:
+            _book(parts, record, now)
+            parts.skipped.remove(record)
+
+
+def _cannot_book(parts: Parts, record: Record) -> bool:
+    shard = parts.shards.of(record.merchant_id or "")
+    return parts.conditions.shard2_unbookable and shard is parts.shards.shard2
+
+
+def _seconds(parts: Parts, record: Record) -> float:
+    """Ten attempts, the partition waiting, for what cannot be booked."""
+    if _cannot_book(parts, record):
+        return parts.chance.uniform(3.5, 3.7)
+    return parts.chance.uniform(0.01, 0.05)
+
+
+def _book_or_skip(parts: Parts, record: Record, done: datetime) -> None:
+    """What cannot be booked is skipped: no entry, no dead letter, and the offset goes on."""
+    if _cannot_book(parts, record):
+        parts.skipped.append(record)
+    else:
+        _book(parts, record, done)
 
 
 def _book(parts: Parts, record: Record, done: datetime) -> None:
@@ -41,9 +70,9 @@ def _book(parts: Parts, record: Record, done: datetime) -> None:
     debit, credit = _ACCOUNTS[record.topic]
     shard = parts.shards.of(record.merchant_id or "")
     if shard.one(
-        "SELECT entry_id FROM ledger_entry"
-        " WHERE payment_id = ? AND debit_account = ? AND credit_account = ?",
-        (posting.payment_id, debit, credit),
+        "SELECT entry_id FROM ledger_entry WHERE payment_id = ? AND debit_account = ?"
+        " AND credit_account = ? AND occurred_at = ?",
+        (posting.payment_id, debit, credit, posting.occurred_at),
     ):
         return  # a real broker brings a record again when it, or a shard, went in between
     shard.execute(

@@ -17,6 +17,8 @@ _TOPIC_OF = {
 }
 _RETRY_AFTER = timedelta(seconds=1)
 _PROBES_MAX = 12
+_POLL_SECONDS = 0.5
+_COPIES_MAX = 57
 
 
 def run(parts: Parts, span: Span) -> bool:
@@ -24,6 +26,8 @@ def run(parts: Parts, span: Span) -> bool:
     if parts.conditions.relay_stalled:
         return True
     probe(parts.publisher, parts.broker.up, span)
+    if not parts.broker.up:
+        parts.broker_away_until = span.until
     if not parts.broker.up or parts.publisher.state == "OPEN":
         return True
     return _publish(parts, span) or not parts.publisher.calm
@@ -50,7 +54,8 @@ def _publish(parts: Parts, span: Span) -> bool:
         at = _sent_at(parts, row, at)
         if at > span.until:
             break
-        _send(parts, row, at)
+        for _ in range(_copies(parts, row, len(waiting))):
+            _send(parts, row, at)
         shard.execute(
             "UPDATE outbox_event SET published = 1, published_at = ? WHERE event_id = ?",
             (row_text(at), row["event_id"]),
@@ -73,6 +78,19 @@ def _rows(parts: Parts, shard: Shard, span: Span) -> list[Row]:
             parts.settings.relay_batch * polls,
         ),
     )
+
+
+def _copies(parts: Parts, row: Row, waiting: int) -> int:
+    """How often an event is sent: each poll hands over once more what waits for the broker.
+
+    54 times in the median and up to 57, as measured on the platform after an outage.
+    """
+    away_until, created_at = parts.broker_away_until, row_time(row["created_at"])
+    if away_until is None or created_at >= away_until:
+        return 1
+    polls = int((away_until - created_at).total_seconds() / _POLL_SECONDS)
+    most = min(parts.chance.randint(50, _COPIES_MAX), parts.settings.copies_max // waiting)
+    return max(1, min(polls, most))
 
 
 def _sent_at(parts: Parts, row: Row, after: datetime) -> datetime:

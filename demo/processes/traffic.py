@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from demo.platform.parts import Parts, Span
+from demo.platform.parts import GATEWAY_SECONDS, Parts, Span
 from demo.processes import ingest
 from demo.processes.ingest import Authorization
 
@@ -84,7 +84,8 @@ class Traffic:
         if answer.status == 200 and answer.body is not None:
             self._perhaps_return(attempt.wish, int(answer.body["paymentId"]), at)
         elif attempt.number < _ATTEMPTS_MAX:
-            again = at + timedelta(seconds=self._chance.uniform(1, 4))
+            waited = GATEWAY_SECONDS if answer.status == 504 else 0.0
+            again = at + timedelta(seconds=waited + self._chance.uniform(1, 4))
             self._plan(again, replace(attempt, number=attempt.number + 1))
 
     def _perhaps_return(self, wish: Authorization, payment_id: int, at: datetime) -> None:

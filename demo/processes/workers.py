@@ -3,57 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 from demo.platform import broker as topics
 from demo.platform.broker import Record
-from demo.platform.down import PartDownError
 from demo.platform.parts import Parts, Span
 from demo.platform.pg_book import Moved
 from demo.platform.shards import Row, Shard
 from demo.platform.times import row_text
+from demo.processes.batches import retry_held, work_off
 from demo.processes.ingest import outcome_event, set_status
 
-Work = Callable[[Parts, Record, datetime], None]
 _REQUESTS = {"CAPTURED": "settlement_request", "REFUNDED": "refund_request"}
 _PREFIXES = {"capture": "STL", "refund": "RFD"}
-_BETWEEN = timedelta(milliseconds=20)  # fifty a second
+_PASSED_OVER_SECONDS = 0.02
 
 
 def run(parts: Parts, span: Span) -> bool:
     """Settle and refund what is due in this tick; whether there was anything."""
-    if not parts.broker.up:
-        return True
-    settled = consume(parts, topics.SETTLEMENT_GROUP, settle, span, (0.3, 1.4))
-    return consume(parts, topics.REFUND_GROUP, give_back, span, (0.3, 1.4)) or settled
+    works = False
+    for group, work, again, due in _JOBS:
+        if parts.broker.up:
+            retry_held(parts, group, again, span.until)
+        works |= work_off(parts, group, work, partial(_seconds, due), span)
+    return works
 
 
-def consume(parts: Parts, group: str, work: Work, span: Span, seconds: tuple[float, float]) -> bool:
-    """Let a group work off its records in order, each taking between so many seconds.
-
-    A record whose shard is down is held until the shard is back; the others go on. Says whether
-    there was any record.
-    """
-    _retry_held(parts, group, work, span)
-    free = span.start
-    unread = parts.broker.unread(group, span.until)
-    for record in unread:
-        done = max(record.at + timedelta(seconds=parts.chance.uniform(*seconds)), free)
-        if done > span.until:
-            break
-        free = done + _BETWEEN
-        _do(parts, group, work, record, done)
-        parts.broker.commit(group, record)
-    return bool(unread)
+def _seconds(due: str, parts: Parts, record: Record) -> float:
+    """How long a record takes: what is due is asked of the PG, the rest is passed over."""
+    _, payment = _look_up(parts, record)
+    if payment is None or payment["status"] != due:
+        return _PASSED_OVER_SECONDS
+    return parts.chance.uniform(1, 3)
 
 
 def settle(parts: Parts, record: Record, done: datetime) -> None:
     """Capture a payment at the payment gateway, unless the API has captured it already."""
     shard, payment = _look_up(parts, record)
-    if payment is None or _told_again(parts, shard, payment, "CAPTURED", done):
-        return
-    if payment["status"] != "CAPTURE_REQUESTED":
+    if payment is None or payment["status"] != "CAPTURE_REQUESTED":
         return
     paid = _pg_agrees(parts)
     shard.execute(
@@ -70,7 +58,7 @@ def settle(parts: Parts, record: Record, done: datetime) -> None:
 
 
 def give_back(parts: Parts, record: Record, done: datetime) -> None:
-    """Cancel a captured payment at the payment gateway."""
+    """Cancel a captured payment at the payment gateway; one that is refunded is told once more."""
     shard, payment = _look_up(parts, record)
     if payment is None or _told_again(parts, shard, payment, "REFUNDED", done):
         return
@@ -92,18 +80,11 @@ def give_back(parts: Parts, record: Record, done: datetime) -> None:
     _finish(parts, shard, payment, done, "REFUNDED" if paid else "REFUND_FAILED")
 
 
-def _retry_held(parts: Parts, group: str, work: Work, span: Span) -> None:
-    for waiting in [held for held in parts.held if held[0] == group]:
-        if parts.shards.of(waiting[1].merchant_id or "").up:
-            work(parts, waiting[1], span.until)
-            parts.held.remove(waiting)
-
-
-def _do(parts: Parts, group: str, work: Work, record: Record, done: datetime) -> None:
-    try:
-        work(parts, record, done)
-    except PartDownError:
-        parts.held.append((group, record))
+def _settle_again(parts: Parts, record: Record, done: datetime) -> None:
+    """A record that was held may have been settled, and its event lost with the broker."""
+    shard, payment = _look_up(parts, record)
+    if payment is not None and not _told_again(parts, shard, payment, "CAPTURED", done):
+        settle(parts, record, done)
 
 
 def _look_up(parts: Parts, record: Record) -> tuple[Shard, Row | None]:
@@ -157,3 +138,9 @@ def _tell(parts: Parts, payment: Row, status: str, done: datetime) -> None:
     event = outcome_event(payment_id, status, payment["amount"], done)
     topic = f"payment.{status.lower()}"
     parts.broker.append(topic, str(payment_id), json.dumps(event), done, merchant_id=merchant)
+
+
+_JOBS = (
+    (topics.SETTLEMENT_GROUP, settle, _settle_again, "CAPTURE_REQUESTED"),
+    (topics.REFUND_GROUP, give_back, give_back, "REFUND_REQUESTED"),
+)

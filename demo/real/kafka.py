@@ -156,6 +156,9 @@ class RealBroker:
         for reader in self._readers.values():
             reader.take_back()
 
+    def expel(self, group: str, out: bool) -> None:
+        """This broker knows by itself who polls."""
+
     def state(self, group: str) -> str:
         """The state that the coordinator tells."""
         with self._told():

@@ -49,9 +49,10 @@ class Reader:
         return sorted(found, key=lambda record: (record.at, record.partition, record.offset))
 
     def work_off(self, record: Record) -> None:
-        """The group has dealt with this record."""
-        self._waiting.remove(record)
-        self._worked.append(record)
+        """The group has dealt with this record; not if it will come again all the same."""
+        if record in self._waiting:
+            self._waiting.remove(record)
+            self._worked.append(record)
 
     def settle(self) -> None:
         """Commit what was worked off; what the broker does not confirm is tried again."""

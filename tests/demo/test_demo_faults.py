@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 from demo_violations import violations
@@ -127,19 +129,111 @@ def test_a_refusing_pg_looks_like_a_duplicate_and_opens_its_breaker(standin):
     assert get(standin, "/monitoring/circuit-breaker/status")[1]["state"] == "CLOSED"
 
 
-def test_without_redis_its_answers_are_errors_and_payments_go_on(standin):
+def payments(standin):
+    return sum(s.one("SELECT COUNT(*) AS n FROM payment")["n"] for s in standin.parts.shards.all())
+
+
+def test_without_redis_its_answers_are_errors_and_payments_hang_until_the_gateway_gives_up(standin):
+    rest(standin)
+    before = payments(standin)
     standin.set_fault("redis_down", True)
     for path in ("stats", "cache-stats", "rate-limit/all", "rate-limit/blocked", "ttl-analysis"):
         status, body = get(standin, f"/monitoring/redis/{path}")
         assert status == 500
         assert body["message"].startswith("redis")
-    assert pay(standin)[0] == 200
+    assert pay(standin)[0] == 504
+    wish = {"merchantId": "M-2", "amount": 5, "currency": "KRW", "idempotencyKey": "k"}
+    path = "/api/payments/authorize"
+    assert respond(standin, "POST", path, {}, json.dumps(wish).encode()).delay_seconds == 20
+    assert payments(standin) == before
+    meter = standin.parts.meters.requests["POST", "/payments/authorize", 500]
+    assert meter.seconds_total / meter.count >= 60
 
 
-def test_a_repeated_payment_is_the_same_payment_without_redis_too(standin):
-    first = pay(standin)
+def test_who_hung_without_redis_comes_again_and_pays(standin):
     standin.set_fault("redis_down", True)
-    assert pay(standin) == first
+    before = payments(standin)
+    live(standin, 60)
+    assert payments(standin) == before
+    standin.set_fault("redis_down", False)
+    live(standin, 60)
+    assert payments(standin) > before + 15
+
+
+def test_a_repeated_payment_is_the_same_payment(standin):
+    assert pay(standin) == pay(standin)
+
+
+def messages(standin, topic):
+    return [r for log in standin.parts.broker.topics[topic] for r in log.records]
+
+
+def test_what_waited_for_the_broker_is_published_again_and_again_and_settled_once(standin):
+    rest(standin)
+    standin.parts.conditions.traffic_gone = False
+    standin.set_fault("broker_down", True)
+    live(standin, 200)
+    standin.parts.conditions.traffic_gone = True
+    back_at = standin.now
+    waiting = get(standin, "/monitoring/database/stats")[1]["outboxEvents"]["unpublished"] / 2
+    standin.set_fault("broker_down", False)
+    live(standin, 60)
+    copies = [r for r in messages(standin, "payment.authorized") if r.at > back_at]
+    each = Counter((r.merchant_id, r.key) for r in copies).values()
+    assert len(each) == waiting
+    assert 50 <= median(each) <= 57 == max(each)
+    live(standin, 600)
+    assert max(count for (count,) in settled(standin)) == 1
+
+
+def settled(standin):
+    sql = "SELECT COUNT(*) AS n FROM settlement_request GROUP BY payment_id"
+    return [tuple(row) for shard in standin.parts.shards.all() for row in shard.rows(sql)]
+
+
+def test_a_refund_that_is_told_again_is_booked_again_until_somebody_takes_it_back(standin):
+    rest(standin)
+    paid = pay(standin, "MERCHANT-2", "back")[1]["paymentId"]
+    live(standin, 30)
+    standin.set_fault("broker_down", True)
+    body = json.dumps({"merchantId": "MERCHANT-2", "reason": "wrong size"}).encode()
+    assert respond(standin, "POST", f"/payments/refund/{paid}", {}, body).status == 200
+    live(standin, 60)
+    standin.set_fault("broker_down", False)
+    live(standin, 120)
+    assert "L7" in broken(standin)
+    live(standin, 600)
+    assert broken(standin) == []
+
+
+def test_a_worker_commits_a_batch_at_a_time_and_a_late_one_has_left_its_group(standin):
+    rest(standin)
+    for n in range(200):
+        pay(standin, f"MERCHANT-{20 + n % 40}", f"burst {n}")
+    live(standin, 30)
+    group = "settlement-worker-group"
+    offset, rows = standin.parts.broker.committed[group].copy(), len(settled(standin))
+    live(standin, 200)
+    assert standin.parts.broker.committed[group] == offset
+    assert len(settled(standin)) > rows + 60
+    assert standin.parts.broker.state(group) == "STABLE"
+    live(standin, 100)
+    assert standin.parts.broker.state(group) == "EMPTY"
+    live(standin, 300)
+    assert standin.parts.broker.committed[group] != offset
+    assert standin.parts.broker.state(group) == "STABLE"
+
+
+def test_what_the_consumer_cannot_book_is_skipped_without_a_dead_letter(standin):
+    rest(standin)
+    standin.set_fault("shard2_unbooked", True)
+    assert pay(standin, "MERCHANT-3", "odd")[0] == pay(standin, "MERCHANT-4", "even")[0] == 200
+    live(standin, 420)
+    assert not standin.parts.broker.unread(LEDGER, standin.now)
+    assert broken(standin) == ["L1", "L10", "L11"]
+    assert messages(standin, "payment.dlq") == []
+    standin.set_fault("shard2_unbooked", False)
+    assert broken(standin) == []
 
 
 def test_a_merchant_over_its_limit_is_blocked_and_turned_away(standin):
@@ -266,7 +360,7 @@ def all_names(standin):
 def recover(standin, names):
     for name in names:
         standin.set_fault(name, False)
-    live(standin, 120)
+    live(standin, 900)  # a backlog is settled one by one, and copies are taken back
     assert standin.parts.publisher.state == "CLOSED"
     assert standin.parts.pg.state == "CLOSED"
     assert get(standin, "/monitoring/redis/rate-limit/blocked")[1]["count"] == 0
@@ -291,6 +385,7 @@ NAMES = (
     "ledger_entry_missing",
     "ledger_entry_duplicated",
     "ledger_wrong_amount",
+    "shard2_unbooked",
     "consumer_stuck",
     "shard_down",
     "traffic_gone",

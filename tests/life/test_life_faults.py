@@ -27,6 +27,8 @@ KAFKA_DOWN = (
     "books_broken:*/P2",
     "books_broken:*/P3",
     "monitoring_gap:kafka",
+    # what waited comes again and again, and a refund is booked as often
+    *("books_broken:*/L7", "books_broken:*/L8", *NET, "lag_rising:*", "lag_in_batch:*"),
 )
 # fault -> the root that names it, minutes it lasts, and all that may be told to follow from it
 FAULTS = {
@@ -45,12 +47,20 @@ FAULTS = {
         8,
         ("payments_refused:authorize", "traffic_gone:", "regression:payments_per_minute"),
     ),
-    "redis_down": ("service_down:redis", 12, ("monitoring_gap:redis",)),
+    "redis_down": (
+        "service_down:redis",
+        12,
+        (
+            *("monitoring_gap:redis", "requests_slow:authorize", "traffic_gone:"),
+            "regression:payments_per_minute",
+        ),
+    ),
     "merchant_over_limit": ("merchant_blocked:authorize/MERCHANT-8", 6, ()),
     "poison_message": ("dead_letters_arrived:payment.dlq", 5, ()),
     "ledger_entry_missing": ("books_broken:shard?/L1", 5, NET),
     "ledger_entry_duplicated": ("books_broken:shard?/L3", 5, NET),
     "ledger_wrong_amount": ("books_broken:shard?/L4", 5, NET),
+    "shard2_unbooked": ("books_broken:shard2/L1", 10, ("books_broken:shard2/L10", "books_broken:shard2/L11")),
     "consumer_stuck": (
         "lag_stuck:payment-consumer",
         10,
@@ -69,6 +79,7 @@ HIDDEN_BY = {
     },
     "slow_api": {
         "pg_refusing": "a payment gateway in trouble makes for slow answers",
+        "redis_down": "without Redis every request hangs",
         "traffic_gone": "nobody waits for an answer",
     },
     "merchant_over_limit": {"redis_down": "the limiter counts nothing"},
