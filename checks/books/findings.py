@@ -14,7 +14,7 @@ from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from monitor.domain.books.discrepancies import OpenBreak, ageing, money_in
 from monitor.domain.check import Finding, Metric, Params, Status
 
-_CONTROL = "L11"
+_CONTROL, _CAPTURES = "L11", "L1"
 
 
 class TellOptions(Protocol):
@@ -71,6 +71,7 @@ def _params(
         "drift_krw": sum(row[3] for row in rows.values()),
         "first_seen_at": min(row[1] for row in rows.values()),
         "oldest_payment_id": payments[0] if payments else None,
+        "is_never_booked": entry.id == _CAPTURES and any(books.is_never_booked for books in found),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from checks.payment_story.case import CAPTURED, Case, booked_as
 from checks.payment_story.publishing import not_published
 from checks.payment_story.worker import consumed
+from checks.sources.facts.payments import Written
 from checks.sources.facts.story import LedgerEntry, PaymentRecords, PaymentRow
 from checks.sources.facts.unavailable import Unavailable
 from monitor.domain.books.payment_story import Reason
@@ -127,7 +128,7 @@ def _elsewhere(case: Case, side: Side) -> tuple[PaymentRecords, LedgerEntry] | N
 
 
 def _absent(case: Case, side: Side) -> Reason:
-    """Why an entry is missing: misposted, given up, not sent, not read yet, or lost."""
+    """Why an entry is missing: misposted, given up, not sent, not read yet, skipped, or lost."""
     about = _about(case, side)
     if found := _elsewhere(case, side):
         twin, entry = found
@@ -163,8 +164,19 @@ def _on_its_way(
         return not_published(case, waiting[0], STAGE)
     if case.is_young:
         return Reason("entry_under_way", Status.OK, STAGE, about)
+    if _is_never_booked(case):
+        return Reason("entry_skipped", Status.CRIT, STAGE, about | {"is_never_booked": True})
     late = consumed(case, STAGE, CONSUMER, side.topic, about)
     if late is not None and late.status is not Status.UNKNOWN:
         return late
     seen = are_dead_letters_seen and late is None and DLQ not in case.facts.cut_off
+    if seen and by_api:
+        return Reason("entry_skipped", Status.CRIT, STAGE, about | {"is_never_booked": False})
     return Reason("entry_missing", Status.CRIT, STAGE, about | {"is_lost": seen})
+
+
+def _is_never_booked(case: Case) -> bool:
+    """Whether its shard settles payments and has not a single entry: there all events are skipped,
+    however many wait behind."""
+    rows = case.facts.written.get(case.records.shard)
+    return isinstance(rows, Written) and rows.settlements > 0 and rows.entries == 0

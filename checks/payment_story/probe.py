@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, Platform
 from checks.sources.facts.story import PaymentRecords
 from checks.sources.facts.unavailable import Fact, Unavailable
@@ -23,7 +24,8 @@ _AROUND = timedelta(minutes=1)
 class Facts:
     """What was seen: rows by shard, the dead letters that name the payment, lags and breakers.
 
-    `cut_off` names the dead-letter topics of which only the newest messages were read.
+    `cut_off` names the dead-letter topics of which only the newest messages were read. `written`
+    counts, by shard, the rows that the workers have written.
     """
 
     payment_id: int
@@ -32,6 +34,7 @@ class Facts:
     lags: Mapping[str, Fact[GroupLag]] = field(default_factory=dict)
     breakers: Mapping[str, Fact[tuple[Breaker, ...]]] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
+    written: Mapping[str, Fact[Written]] = field(default_factory=dict)
 
 
 def probe(platform: Platform, payment_id: int, shard: str = "") -> Facts:
@@ -40,6 +43,7 @@ def probe(platform: Platform, payment_id: int, shard: str = "") -> Facts:
         "records": lambda: platform.database.payment(payment_id, shard),
         "dead_letters": lambda: _dead_letters(platform),
         "breakers": platform.breakers.breakers,
+        "written": platform.database.written,
         **{group: _lag_of(platform, group) for group in GROUPS},
     }
     with ThreadPoolExecutor(len(asked), "payment") as pool:
@@ -58,6 +62,7 @@ def probe(platform: Platform, payment_id: int, shard: str = "") -> Facts:
             for topic, dead_letters in found["dead_letters"].items()
             if _is_cut_off(dead_letters)
         ),
+        found["written"],
     )
 
 

@@ -60,7 +60,11 @@ FAULTS = {
     "ledger_entry_missing": ("books_broken:shard?/L1", 5, NET),
     "ledger_entry_duplicated": ("books_broken:shard?/L3", 5, NET),
     "ledger_wrong_amount": ("books_broken:shard?/L4", 5, NET),
-    "shard2_unbooked": ("books_broken:shard2/L1", 10, ("books_broken:shard2/L10", "books_broken:shard2/L11")),
+    "shard2_unbooked": (
+        "books_broken:shard2/L1",
+        10,
+        ("books_broken:shard2/L10", "books_broken:shard2/L11"),
+    ),
     "consumer_stuck": (
         "lag_stuck:payment-consumer",
         10,

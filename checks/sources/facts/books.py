@@ -60,7 +60,8 @@ class Books:
     the newest ledger entry, `unfinished` are older payments that wait for their capture or refund,
     `published` counts events by type that surely went out since the window's `published_since`,
     and `published_at_most` those that may have.
-    `overflow`: more older payments were touched than could be looked at.
+    `overflow`: more older payments were touched than could be looked at. `is_never_booked`: there
+    are captured payments and not a single entry.
     """
 
     shard: str
@@ -76,6 +77,7 @@ class Books:
     published: Mapping[str, int] = field(default_factory=dict)
     published_at_most: Mapping[str, int] = field(default_factory=dict)
     overflow: bool = False
+    is_never_booked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

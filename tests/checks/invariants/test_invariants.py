@@ -321,10 +321,12 @@ def test_a_wrong_amount_that_fits_no_other_shard_is_not_misposted(pair):
     assert "L13" not in broken(pair)
 
 
-def test_captured_payments_without_any_entry_are_misposted(pair):
+def test_books_that_stay_empty_are_never_booked_and_not_misposted(pair):
     pair[0].run("DELETE FROM ledger_entry")
-    one, *_ = looked(pair)
-    assert "L13" in ids(one)
+    one, two, _ = looked(pair)
+    assert "L1" in ids(one)
+    assert "L13" not in {*ids(one), *ids(two)}
+    assert (one.is_never_booked, two.is_never_booked) == (True, False)
 
 
 # --- statements --------------------------------------------------------------------------------

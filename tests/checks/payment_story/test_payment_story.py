@@ -12,6 +12,7 @@ import pytest
 from checks.payment_story.probe import Facts, spans
 from checks.payment_story.story import tell
 from checks.sources.database.source import Database
+from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Breaker, DeadLetter, GroupLag, PartitionLag
 from checks.sources.facts.unavailable import Unavailable, Why
 from monitor.domain.alert import Alert, Phase
@@ -327,6 +328,19 @@ LEDGER = {
         LOST,
         {"lags": lagging("payment-consumer", "payment.captured")},
         "worker_behind",
+    ),
+    "never booked, behind": (
+        LOST,
+        {
+            "lags": lagging("payment-consumer", "payment.captured"),
+            "written": {"shard1": Written(224, 0, 0), "shard2": Written(200, 0, 190)},
+        },
+        "entry_skipped",
+    ),
+    "never booked elsewhere": (
+        LOST,
+        {"written": {"shard1": Written(200, 0, 190), "shard2": Written(224, 0, 0)}},
+        "entry_missing",
     ),
     "twice": ([], {}, "entry_twice"),
     "wrong amount": ([f"UPDATE ledger_entry SET amount = 1 {ENTRY}"], {}, "entry_amount"),

@@ -171,21 +171,22 @@ def _misposted(shards: Mapping[str, Shard], books: Mapping[str, Books]) -> dict[
 def _with_misposted(shards: Mapping[str, Shard], name: str, books: Books) -> Fact[Books]:
     found = [b for b in books.breaks if b.invariant in _MISPOSTED and b.payment_id is not None]
     ids = sorted({b.payment_id for b in found if b.payment_id is not None})[:_SUSPECTS_MAX]
-    breaks = list(_no_entries(name, books))
+    breaks: list[Break] = []
     if ids:
         accounts = {each: _account(shard, ids) for each, shard in shards.items()}
         seen = {each: a for each, a in accounts.items() if not isinstance(a, Unavailable)}
         if len(seen) < len(accounts):
             return books
         others = [account for each, account in seen.items() if each != name]
-        breaks += _foreign(name, seen[name], others)
+        breaks = list(_foreign(name, seen[name], others))
     examined = (*books.examined, "L13")
-    return replace(books, examined=examined, breaks=(*books.breaks, *breaks))
-
-
-def _no_entries(name: str, books: Books) -> Iterable[Break]:
-    if books.entry_last == 0 and any(b.invariant == "L1" for b in books.breaks):
-        yield Break("L13", name, "payment 0", None, {"entries": 0})
+    unbooked = books.entry_last == 0 and any(b.invariant == "L1" for b in books.breaks)
+    return replace(
+        books,
+        examined=examined,
+        breaks=(*books.breaks, *breaks),
+        is_never_booked=unbooked,
+    )
 
 
 def _account(shard: Shard, ids: Sequence[int]) -> Fact[_Account]:
