@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
+from mcp_server.access.certificate import require_certificate
 from mcp_server.access.tokens import tokens_of
 from mcp_server.context import ToolContext
 from mcp_server.http.access_log import AccessLog
@@ -75,13 +76,15 @@ class HttpServer:
         self._running: _Beating | None = None
         self._thread = threading.Thread(target=self._serve, name="mcp-http", daemon=True)
         self.port: int | None = None  # once it listens
+        require_certificate(self._section)
         self._app()  # what is wrong is said now, before the monitor starts
 
     @property
     def url(self) -> str:
         """Where it listens, or will."""
         host = f"[{self._section.host}]" if ":" in self._section.host else self._section.host
-        return f"http://{host}:{self.port or self._section.port}{PATH}"
+        scheme = "http" if self._section.certfile is None else "https"
+        return f"{scheme}://{host}:{self.port or self._section.port}{PATH}"
 
     @property
     def is_up(self) -> bool:
@@ -126,6 +129,8 @@ class HttpServer:
         settings = uvicorn.Config(
             self._app(),
             http=BoundedConnection,
+            ssl_certfile=self._section.certfile,
+            ssl_keyfile=self._section.keyfile,
             log_config=None,
             access_log=False,
             ws="none",

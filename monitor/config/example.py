@@ -69,6 +69,7 @@ _HEAD = """\
 # port = 8750
 # allowed_hosts = ["monitor.example.com:8750"]   # what clients call this machine
 # allowed_origins = []       # browsers that may ask
+# certfile = "monitor.pem"   # TLS (https); keyfile = "monitor.key" if the key is not in it
 # access_log = "access.log"  # who asked which tool, one line each; kept under 20 MB
 # read_token_env = "PAYPULSE_MCP_READ_TOKEN"     # the variables that hold the tokens
 # write_token_env = "PAYPULSE_MCP_WRITE_TOKEN"

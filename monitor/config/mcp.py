@@ -30,6 +30,8 @@ class HttpSection(Section):
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     access_log: Home | None = None
+    certfile: Home | None = None
+    keyfile: Home | None = None
     read_token_env: Variable = "PAYPULSE_MCP_READ_TOKEN"  # noqa: S105
     write_token_env: Variable = "PAYPULSE_MCP_WRITE_TOKEN"  # noqa: S105
 
@@ -37,6 +39,12 @@ class HttpSection(Section):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in _LOOPBACK
+
+    @model_validator(mode="after")
+    def _key_fits_certificate(self) -> HttpSection:
+        if self.keyfile is not None and self.certfile is None:
+            raise ValueError("keyfile needs the certificate beside it: certfile")
+        return self
 
     @model_validator(mode="after")
     def _tokens_differ(self) -> HttpSection:

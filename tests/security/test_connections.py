@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import subprocess
 import time
 
 import httpx
@@ -13,6 +15,7 @@ from mcp_case import writing_app
 from mcp_server.http.access_log import access, log_access_to
 from mcp_server.http.connections import BoundedConnection, Limits
 from mcp_server.http.server import HttpServer
+from monitor.config.models import ConfigError, parse
 
 LIMITS = Limits(per_address_max=5, head_seconds=1, body_seconds=1, unread_seconds=1)
 TOKEN = "read-token-0123456789"
@@ -37,7 +40,14 @@ def port(tmp_path, monkeypatch):
     monkeypatch.setattr(BoundedConnection, "limits", LIMITS)
     monkeypatch.setattr("mcp_server.http.server._SESSIONS_MAX", 3)
     app = writing_app(tmp_path, "note")
-    section = app.config.mcp.http.model_copy(update={"port": 0})
+    with serving(app) as server:
+        yield server.port
+    app.close()
+
+
+@contextlib.contextmanager
+def serving(app, **given):
+    section = app.config.mcp.http.model_copy(update={"port": 0, **given})
     mcp = app.config.mcp.model_copy(update={"http": section})
     config = app.config.model_copy(update={"mcp": mcp})
     server = HttpServer(config, lambda: app, {"PAYPULSE_MCP_READ_TOKEN": TOKEN})
@@ -47,10 +57,9 @@ def port(tmp_path, monkeypatch):
         while not server.is_up:
             assert time.monotonic() < until
             time.sleep(0.01)
-        yield server.port
+        yield server
     finally:
         server.stop()
-        app.close()
 
 
 def post(port):
@@ -123,3 +132,32 @@ def test_who_asked_what_is_noted_and_no_token(port, tmp_path, monkeypatch):
     assert "127.0.0.1 read token POST 200" in lines[0]
     assert "127.0.0.1 anybody POST 401" in lines[1]
     assert TOKEN not in path.read_text() and path.stat().st_mode & 0o777 == 0o600
+
+
+def self_signed(folder):
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext"]
+    command += ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def test_tokens_go_over_tls_where_a_certificate_is_given(tmp_path):
+    certificate, key = self_signed(tmp_path)
+    app = writing_app(tmp_path, "note")
+    with serving(app, certfile=certificate, keyfile=key) as server:
+        assert server.url.startswith("https://")
+        context = ssl.create_default_context(cafile=certificate)
+        headers = {"Accept": "application/json, text/event-stream"}
+        headers["Authorization"] = f"Bearer {TOKEN}"
+        said = httpx.post(server.url, json=PING, headers=headers, verify=context)
+    app.close()
+    assert said.status_code == 200
+
+
+@pytest.mark.parametrize("lines", ['certfile = "missing.pem"', 'keyfile = "only.key"'])
+def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path, lines):
+    text = f"[mcp.http]\nenabled = true\n{lines}\n"
+    with pytest.raises(ConfigError, match="certfile"):
+        HttpServer(parse(text, {}), lambda: None, {})

@@ -112,9 +112,11 @@ def require_sound(settings: Config) -> None:
 
         offers((), settings.mcp.writes)
     if settings.mcp.http.enabled:
+        from mcp_server.access.certificate import require_certificate
         from mcp_server.access.tokens import tokens_of
 
         tokens_of(settings.mcp.http)
+        require_certificate(settings.mcp.http)
 
 
 def http_way_in(settings: Config, path: Path | None) -> Supervised | None:
