@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from monitor.cli.detection.series_file import read_series
+from monitor.cli.detection.series.file import read_series
 from monitor.domain.detection.replay import Point
 
 HOUR = timedelta(hours=1)
@@ -94,7 +94,7 @@ def labelled_series(folder: Path) -> list[Labelled]:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         labels = {row["TimeStamp"]: row["Label"] == "1" for row in rows}
-        points = read_series(path).points
+        points = read_series(path).series[0].points
         marked = [point.at for point in points if labels[point.text]]
         found.append(Labelled(path.stem, path.parent.name, points, segments_of(marked)))
     return found

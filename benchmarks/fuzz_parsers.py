@@ -31,7 +31,7 @@ from mcp_server.tools.history.time_range import time_range
 from mcp_server.tools.kafka.dead_letter_rows import places_of
 from mcp_server.tools.prometheus.questions import question
 from monitor.cli.books.time_input import moment_before
-from monitor.cli.detection.series_file import SeriesFileError, read_series
+from monitor.cli.detection.series.file import SeriesFileError, read_series
 from monitor.cli.mcp.client_file import ClientFileError, read_client_file
 from monitor.cli.mcp.env_file import load_env_file
 from monitor.config.models import ConfigError, parse

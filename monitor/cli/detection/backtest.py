@@ -13,38 +13,59 @@ from monitor.cli.common import ConfigOption, catalog_of, fail
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="A CSV file: time, value; other columns are left.")],
+    file: Annotated[Path, typer.Argument(help="A CSV file: a time and values in each line.")],
     worse: Annotated[str, typer.Option(help="The bad direction: up, down or both.")] = "both",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    time_form: Annotated[
+        str, typer.Option("--time-format", help="Of its times: dmy, mdy, epoch_ms … [by the file].")
+    ] = "",
+    decimal: Annotated[str, typer.Option(help="Its decimal mark: . or , [by the file].")] = "",
+    only: Annotated[str, typer.Option("--series", help="The one series of several [all].")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Replay a metric's history as if it were now, and show where it would have alerted.
 
     Exit code: 0 if it could be judged, 3 if not.
     """
-    from monitor.cli.detection.series_file import SeriesFileError, read_series
+    from monitor.cli.detection.series.file import Asked, SeriesFileError, read_series
     from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
     from monitor.text.plain.backtest import backtest_json
-    from monitor.text.terminal.backtest import backtest_parts, bad_lines
+    from monitor.text.terminal.backtest import backtest_parts, bad_lines, series_heading
     from monitor.text.terminal.output import NARROW, printed
 
     directions = {"up": Worse.HIGHER, "down": Worse.LOWER, "both": Worse.EITHER}
     if worse not in directions:
         fail(f"--worse {worse!r}: up, down or both is expected")
+    if decimal not in ("", ".", ","):
+        fail(f"--decimal {decimal!r}: . or , is expected")
     catalog = catalog_of(config)
     try:
-        series = read_series(file)
+        read = read_series(file, Asked(time_form, decimal, only))
     except SeriesFileError as error:
         fail(f"{file}: {catalog.say(f'series_file.{error.code}', **error.params)}")
-    for line in bad_lines(series.bad, catalog):
+    for line in bad_lines(read.bad, catalog):
         typer.echo(line, err=True)
-    readings = [(point.at, point.value) for point in series.points]
-    found = replay(readings, directions[worse])
-    if not found.judged:
-        fail(f"{file}: {catalog.say('series_file.too_short', points=len(readings))}")
+    replayed = [
+        (each, replay([(point.at, point.value) for point in each.points], directions[worse]))
+        for each in read.series
+    ]
+    if not any(found.judged for _, found in replayed):
+        points = max(len(each.points) for each in read.series)
+        fail(f"{file}: {catalog.say('series_file.too_short', points=points)}")
     if as_json:
-        typer.echo(json.dumps(backtest_json(series, found, catalog), ensure_ascii=False))
+        told = [backtest_json(*each, read.form, catalog) for each in replayed]
+        whole = told[0] if len(told) == 1 else {"series": told}
+        typer.echo(json.dumps(whole, ensure_ascii=False))
         return
     width = shutil.get_terminal_size((NARROW, 24)).columns
-    printed(backtest_parts(series, found, catalog, width), NARROW)
+    typer.echo(catalog.say("series_file.read_as", form=read.form.name, shape=read.form.shape))
+    if read.left:
+        typer.echo(catalog.say("series_file.columns_left", columns=", ".join(read.left)[:200]))
+    for series, found in replayed:
+        typer.echo("\n".join(series_heading(series, len(replayed) > 1, catalog)))
+        if found.judged:
+            printed(backtest_parts(series, found, catalog, width), NARROW)
+        else:
+            points = len(series.points)
+            typer.echo(catalog.say("series_file.too_short", points=points))

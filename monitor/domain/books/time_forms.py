@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 _PROBED = 200  # texts by which the forms are chosen that are tried on the whole column
-_STRAY_SHARE = 0.01  # texts that only another order of day and month reads: more is no accident
+_STRAY_SHARE = 0.1  # texts that only another order of day and month reads: more is no accident
 _YEARS = range(1990, 2101)
 _EPOCH_FROM, _EPOCH_TO = 946_684_800, 4_102_444_800  # 2000 to 2100
 _SERIAL_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet knows no zones
@@ -62,7 +62,8 @@ def choose_form(texts: Sequence[str]) -> Chosen:
     """The form that reads most of a column; of equals the one under which it is in order."""
     probed = [text for text in texts[:_PROBED] if text]
     tried = [form for form in FORMS if any(form.read(text) for text in probed)]
-    read = {form: [form.read(text) for text in texts] for form in tried}
+    read = _read(tried, texts)
+    tried = list(read)
     counts = {form: sum(at is not None for at in found) for form, found in read.items()}
     most = max(counts.values(), default=0)
     if not most:
@@ -70,7 +71,7 @@ def choose_form(texts: Sequence[str]) -> Chosen:
     best = [form for form in tried if counts[form] == most]
     if not best[0].is_order:
         return Chosen(best[0])
-    if strays := [form for form in tried if _strays(read, best[0], form) > _STRAY_SHARE * most]:
+    if strays := [form for form in tried if _contradicts(read, best[0], form)]:
         return Chosen(None, (best[0], *strays))
     best = _in_order(read, best)
     return Chosen(best[0]) if len(best) == 1 else Chosen(None, tuple(best))
@@ -79,12 +80,30 @@ def choose_form(texts: Sequence[str]) -> Chosen:
 Read = dict[TimeForm, list[datetime | None]]
 
 
-def _strays(read: Read, form: TimeForm, other: TimeForm) -> int:
-    """How many texts only another order of day, month and year reads."""
+def _read(forms: Sequence[TimeForm], texts: Sequence[str]) -> Read:
+    """The column in each form; where one reads all of it, others only if they do so, too."""
+    read: Read = {}
+    is_whole = False
+    for form in forms:
+        found: list[datetime | None] = []
+        for text in texts:
+            found.append(form.read(text))
+            if is_whole and found[-1] is None:
+                break
+        else:
+            read[form] = found
+            is_whole = is_whole or None not in found
+    return read
+
+
+def _contradicts(read: Read, form: TimeForm, other: TimeForm) -> bool:
+    """Whether too many texts are read by another order of day, month and year alone."""
     if not other.is_order:
-        return 0
-    both = zip(read[form], read[other], strict=True)
-    return sum(a is None and b is not None for a, b in both)
+        return False
+    both = list(zip(read[form], read[other], strict=True))
+    strays = sum(a is None and b is not None for a, b in both)
+    own = sum(a is not None and b is None for a, b in both)
+    return strays > _STRAY_SHARE * own
 
 
 def _in_order(read: Read, forms: Sequence[TimeForm]) -> list[TimeForm]:

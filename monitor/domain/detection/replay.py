@@ -75,7 +75,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that is left out, and why: time, value or columns."""
+    """A row that is left out, and why: time, value, unit or columns."""
 
     line: int
     why: str
@@ -84,8 +84,13 @@ class BadRow:
 
 @dataclass(slots=True)
 class SeriesFile:
-    """What a file holds, in order of time. `gaps`: times with a blank value."""
+    """One series of a file, in order of time. `gaps`: times with a blank value.
+
+    `repeated`: times that stood there before; the last value counts.
+    """
 
     points: list[Point] = field(default_factory=list)
     gaps: int = 0
-    bad: list[BadRow] = field(default_factory=list)
+    name: str = ""
+    unit: str = ""
+    repeated: int = 0

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from monitor.domain.books.time_forms import TimeForm
 from monitor.domain.detection.replay import Alarm, Point, Replayed, SeriesFile
 from monitor.domain.detection.rule import relative
 from monitor.text.catalog import Catalog
 from monitor.text.filters import number, percent
 
 
-def backtest_json(series: SeriesFile, found: Replayed, catalog: Catalog) -> dict[str, Any]:
+def backtest_json(
+    series: SeriesFile, found: Replayed, form: TimeForm, catalog: Catalog
+) -> dict[str, Any]:
     """The alerts; times as they stand in the file."""
     return {
+        "name": series.name,
+        "unit": series.unit,
+        "time_format": form.name,
+        "repeated": series.repeated,
         "points": found.judged,
         "gaps": series.gaps,
         "alerts": [_alarm_json(alarm, series.points, catalog) for alarm in found.alarms],

@@ -28,6 +28,14 @@ def bad_lines(bad: Sequence[BadRow], catalog: Catalog) -> Iterator[str]:
         yield catalog.say("series_file.more_rows", count=len(bad) - BAD_SHOWN_MAX)
 
 
+def series_heading(series: SeriesFile, is_one_of_many: bool, catalog: Catalog) -> Iterator[str]:
+    """Which series it is, if there are several, and what was done to it."""
+    if is_one_of_many:
+        yield f"\n{clean(series.name, 60)}{f' ({clean(series.unit, 16)})' if series.unit else ''}"
+    if series.repeated:
+        yield catalog.say("series_file.repeated", count=series.repeated)
+
+
 def backtest_parts(
     series: SeriesFile, found: Replayed, catalog: Catalog, width: int
 ) -> Iterator[RenderableType]:

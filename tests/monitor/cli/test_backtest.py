@@ -75,8 +75,10 @@ def test_bad_rows_are_named_on_the_side(tmp_path):
     result = RUN.invoke(main, ["backtest", str(path), "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["alerts"]
-    assert "line 482 left out, the first column is no time: never,1,0" in result.stderr
-    assert "line 483 left out, the second column is no number" in result.stderr
+    assert (
+        "line 482 left out, its time is not of the form of the others: never,1,0" in result.stderr
+    )
+    assert "line 483 left out, the value is no number" in result.stderr
 
 
 @pytest.mark.parametrize(

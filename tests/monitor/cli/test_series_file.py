@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.detection import series_file
-from monitor.cli.detection.series_file import SeriesFileError, read_series
-from monitor.domain.detection.replay import SeriesFile
+from monitor.cli.detection.series import file as series_file
+from monitor.cli.detection.series.file import Asked, ReadSeries, SeriesFileError, read_series
 
 FIRST = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
-def read(folder: Path, text: str | bytes) -> SeriesFile:
+def read(folder: Path, text: str | bytes, **asked: str) -> ReadSeries:
     path = folder / "series.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_series(path)
+    return read_series(path, Asked(**asked))
 
 
-def values(found: SeriesFile) -> list[float]:
-    return [point.value for point in found.points]
+def values(found: ReadSeries) -> list[float]:
+    [series] = found.series
+    return [point.value for point in series.points]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def values(found: SeriesFile) -> list[float]:
         "ms,v\n1793610000000,1\n1793613600000,2\n",
         "1.7936100e9,1\n1793613600.0,2\n",
         "02.11.2026 09:00;1\n02.11.2026 10:00;2\n",
-        "11/02/2026 09:00 AM,1\n11/02/2026 10:00 AM,2\n",
+        "11/13/2026 09:00 AM,x\n11/02/2026 09:00 AM,1\n11/02/2026 10:00 AM,2\n",
         "2026/11/02 09:00:00,1\n2026/11/02 10:00:00,2\n",
         "02/Nov/2026:09:00:00 +0000,1\n02/Nov/2026:10:00:00 +0000,2\n",
         "2026-11-02 09:00:00 UTC,1\n2026-11-02 10:00:00 UTC,2\n",
@@ -51,20 +51,20 @@ def values(found: SeriesFile) -> list[float]:
 def test_many_ways_of_writing_the_same_two_points(tmp_path, text):
     found = read(tmp_path, text)
     assert values(found) == [1.0, 2.0]
-    assert [point.at for point in found.points] == [FIRST, FIRST + timedelta(hours=1)]
-    assert found.bad == []
+    assert [point.at for point in found.series[0].points] == [FIRST, FIRST + timedelta(hours=1)]
+    assert len(found.bad) == str(text).count(",x")
 
 
 def test_a_time_keeps_its_text_and_its_zone(tmp_path):
     found = read(tmp_path, "t,v\n2026-11-02T18:00:00+09:00,1\n")
-    assert found.points[0].text == "2026-11-02T18:00:00+09:00"
-    assert found.points[0].at.utcoffset() == timezone(timedelta(hours=9)).utcoffset(None)
+    assert found.series[0].points[0].text == "2026-11-02T18:00:00+09:00"
+    assert found.series[0].points[0].at.utcoffset() == timezone(timedelta(hours=9)).utcoffset(None)
 
 
 @pytest.mark.parametrize("blank", ["", "NaN", "null", "N/A", "  "])
 def test_a_blank_value_is_a_gap(tmp_path, blank):
     found = read(tmp_path, f"2026-11-02 09:00,1\n2026-11-02 10:00,{blank}\n2026-11-02 11:00,3\n")
-    assert (values(found), found.gaps, found.bad) == ([1.0, 3.0], 1, [])
+    assert (values(found), found.series[0].gaps, found.bad) == ([1.0, 3.0], 1, [])
 
 
 def test_of_equal_times_the_last_counts(tmp_path):

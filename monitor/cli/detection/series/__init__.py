@@ -1,0 +1,1 @@
+"""Metrics' histories out of files, for `paypulse backtest`."""
