@@ -127,8 +127,11 @@ def test_who_asked_what_is_noted_and_no_token(port, tmp_path, monkeypatch):
     headers = {"Accept": "application/json, text/event-stream", "Authorization": "Bearer wrong"}
     assert post(port) == 200
     assert httpx.post(f"http://127.0.0.1:{port}/mcp", json=PING, headers=headers).status_code == 401
+    until = time.monotonic() + 10
+    while len(lines := path.read_text().splitlines()) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
     access.handlers[0].close()
-    lines = path.read_text().splitlines()
     assert "127.0.0.1 read token POST 200" in lines[0]
     assert "127.0.0.1 anybody POST 401" in lines[1]
     assert TOKEN not in path.read_text() and path.stat().st_mode & 0o777 == 0o600
