@@ -286,6 +286,7 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
     address = Address(
         base_url=section.base_url,
         timeout_seconds=section.timeout_seconds,
+        slow_timeout_seconds=section.slow_timeout_seconds,
         token=section.token,
         actuators=section.actuators,
         shards=section.database.urls if section.database.via == "direct" else {},

@@ -15,6 +15,7 @@ from checks.sources.facts.platform import DatabaseSource, Health, KafkaSource, P
 from checks.sources.facts.reset import RateLimitReset
 from checks.sources.facts.unavailable import Fact
 from checks.sources.http.client import Wire
+from checks.sources.http.patient import PatientWire
 from checks.sources.monitoring_api.ask import Ask
 from checks.sources.monitoring_api.source import Gateway
 from checks.sources.prometheus.breakers import PrometheusBreakers
@@ -27,13 +28,15 @@ from checks.sources.services import Services
 class Address:
     """Where the platform is; a part whose own address is empty is seen through the gateway.
 
-    `shards`: name -> database URL; `redis_write_url`: of somebody who may delete counters;
-    `ingest_job`: the job under which Prometheus scrapes ingest; `breakers_scraped`: its breakers
-    are seen so, too.
+    `slow_timeout_seconds`: how long a part behind the monitoring-service may take to be called
+    gone, while nobody waits longer than `timeout_seconds`. `shards`: name -> database URL;
+    `redis_write_url`: of somebody who may delete counters; `ingest_job`: the job under which
+    Prometheus scrapes ingest; `breakers_scraped`: its breakers are seen so, too.
     """
 
     base_url: str
     timeout_seconds: float = 5.0
+    slow_timeout_seconds: float = 90.0
     token: str = field(default="", repr=False)
     actuators: Mapping[str, str] = field(default_factory=dict)
     shards: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -59,9 +62,18 @@ def connect(address: Address, transport: httpx.BaseTransport | None = None) -> P
         transport=transport,
         token=address.token,
     )
-    gateway = Gateway(wire)
+    slow = Wire(
+        address.base_url,
+        timeout_seconds=max(address.slow_timeout_seconds, address.timeout_seconds),
+        transport=transport,
+        token=address.token,
+    )
+    gateway = Gateway(wire, PatientWire(slow, address.timeout_seconds))
     actuator = Actuator(
-        address.actuators, transport, timeout_seconds=min(address.timeout_seconds, 3.0)
+        address.actuators,
+        transport,
+        timeout_seconds=min(address.timeout_seconds, 3.0),
+        slow_timeout_seconds=address.slow_timeout_seconds,
     )
     direct: list[Healths] = []
     database = _database(address, direct) or gateway

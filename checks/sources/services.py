@@ -17,6 +17,7 @@ from checks.sources.monitoring_api.facts import DatabaseStats, KafkaHealth
 from checks.sources.monitoring_api.source import Gateway
 
 T = TypeVar("T")
+_HANGS = frozenset({"part_hangs", "gateway_gave_up"})
 Healths = Mapping[str, Fact[Health]]
 
 
@@ -101,9 +102,23 @@ class Services:
         gateway = self._gateway
         if not _answered(actuators.get("ingest")):
             yield "ingest", lambda: _one("ingest", _timed("ingest", gateway.breaker, lambda _: ""))
-        yield "redis", lambda: _one("redis", _timed("redis", gateway.stats, lambda _: ""))
-        yield "kafka", lambda: _one("kafka", _timed("kafka", gateway.kafka_health, _kafka_detail))
         yield "database", self._database
+        yield "redis", lambda: _one("redis", self._slow("redis", gateway.stats, lambda _: ""))
+        health = gateway.kafka_health
+        yield "kafka", lambda: _one("kafka", self._slow("kafka", health, _kafka_detail))
+
+    def _slow(
+        self, part: str, ask: Callable[[], Fact[T]], detail_of: Callable[[T], str]
+    ) -> Fact[Health]:
+        """The health behind a question that may take a minute, with the time that it took.
+
+        The monitoring-service itself has just answered: one that hangs, hangs for its part.
+        """
+        found = _timed(part, ask, detail_of)
+        if isinstance(found, Unavailable):
+            return replace(found, why=Why.REFUSED) if found.reason in _HANGS else found
+        late_ms = 1000 * self._gateway.late_seconds(part)
+        return replace(found, response_ms=max(found.response_ms, late_ms))
 
     def _database(self) -> Iterator[tuple[str, Fact[Health]]]:
         started = time.perf_counter()
@@ -113,7 +128,14 @@ class Services:
             yield "database", found
             return
         yield "database", Health("database", True, took_ms)
-        yield from _shards(found, took_ms)
+        for part, fact in _shards(found, took_ms):
+            is_left_out = isinstance(fact, Unavailable) and fact.reason == "shard_not_counted"
+            yield part, self._by_statistics(part) if is_left_out else fact
+
+    def _by_statistics(self, part: str) -> Fact[Health]:
+        """A shard that the row counts leave out: the statistics of all shards need it."""
+        found = self._slow(part, lambda: self._gateway.shards_answer(part), lambda _: "")
+        return replace(found, part=part) if isinstance(found, Unavailable) else found
 
 
 def _one(part: str, fact: Fact[Health]) -> Iterator[tuple[str, Fact[Health]]]:

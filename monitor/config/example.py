@@ -29,6 +29,9 @@ _HEAD = """\
 [platform]
 # base_url = "http://localhost:8082"   # the monitoring-service; API_BASE_URL has the last word
 # timeout_seconds = 5.0
+# The monitoring-service takes a minute to say that Kafka, Redis or a shard is gone: what asks for
+# them is given so long, apart from the quick questions, and nobody waits for it.
+# slow_timeout_seconds = 90.0
 # token = "${PLATFORM_TOKEN}"          # sent as a bearer token, if the gateway asks for one
 # actuators = { ingest = "http://localhost:8080" }   # services asked for /actuator/health;
 #                            # ingest's also shows refused payments and the breaker pg-auth-api;

@@ -130,6 +130,7 @@ class PlatformSection(Section):
 
     base_url: Url = Field(default="http://localhost:8082", repr=False)
     timeout_seconds: Seconds = 5.0
+    slow_timeout_seconds: Seconds = 90.0
     token: Token = Field(default="", repr=False)
     actuators: dict[str, Url] = Field(default_factory=dict, repr=False)
     database: DatabaseSection = DatabaseSection()

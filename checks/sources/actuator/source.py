@@ -14,6 +14,7 @@ from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Breaker, Health, RequestCount
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
+from checks.sources.http.patient import PatientWire
 
 T = TypeVar("T")
 
@@ -28,7 +29,18 @@ class Actuator:
         *,
         ingest: Iterable[str] | None = None,
         timeout_seconds: float = 3.0,
+        slow_timeout_seconds: float = 90.0,
     ) -> None:
+        """`slow_timeout_seconds`: how long a service may take to say that what it needs is gone."""
+        given = max(timeout_seconds, slow_timeout_seconds)
+        self._patient = {
+            name: PatientWire(
+                Wire(url, transport=transport, timeout_seconds=given, part=name),
+                timeout_seconds,
+                name,
+            )
+            for name, url in urls.items()
+        }
         self._wires = {
             name: Wire(
                 url,
@@ -50,8 +62,10 @@ class Actuator:
     def health(self, service: str) -> Fact[Health]:
         """What one service says about itself, and how long it took to say it."""
         started = time.perf_counter()
-        answer = self._wires[service].get("/actuator/health")
+        answer = self._patient[service].get("/actuator/health")
         took_ms = (time.perf_counter() - started) * 1000
+        if isinstance(answer, Answer):
+            took_ms = max(took_ms, 1000 * answer.seconds)
         return answer if isinstance(answer, Unavailable) else _health(service, answer, took_ms)
 
     def healths(self) -> Mapping[str, Fact[Health]]:
@@ -75,6 +89,8 @@ class Actuator:
         """Close the connections."""
         for wire in self._wires.values():
             wire.close()
+        for patient in self._patient.values():
+            patient.close()
 
     def _scrape(self, instance: str) -> Fact[str]:
         answer = self._wires[instance].text("/actuator/prometheus", bytes_max=8_000_000)

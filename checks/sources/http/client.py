@@ -40,6 +40,7 @@ class Answer:
     status: int
     data: Mapping[str, Any]
     text: str = ""
+    seconds: float = 0.0  # how long it took, where nobody waited for it
 
 
 class Wire:
@@ -75,6 +76,11 @@ class Wire:
 
     def __repr__(self) -> str:
         return f"Wire({self._base!r})"
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long an answer may take."""
+        return self._timeout_seconds
 
     def get(
         self, path: str, *, bytes_max: int | None = None, method: str = "GET", **query: Any

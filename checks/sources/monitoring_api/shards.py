@@ -49,6 +49,8 @@ def _repeats_shard1(fields: Fields, sharding: Fields) -> bool:
     """
     first, second = sharding.count("shard1Total"), sharding.count("shard2Total")
     total = fields.count("totalPayments")
+    if not first and not second and not total:
+        return True  # a copy of 0 looks like any other 0
     return second > 0 and abs(total - first) < abs(total - first - second)
 
 

@@ -133,7 +133,7 @@ def test_no_error_body_is_ever_taken_for_an_answer(status, body):
         (503, {"error": "Failed", "message": "no broker"}, "kafka", Why.REFUSED),
         (500, {"timestamp": "t", "status": 500, "path": "/m"}, "kafka", Why.REFUSED),
         (503, {"timestamp": "t", "status": 503, "path": "/m"}, "monitoring", Why.WAY),
-        (504, {"timestamp": "t", "status": 504, "path": "/m"}, "monitoring", Why.WAY),
+        (504, {"timestamp": "t", "status": 504, "path": "/m"}, "kafka", Why.LIMIT),
         (400, {"timestamp": "t", "status": 400, "path": "/m"}, "kafka", Why.GARBLED),
         (401, {"error": "who are you"}, "gateway", Why.NOT_VISIBLE),
         (403, {"error": "not you"}, "gateway", Why.NOT_VISIBLE),
