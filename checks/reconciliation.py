@@ -30,7 +30,8 @@ def probe(context: ProbeContext) -> Facts:
     }
     swept = context.platform.database.sweep(context.now, window, steps) if steps else ()
     names = {entry.id for entry in selected(options.only, options.ignore)}
-    kafka = getattr(context.platform, "kafka", None)
+    is_seen = any(isinstance(each, Books) for each in books)  # else they explain nothing
+    kafka = getattr(context.platform, "kafka", None) if is_seen else None
     return Facts(books, tuple(zip(steps, swept, strict=True)), look_at_streams(kafka, names))
 
 

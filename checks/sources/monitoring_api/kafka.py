@@ -23,6 +23,7 @@ from checks.sources.monitoring_api.facts import KafkaHealth
 from checks.sources.monitoring_api.fields import ContradictionError, Fields
 
 _BACK_MAX = 500  # messages of a partition, counted from its end
+_KEPT_MAX = 20  # samples of dead letters that are kept until something new arrives
 _CUT_AT = 200  # characters of a message's value that the platform shows
 
 
@@ -30,6 +31,7 @@ class KafkaReads:
     """The paths under /monitoring/kafka."""
 
     _ask: Ask
+    _letters: dict[tuple[str, int], tuple[tuple[tuple[int, int], ...], tuple[DeadLetter, ...]]]
 
     def cluster(self) -> Fact[Cluster]:
         """The brokers, topics and groups; refused when the cluster is reported unhealthy."""
@@ -106,13 +108,33 @@ class KafkaReads:
     ) -> Fact[tuple[DeadLetter, ...]]:
         """Some messages of a DLQ: a sample of up to `limit` per partition, never a count.
 
-        `before` (offsets by partition) is reached by asking for more: only so far back.
+        `before` (offsets by partition) is reached by asking for more: only so far back. Each such
+        question leaves a consumer group behind: it is asked only where something has arrived.
         """
         if before:
             return self._letters_before(topic, limit, before)
+        found = self.topic_ends(topic)
+        if isinstance(found, Unavailable):
+            return found
+        ends = tuple(sorted(found[0].end_offsets.items()))
+        if not found[0].messages:
+            return ()
+        known = self._letters.get((topic, limit))
+        if known is not None and known[0] == ends:
+            return known[1]
+        return self._read_letters(topic, limit, ends)
+
+    def _read_letters(
+        self, topic: str, limit: int, ends: tuple[tuple[int, int], ...]
+    ) -> Fact[tuple[DeadLetter, ...]]:
         path = "/monitoring/kafka/dlq-messages"
         query = {"topic": topic, "limit": limit}
-        return self._ask("kafka", path, lambda f: _dead_letters(f, topic), query)
+        letters = self._ask("kafka", path, lambda f: _dead_letters(f, topic), query)
+        if letters and not isinstance(letters, Unavailable):  # its one poll may have come too early
+            if len(self._letters) >= _KEPT_MAX:
+                self._letters.clear()
+            self._letters[topic, limit] = (ends, letters)
+        return letters
 
     def _letters_before(
         self, topic: str, limit: int, before: Mapping[int, int]

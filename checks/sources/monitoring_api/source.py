@@ -26,6 +26,7 @@ class Gateway(KafkaReads, RedisReads, QuestionReads, StoryReads, BreakerReads, L
         self._wire = wire
         self._slow = slow
         self._ask = Ask(wire, slow)
+        self._letters = {}
 
     def __repr__(self) -> str:
         return f"Gateway({self._wire!r})"

@@ -276,9 +276,35 @@ def test_a_partition_without_a_leader_is_offline():
     )
 
 
+def dlq_ends(end: int) -> dict[str, Any]:
+    row = {"topic": "payment.dlq", "endOffsets": {"partition-0": end}, "totalMessages": end}
+    return {"kafka/topic-stats": {"topics": [row]}}
+
+
+def test_dead_letters_are_asked_for_only_when_new_ones_have_arrived():
+    """Each such question leaves a consumer group behind on the platform."""
+    ends, asked = [0], []
+    row = {"partition": 0, "offset": 4, "timestamp": 1764918055123, "key": "null", "value": "v"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("topic-stats"):
+            return httpx.Response(200, json=dlq_ends(ends[0])["kafka/topic-stats"])
+        asked.append(ends[0])
+        return httpx.Response(200, json={"topic": "payment.dlq", "messages": [row]})
+
+    source = Gateway(Wire("http://x", transport=httpx.MockTransport(answer)))
+    for end in (0, 0, 5, 5, 5, 6, 6):
+        ends[0] = end
+        found = source.dead_letters("payment.dlq", 3)
+        assert not isinstance(found, Unavailable)
+        assert len(found) == (1 if end else 0)
+    assert asked == [5, 6]
+
+
 def test_dead_letter_messages_keep_their_time_and_place():
     row = {"partition": 0, "offset": 4, "timestamp": 1764918055123, "key": "null", "value": "v"}
-    source = gateway({"kafka/dlq-messages": {"topic": "payment.dlq", "messages": [row]}})
+    letters = {"topic": "payment.dlq", "messages": [row]}
+    source = gateway({"kafka/dlq-messages": letters, **dlq_ends(5)})
     found = source.dead_letters("payment.dlq", 3)
     assert not isinstance(found, Unavailable)
     assert (found[0].at.year, found[0].offset, found[0].value) == (2025, 4, "v")
@@ -552,7 +578,8 @@ def test_limits_of_the_platform_are_read_as_its_own():
 def test_hostile_text_is_cut_and_cleaned():
     row = {"partition": 0, "offset": 4, "timestamp": 1764918055123, "key": "x\n\x00" * 500}
     answer = {"topic": "payment.dlq", "messages": [row]}
-    found = gateway({"kafka/dlq-messages": answer}).dead_letters("payment.dlq", 1)
+    source = gateway({"kafka/dlq-messages": answer, **dlq_ends(5)})
+    found = source.dead_letters("payment.dlq", 1)
     assert not isinstance(found, Unavailable)
     assert len(found[0].key) <= 200
     assert found[0].key.isprintable()

@@ -1,0 +1,32 @@
+"""What the checks say of recorded answers: PYTHONPATH=. python benchmarks/replay.py FOLDER
+
+A folder a state, with its index.json, or a JSON file a state (tests/support/replay.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
+
+from replay import now_of, reason_of, states, verdicts
+
+_UNREADABLE = ("ill_typed", "contradiction", "not_json", "html")
+
+
+def main(folder: Path) -> int:
+    """Print each state's findings by check; 1 if an answer could not be read."""
+    unread = 0
+    for state, recorded in states(folder).items():
+        print(f"== {state}: {len(recorded)} answers")
+        for name, verdict in verdicts(recorded, now_of(recorded)).items():
+            words = [reason_of(finding) for finding in verdict.findings]
+            unread += sum(word.endswith(_UNREADABLE) for word in words)
+            print(f"   {name}: {verdict.status}  {', '.join(words)}")
+    print(f"{unread} answers could not be read")
+    return int(unread > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
