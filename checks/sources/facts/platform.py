@@ -326,10 +326,7 @@ class ScrapedSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform as it is seen: each part through its configured source.
-
-    `prometheus` and `scraped` are None where no Prometheus is configured.
-    """
+    """Each part through its configured source; None of what needs a Prometheus without one."""
 
     services: ServicesSource
     breakers: BreakersSource
