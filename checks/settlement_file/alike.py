@@ -68,7 +68,7 @@ class Differences:
         digits = round(math.log10(ratio), 2) if ratio > 0 else 0.5
         if digits == -3:
             return Alike("thousandfold", count, {"thousands": ".", "decimal": ","})
-        if digits == int(digits) and 0 < abs(digits) <= 4:
+        if digits == int(digits) and 0 < digits <= 4:
             return Alike("power", count, {"minor_digits": int(digits)})
         return Alike("ratio", count, {"columns.amount": "…"})
 

@@ -165,7 +165,8 @@ def _check_values(layout: Layout) -> None:
         if given and len(given) != 2:
             raise ValueError(f"{name} is a regular expression and what comes in its place")
         try:
-            re.compile(given[0] if given else "")
+            if given:  # the empty alternative always matches, so that both parts are tried
+                re.sub(f"{given[0]}|", given[1], "")
         except re.error as error:
             raise ValueError(f"{name}: {error}") from None
     if layout.decimal not in (".", ",") or len(layout.thousands) > 1:

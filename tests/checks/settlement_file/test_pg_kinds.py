@@ -313,6 +313,7 @@ def test_ids_that_are_alike_but_for_their_zeros_are_one_finding(tmp_path, spoil,
         (lambda each: f"{each.amount_krw * 0.978:.0f}", "ratio", 'columns.amount = "…"'),
         (lambda each: f"{each.amount_krw * 100:.0f}", "power", "minor_digits = 2"),
         (lambda each: f"{each.amount_krw / 1000:.3f}", "thousandfold", None),
+        (lambda each: f"{each.amount_krw / 100:.2f}", "ratio", None),
     ],
 )
 def test_amounts_that_all_differ_alike_are_one_finding(tmp_path, write, difference, settings):
@@ -377,6 +378,13 @@ def test_a_profile_reads_what_its_pg_documents_and_is_proposed_for_its_header(tm
     found = read_all(path)[2]
     assert isinstance(found, Unavailable)
     assert f'profile = "{name}"' in str(found.params["settings"])
+
+
+@pytest.mark.parametrize("replace", [("(", ""), ("a", r"\9"), ("a",), ("(a)", r"\2")])
+def test_a_replacement_that_cannot_be_made_is_refused_when_it_is_configured(replace):
+    for key in ("id_replace", "payment_replace"):
+        with pytest.raises(ValueError, match=key):
+            Layout(**{key: replace})
 
 
 def test_what_is_set_beside_a_profile_comes_first():
