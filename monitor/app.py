@@ -52,6 +52,7 @@ from monitor.store.passes.snapshots import latest_findings
 from monitor.store.series.past import StoredPast
 from monitor.store.upkeep.prune import prune
 from monitor.text.catalog import Catalog
+from monitor.text.masking import mask_also
 
 ALERT_SIZES = SIZES
 DELIVER_EVERY = timedelta(seconds=2)
@@ -229,6 +230,7 @@ def build(
 ) -> App:
     """Everything behind a configuration. What is given takes the place of the real thing."""
     checks = plan(config)
+    mask_also(config.privacy.mask)
     if store is None:
         require_not_gone(config.database)
         migrate(config.database)

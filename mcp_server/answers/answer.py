@@ -14,6 +14,7 @@ from mcp.types import CallToolResult, TextContent
 from mcp_server.answers.paging import Page
 from monitor.domain.check import Status
 from monitor.text.filters import clean
+from monitor.text.masking import MASK, is_masked, masked
 
 CHARS_PER_TOKEN = 4
 CHARS_USUAL = 2_000 * CHARS_PER_TOKEN
@@ -149,7 +150,9 @@ def compact(value: Any) -> str:
 def plain(value: Any) -> Any:
     """JSON types only: times as UTC text, numbers short, text clean and cut to length."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {
+            str(key): MASK if is_masked(str(key)) else plain(item) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, datetime):
@@ -162,14 +165,17 @@ def plain(value: Any) -> Any:
 def data(params: Mapping[str, Any]) -> dict[str, Any]:
     """What the platform itself said: a few plain values, never to be taken for instructions."""
     kept = list(params.items())[:KEYS_MAX]
-    return {clean(str(key), 40): _datum(value) for key, value in kept}
+    shown = ((str(key), value) for key, value in kept)
+    return {clean(k, 40): MASK if is_masked(k) else _datum(value) for k, value in shown}
 
 
 def _datum(value: Any) -> Any:
     if isinstance(value, float):
         return short(value)
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return value if masked(str(value)) == str(value) else MASK
     return clean(str(value), TEXT_MAX)
 
 

@@ -13,6 +13,7 @@ from monitor.config.models import (
     AlertSection,
     BaselineSection,
     DeliverySection,
+    PrivacySection,
     ReportSection,
     RetentionSection,
 )
@@ -88,6 +89,7 @@ _SECTIONS: dict[str, Any] = {
     "delivery": DeliverySection,
     "heartbeat": HeartbeatSection,
     "retention": RetentionSection,
+    "privacy": PrivacySection,
 }
 
 

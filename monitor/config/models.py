@@ -173,6 +173,12 @@ class RetentionSection(Section):
     history_years: Annotated[int, Field(ge=1, le=100), NUMBER] = 5
 
 
+class PrivacySection(Section):
+    """Fields that are never shown beside those that look personal or secret anyway, by name."""
+
+    mask: tuple[str, ...] = ()
+
+
 class CheckRuleSection(RuleSection):
     """What differs for one check; an incident may span several, so its times hold for all."""
 
@@ -232,6 +238,7 @@ class Config(Section):
     heartbeat: HeartbeatSection = HeartbeatSection()
     retention: RetentionSection = RetentionSection()
     mcp: McpSection = McpSection()
+    privacy: PrivacySection = PrivacySection()
     receivers: dict[str, ReceiverSection] = Field(default_factory=dict)
     checks: dict[str, CheckSection] = Field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
+from monitor.text.masking import masked
 from monitor.text.particles import particle
 
 PLATFORM_TEXT_MAX = 200
@@ -56,12 +57,14 @@ def _given(value: Any) -> Any:
 
 
 def clean(value: Any, limit: int = PLATFORM_TEXT_MAX) -> Any:
-    """Text without control characters, on one line, cut to length; other values as they are."""
+    """Text without control characters and without what looks personal or secret, on one line, cut
+    to length; other values as they are.
+    """
     if not isinstance(value, str):
         return value
     spaced = "".join(" " if ch in "\t\r\n\x0b\x0c\u2028\u2029" else ch for ch in value[: 4 * limit])
     shown = "".join(ch for ch in spaced if unicodedata.category(ch) not in _HIDDEN or ch == _JOINER)
-    return cut(" ".join(shown.split()), limit)
+    return cut(masked(" ".join(shown.split())), limit)
 
 
 def cut(text: str, limit: int) -> str:

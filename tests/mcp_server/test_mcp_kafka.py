@@ -69,7 +69,7 @@ def test_five_hundred_topics_are_paged_within_the_budget(tmp_path):
     assert_only_data(answer(app, "list_topics"))
 
 
-@pytest.mark.parametrize("tool", ["get_topic_stats", "get_topic_details", "get_dlq_messages"])
+@pytest.mark.parametrize("tool", ["get_topic_stats", "get_topic_details"])
 def test_a_mistyped_topic_is_told_what_was_meant_and_is_never_asked_for(tmp_path, tool):
     source = kafka()
     said = refused(seeing(tmp_path, kafka=source), tool, topic="payment.captred")

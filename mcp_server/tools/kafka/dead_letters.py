@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from checks.sources.facts.platform import Cluster, DeadLetter, KafkaSource
+from checks.sources.facts.platform import DeadLetter, KafkaSource
 from checks.sources.facts.unavailable import Fact, Unavailable
 from mcp_server.answers.answer import CHARS_MAX, CHARS_USUAL, Answer, result
 from mcp_server.answers.live import nothing_seen, platform, require, shown, together
@@ -41,18 +41,19 @@ def get_dlq_messages(
     limit: Annotated[int, Field(ge=1, le=50)] = LIMIT,
     cursor: Cursor = None,
 ) -> CallToolResult:
-    """The messages of a dead-letter topic, newest first: when, whose payment, from which topic and
-    why it was given up. Leaves no group and commits nothing. For all DLQs grouped by cause use
+    """The messages of a configured dead-letter topic, newest first: when, whose payment, from which
+    topic and why it was given up. Leaves no group and commits nothing. For all DLQs by cause use
     dlq_summary."""
     context = ctx.request_context.lifespan_context
     kafka = platform(context).kafka
+    require("dead-letter topic", topic, context.app.options_of("dead_letters").topics)
     question = question_of("get_dlq_messages", {"topic": topic, "limit": limit})
     before = places_of(position(question, cursor))
     cluster = kafka.cluster()
     if isinstance(cluster, Unavailable):
         return nothing_seen(context, [cluster], "check_kafka_health")
     if topic not in cluster.topics:
-        return _not_there(context, topic, cluster)
+        return _not_there(context, topic)
     ends, found = kafka.topic_ends(topic), kafka.dead_letters(topic, limit + 1, before)
     unavailable = [fact for fact in (ends, found) if isinstance(fact, Unavailable)]
     dead_letters = [] if isinstance(found, Unavailable) else newest_first(found)
@@ -111,10 +112,8 @@ def _plain_error(page: list[DeadLetter]) -> str:
     return found[0].error if found and shown(found[0].error) == found[0].error else ""
 
 
-def _not_there(context: ToolContext, topic: str, cluster: Cluster) -> CallToolResult:
-    """A DLQ comes into being with its first message; any other name is an error."""
-    if topic not in context.app.options_of("dead_letters").topics:
-        require("topic", topic, cluster.topics)
+def _not_there(context: ToolContext, topic: str) -> CallToolResult:
+    """A DLQ comes into being with its first message."""
     answer = Answer(
         verdict=Status.OK,
         summary=context.say("kafka.dead_letters_never", topic=shown(topic)),
@@ -153,7 +152,10 @@ def dlq_summary(
     others = [t for t in cluster.topics if t.endswith(".dlq") and t not in options.topics]
     names = [*options.topics, *others][:_TOPICS_MAX]
     since = context.now - timedelta(hours=hours)
-    looks = {n: partial(_queue, kafka, n, n in cluster.topics, since) for n in names}
+    looks = {
+        n: partial(_queue, kafka, n, n in cluster.topics, since, may_read=n in options.topics)
+        for n in names
+    }
     queues = list(together(looks).values())
     every = causes(dead_letter for queue in queues for dead_letter in queue.dead_letters)
     unavailable = [one for queue in queues for one in queue.unavailable]
@@ -174,14 +176,17 @@ def dlq_summary(
     return result(answer, context.now)
 
 
-def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any) -> _Queue:
+def _queue(kafka: KafkaSource, topic: str, exists: bool, since: Any, *, may_read: bool) -> _Queue:
+    """One DLQ; of one that is not configured only how much lies in it."""
     if not exists:
         return _Queue(topic, 0, 0, (), Arrivals(0, False))
     ends = kafka.topic_ends(topic)
     if isinstance(ends, Unavailable):
         return _Queue(topic, 0, 0, (), Arrivals(0, True), (ends,))
     end = ends[0]
-    found: Fact[tuple[DeadLetter, ...]] = kafka.dead_letters(topic, _SAMPLE) if end.messages else ()
+    found: Fact[tuple[DeadLetter, ...]] = (
+        kafka.dead_letters(topic, _SAMPLE) if end.messages and may_read else ()
+    )
     dead_letters = () if isinstance(found, Unavailable) else found
     lately = arrivals(dead_letters, end.messages, since)
     unavailable = (found,) if isinstance(found, Unavailable) else ()
