@@ -22,6 +22,7 @@ from monitor.domain.check import (
 )
 from monitor.domain.check_pass import Observed, Planned
 from monitor.domain.detection.regressions import Baselines
+from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
 from monitor.recording.record import Recorder
 from monitor.scheduling.bounded import BoundedWorker, Overran, Raised
 
@@ -96,6 +97,8 @@ def _failed(planned: Planned, result: Overran | Raised) -> Verdict:
     if isinstance(result, Raised):
         log.error("check %s raised", name, exc_info=result.error)
         reason, params = "check_raised", {"error": type(result.error).__name__}
+        if lack := own_shortage(result.error):
+            reason, params = OWN_SHORTAGE, {"got": lack}
     else:
         reason = "check_still_running" if result.still else "check_timeout"
         params = {"timeout_seconds": seconds}  # type: ignore[dict-item]

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 from monitor.domain.delivery import Sender
+from monitor.domain.shortage import own_shortage
 from monitor.recording.herald import Herald
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class StoreWatch:
         """This work could not be recorded; the first of a trouble is told."""
         with self._turn:
             if self._trouble is None:
-                self._trouble = _Trouble(now, str(error)[:_REASON_MAX], now)
+                self._trouble = _Trouble(now, _reason(error), now)
                 log.error("the monitor's database is in trouble: %s", self._trouble.reason)
                 self._announce("failing", self._trouble, now)
                 self._note(self._trouble)
@@ -94,6 +95,13 @@ class StoreWatch:
         noted = {"since": trouble.since.isoformat(), "reason": trouble.reason}
         with suppress(OSError):  # the disk may be full, too
             self._noted.write_text(json.dumps(noted), encoding="utf-8")
+
+
+def _reason(error: BaseException | str) -> str:
+    """What went wrong; what the process itself lacks is said first, for the file may be sound."""
+    lack = own_shortage(error) if isinstance(error, BaseException) else ""
+    said = f"the monitor itself lacks {lack} ({error})" if lack else str(error)
+    return said[:_REASON_MAX]
 
 
 def _noted(path: Path) -> _Trouble | None:

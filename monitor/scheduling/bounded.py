@@ -51,8 +51,12 @@ class BoundedWorker:
         if self._busy:
             return Overran(still=True)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # there are none left: the next call tries again
+                return Raised(error)
+            self._thread = thread
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._busy = True
         self._todo.put((work, answer))
@@ -95,7 +99,10 @@ class InterruptibleWorker:
         self._thread = threading.Thread(
             target=_answer, args=(work, answer), name=self._name, daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # there are none left
+            return Raised(error)
         try:
             return _awaited(answer, timeout, abandoned)
         except queue.Empty:

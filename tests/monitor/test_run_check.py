@@ -52,6 +52,30 @@ def test_a_check_that_raises_could_not_look(runner):
     assert "secret" not in str(finding)
 
 
+@pytest.mark.parametrize(
+    ("error", "lack"),
+    [(RuntimeError("can't start new thread"), "threads"), (MemoryError(), "memory")],
+)
+def test_what_we_lack_ourselves_is_no_trouble_of_the_platform(runner, error, lack):
+    def short():
+        raise error
+
+    [finding] = runner.run(planned(short), T0, T0).verdict.findings
+    said = finding.code, finding.status, finding.params["reason"], finding.params["got"]
+    assert said == ("monitoring_gap", Status.UNKNOWN, "own_shortage", lack)
+
+
+def test_a_check_that_gets_no_thread_could_not_look(runner, monkeypatch):
+    def refuse(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        seen = runner.run(planned(lambda: Verdict.of([])), T0, T0)
+    assert seen.verdict.findings[0].params["reason"] == "own_shortage"
+    assert runner.run(planned(lambda: Verdict.of([])), T0, T0).verdict.status is Status.OK
+
+
 def test_a_check_that_hangs_is_unknown_and_holds_up_no_other(runner):
     release = threading.Event()
     hanging = planned(lambda: release.wait(20), timeout=0.05)

@@ -5,8 +5,6 @@ Every question to a source is answered by a fact or by `Unavailable`; nothing is
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,9 +38,6 @@ class Unavailable:
     params: Params = field(default_factory=dict)
 
 
-OWN_SHORTAGE = "own_shortage"  # the reason: `got` is what we ourselves lack
-_BEHIND_MAX = 10
-
 T = TypeVar("T")
 Fact: TypeAlias = T | Unavailable
 
@@ -51,27 +46,6 @@ def cut(text: str, length: int = 200) -> str:
     """Foreign text on one line, without control characters, shortened to `length`."""
     clean = "".join(c if c.isprintable() else " " for c in text[: 2 * length])
     return clean if len(clean) <= length else clean[: length - 1] + "…"
-
-
-_LACKS = {
-    errno.EMFILE: "file descriptors",
-    errno.ENFILE: "file descriptors of the machine",
-    errno.ENOMEM: "memory",
-}
-
-
-def own_shortage(error: BaseException | None) -> str:
-    """What this process lacks, if the error or one behind it says so: no fault of the platform."""
-    for _ in range(_BEHIND_MAX):
-        if error is None:
-            return ""
-        if isinstance(error, MemoryError):
-            return _LACKS[errno.ENOMEM]
-        for number, lack in _LACKS.items():
-            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
-                return lack
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return ""
 
 
 def monitoring_gap(unavailable: Unavailable, obscures: str = "") -> Finding:

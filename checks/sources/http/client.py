@@ -19,14 +19,13 @@ from urllib.parse import urlencode
 import httpx
 
 from checks.sources.facts.unavailable import (
-    OWN_SHORTAGE,
     Fact,
     Unavailable,
     Why,
     cut,
-    own_shortage,
 )
 from checks.sources.http.deadline import DeadlineTransport, deadline, joined
+from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
 
 JSON_OBJECT = "a JSON object"
 _DENIED = frozenset({401, 403})

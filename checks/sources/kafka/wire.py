@@ -22,13 +22,12 @@ from confluent_kafka.admin import AdminClient
 
 from checks.sources.facts.agreement import believed
 from checks.sources.facts.unavailable import (
-    OWN_SHORTAGE,
     Fact,
     Unavailable,
     Why,
     cut,
-    own_shortage,
 )
+from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
 
 T = TypeVar("T")
 Place = tuple[str, int]  # topic, partition

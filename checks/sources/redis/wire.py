@@ -13,13 +13,12 @@ from redis.retry import Retry
 
 from checks.sources.facts.agreement import believed
 from checks.sources.facts.unavailable import (
-    OWN_SHORTAGE,
     Fact,
     Unavailable,
     Why,
     cut,
-    own_shortage,
 )
+from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
 
 T = TypeVar("T")
 Client = Any  # redis.Redis: its stubs say of every answer that it may be awaitable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.http.client import Wire
 from checks.sources.kafka.wire import _no_way
 from checks.sources.redis.wire import RedisWire
+from monitor.domain.shortage import own_shortage
 
 
 @contextmanager
@@ -62,3 +64,14 @@ def test_of_kafka():
 def test_of_a_shard():
     shard = Shard("shard1", "mysql+pymysql://user:secret@127.0.0.1:9/pay")
     assert_ours(asked(lambda: shard.ask(lambda snapshot: None)))
+
+
+def test_a_database_file_that_cannot_be_opened_for_lack_of_descriptors(tmp_path):
+    def opened() -> str:
+        try:
+            sqlite3.connect(tmp_path / "p.db").close()
+        except sqlite3.OperationalError as error:
+            return own_shortage(error)
+        return ""
+
+    assert asked(opened) == "file descriptors"

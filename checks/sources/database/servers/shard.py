@@ -16,8 +16,9 @@ from sqlalchemy.sql import visitors
 
 from checks.sources.database.servers.schema import Schema
 from checks.sources.facts.instances import Connections
-from checks.sources.facts.unavailable import OWN_SHORTAGE, Fact, Unavailable, Why, own_shortage
+from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
+from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
 
 T = TypeVar("T")
 
