@@ -18,6 +18,7 @@ from monitor.cli.common import ConfigOption, build, fail, load, store_failed
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.config.models import Config
+    from monitor.domain.delivery import FailingReceiver
     from monitor.scheduling.schedule import Job, Watch
     from monitor.store.database import StoreError
 
@@ -52,6 +53,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app = build(settings, partial(_tell_of_store, settings))
             watch, heart = _watches(settings, app)
             examine_at_start(app.store, watch, app.clock())
+            _move_what_lies_ahead(app)
             app.runner.recorder.resolve_orphans(app.checks, app.clock())
             app.loads.sweep()
             app.outbox.release(app.clock())
@@ -98,10 +100,25 @@ def _watches(settings: Config, app: App) -> tuple[Watch, list[Job]]:
 
 def _clock_set_back(app: App, now: datetime, by: timedelta) -> None:
     """What waits keeps its pace, and whoever reads the history knows why its times overlap."""
-    from monitor.store.delivery.notifications import pull_back
+    from monitor.store.upkeep.clock import set_back
+
+    set_back(app.store, now, by)
+    _note_set_back(app, now, by)
+
+
+def _move_what_lies_ahead(app: App) -> None:
+    """At the start nothing waits for a time that a clock which was set back has yet to reach."""
+    from monitor.store.upkeep.clock import set_back_since
+
+    now = app.clock()
+    by = set_back_since(app.store, now)
+    if by > timedelta(seconds=5):
+        _note_set_back(app, now, by)
+
+
+def _note_set_back(app: App, now: datetime, by: timedelta) -> None:
     from monitor.store.notes import Note, add_note
 
-    pull_back(app.store, now, by)
     text = app.catalog.say("monitor_news.clock_set_back", seconds=by.total_seconds())
     add_note(app.store, Note(now, "monitor", text, "paypulse"))
 
@@ -123,10 +140,14 @@ def check(
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown."""
-    from monitor.domain.check import worst
+    """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown.
+
+    A receiver that takes no messages is a warning, too.
+    """
+    from monitor.domain.check import Status, worst
     from monitor.store.database import StoreError
-    from monitor.text.plain.passes import observed_json
+    from monitor.text.plain.passes import failing_json, observed_json
+    from monitor.text.terminal.deliveries import failing_lines
     from monitor.text.terminal.listing import observed_lines
 
     settings = load(config)
@@ -139,20 +160,24 @@ def check(
         seen = app.live(names or None)
     except StoreError as error:
         fail(store_failed(settings, error))
+    failing = _failing_receivers(app)
     if as_json:
-        typer.echo(json.dumps(observed_json(seen, app.catalog), ensure_ascii=False, indent=2))
+        told = observed_json(seen, app.catalog)
+        told |= {"receivers": failing_json(failing, app.catalog)} if failing else {}
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        typer.echo("\n".join([*observed_lines(seen, app.catalog), *_undelivered(app)]))
-    raise typer.Exit(worst(each.verdict.status for each in seen.values()).exit_code)
+        lines = [*observed_lines(seen, app.catalog), *failing_lines(failing, app.catalog)]
+        typer.echo("\n".join(lines))
+    statuses = [each.verdict.status for each in seen.values()]
+    raise typer.Exit(worst([*statuses, *(Status.WARN for _ in failing)]).exit_code)
 
 
-def _undelivered(app: App) -> list[str]:
+def _failing_receivers(app: App) -> list[FailingReceiver]:
     """The receivers that take no messages: whoever looks by hand should know."""
     from monitor.store.delivery.journal import failing_receivers
-    from monitor.text.terminal.deliveries import failing_lines
 
     with app.store.read() as tx:
-        return failing_lines(failing_receivers(tx), app.catalog)
+        return failing_receivers(tx)
 
 
 @main.command()

@@ -13,7 +13,8 @@ from monitor.domain.delivery import Message
 from monitor.scheduling.schedule import Calendar, Job, Scheduler
 from monitor.scheduling.timetable import Timetable
 from monitor.store.codec import to_micros
-from monitor.store.delivery.notifications import add_notifications, pull_back
+from monitor.store.delivery.notifications import add_notifications
+from monitor.store.upkeep.clock import set_back
 
 
 @pytest.mark.parametrize("seconds", [90, 7200])
@@ -54,7 +55,7 @@ def test_what_waits_keeps_its_pace(tmp_path):
         add_notifications(
             tx, [Message(k, "slack", "incident", {}, T0, at) for k, at in due.items()]
         )
-    pull_back(store, T0, timedelta(hours=2))
+    set_back(store, T0, timedelta(hours=2))
     found = dict(rows(store, "SELECT key, due_at FROM notifications"))
     assert found == {
         "soon": to_micros(T0),

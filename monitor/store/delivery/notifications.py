@@ -266,14 +266,3 @@ def _row(message: Message) -> tuple[Any, ...]:
 def _mark(store: Store, statement: str, row: tuple[Any, ...]) -> None:
     with store.write() as tx:
         tx.exec_driver_sql(statement, row)
-
-
-def pull_back(store: Store, now: datetime, by: timedelta) -> None:
-    """After the clock was set back by so much: what waits for a time ahead keeps its pace."""
-    with store.write() as tx:
-        for column in ("due_at", "lease_until"):
-            tx.exec_driver_sql(
-                f"UPDATE notifications SET {column} = max({column} - ?, ?)"
-                f" WHERE state = 'waiting' AND {column} > ?",
-                (by // timedelta(microseconds=1), to_micros(now), to_micros(now)),
-            )

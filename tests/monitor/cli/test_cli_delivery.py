@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from slack_server import TOKEN, SlackServer
 from typer.testing import CliRunner
 
 from checks.causes import every_cause
+from monitor.app import App
 from monitor.cli.main import main
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.cause import Causes
@@ -199,3 +201,19 @@ def test_an_incident_that_nobody_was_told_of_says_why(file, store):
 
 def test_an_incident_that_there_is_not_is_said(file, store):
     assert "no incident 99" in call("alerts", "show", 99, "-c", file, code=3)
+
+
+def test_a_check_as_json_names_the_receiver_that_takes_nothing(file, store, server):
+    failing_message(store)
+    told = json.loads(call("check", "services", "--json", "-c", file, code=3))
+    [finding] = told["receivers"]["findings"]
+    assert (finding["subject"], finding["params"]["error"]) == ("team", "token_revoked")
+
+
+def test_a_receiver_that_takes_nothing_is_a_warning_where_all_else_is_well(
+    file, store, server, monkeypatch
+):
+    monkeypatch.setattr(App, "live", lambda self, names: {})
+    call("check", "services", "-c", file, code=0)
+    failing_message(store)
+    call("check", "services", "-c", file, code=1)
