@@ -258,7 +258,6 @@ def test_through_the_gateway_nothing_is_seen(passes, lines):
     ("options", "said"),
     [
         ({"path": "/data/pg.csv"}, "path must hold {date}"),
-        ({"window_days": -1}, "window_days must not be negative"),
         ({"due": "ten"}, "'ten' is no time of day"),
         ({"critical": ("doubled",)}, "no 'doubled'; known are duplicate"),
         ({"columns": {"amout": "x"}}, "no such field 'amout'"),
