@@ -96,6 +96,13 @@ def test_the_threshold_chooses_and_a_hundred_means_blocked(tmp_path, threshold, 
     assert plain["verdict"] == "crit" and plain["evidence"]["found"] == len(merchants)
 
 
+def test_the_blocked_merchants_are_those_above_their_own_capacity(tmp_path):
+    uses = (use("M-1", 100), use("M-2", 101), use("M-3", 60, "refund"), use("M-4", 150, "capture"))
+    plain = answer(limited(tmp_path, *uses), "list_blocked_merchants")
+    assert [row["merchant_text"] for row in plain["evidence"]["merchants"]] == ["M-3", "M-2"]
+    assert plain["verdict"] == "crit"
+
+
 def test_nobody_near_a_limit_is_ok(tmp_path):
     plain = answer(limited(tmp_path, use("M-1", 5)), "find_merchants_hitting_limits")
     assert plain["verdict"] == "ok" and "No merchant is at 80 % or more" in plain["summary"]
@@ -152,6 +159,7 @@ def test_hostile_merchants_are_told_apart_paged_and_marked_as_data(tmp_path):
         ("check_rate_limit", {"merchant_id": "M-1"}),
         ("list_rate_limit_keys", {}),
         ("find_merchants_hitting_limits", {}),
+        ("list_blocked_merchants", {}),
         ("ttl_analysis", {}),
         ("cache_stats", {}),
         ("idempotency_lookup", {"merchant_id": "M-1", "idempotency_key": "k"}),

@@ -1,6 +1,6 @@
 """The rate limits live, against the configured capacities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -160,12 +160,37 @@ def find_merchants_hitting_limits(
     asked = {"threshold": threshold_percentage, "limit": limit}
     question = question_of("find_merchants_hitting_limits", asked)
     start = offset(question, cursor)
+    return _hitting(
+        *(context, question, start, limit, threshold_percentage),
+        lambda one: one.reaches(threshold_percentage),
+    )
+
+
+def list_blocked_merchants(
+    ctx: Context[ToolContext], limit: Limit = LIMIT, cursor: Cursor = None
+) -> CallToolResult:
+    """The merchants that are refused (429) right now: above a configured capacity, not at it."""
+    context = ctx.request_context.lifespan_context
+    question = question_of("list_blocked_merchants", {"limit": limit})
+    start = offset(question, cursor)
+    return _hitting(context, question, start, limit, 100, lambda one: one.is_blocked)
+
+
+def _hitting(
+    context: ToolContext,
+    question: str,
+    start: int,
+    limit: int,
+    threshold_percentage: float,
+    fits: Callable[[Used], bool],
+) -> CallToolResult:
+    """The counters that fit, the fullest first, with those of which it cannot be said."""
     uses: Fact[tuple[RateUse, ...]] = platform(context).redis.rate_uses()
     if isinstance(uses, Unavailable):
         return nothing_seen(context, [uses], "check_all_services")
     every = fullest_first(used(uses, _capacities(context)))
-    hit = [one for one in every if one.reaches(threshold_percentage)]
-    unclear = [o for o in every if not o.reaches(threshold_percentage)]
+    hit = [one for one in every if fits(one)]
+    unclear = [one for one in every if not fits(one) and one.use.action is None]
     unclear = [one for one in unclear if one.may_reach(threshold_percentage)]
     rows = hit[start : start + limit]
     answer = Answer(
@@ -236,4 +261,9 @@ def _lost() -> Unavailable:
 
 
 TOOLSETS = ("redis-cache",)
-TOOLS = (check_rate_limit, list_rate_limit_keys, find_merchants_hitting_limits)
+TOOLS = (
+    check_rate_limit,
+    list_rate_limit_keys,
+    find_merchants_hitting_limits,
+    list_blocked_merchants,
+)
