@@ -15,6 +15,7 @@ from monitor.text.particles import particle
 
 PLATFORM_TEXT_MAX = 200
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # controls, direction marks, halves, private, unassigned
+_ACTIVE = tuple("=+-@\t\r\n|%")  # what begins a formula, full-width as well
 _JOINER = "\u200d"
 
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -65,6 +66,16 @@ def clean(value: Any, limit: int = PLATFORM_TEXT_MAX) -> Any:
     spaced = "".join(" " if ch in "\t\r\n\x0b\x0c\u2028\u2029" else ch for ch in value[: 4 * limit])
     shown = "".join(ch for ch in spaced if unicodedata.category(ch) not in _HIDDEN or ch == _JOINER)
     return cut(masked(" ".join(shown.split())), limit)
+
+
+def inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula and no terminal for a command; other values
+    as they are."""
+    if not isinstance(value, str):
+        return value
+    shown = "".join(ch for ch in value if ch in "\t\r\n" or unicodedata.category(ch) not in _HIDDEN)
+    first = unicodedata.normalize("NFKC", shown.lstrip(" \u3000\xa0"))[:1]
+    return f"'{shown}" if first in _ACTIVE and shown.strip() else shown
 
 
 def cut(text: str, limit: int) -> str:

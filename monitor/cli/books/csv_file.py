@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from monitor.text.filters import inert
+
 ENCODING = "utf-8-sig"  # spreadsheets take UTF-8 without its mark for something else
-_ACTIVE = tuple("=+-@\t\r\n|%")
 
 
 class CsvError(Exception):
@@ -65,7 +66,7 @@ def replacing(path: Path, columns: Sequence[str]) -> Iterator[Rows]:
     except OSError as error:
         raise CsvError(f"{path}: {error.strerror}") from None
     try:
-        os.fchmod(handle, target.stat().st_mode & 0o777 if target.exists() else 0o644)
+        os.fchmod(handle, target.stat().st_mode & 0o777 if target.exists() else _mode())
         with os.fdopen(handle, "w", encoding=ENCODING, newline="") as opened:
             writer = csv.DictWriter(opened, columns)
             writer.writeheader()
@@ -87,8 +88,8 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]])
     return written.count
 
 
-def inert(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.lstrip(" ")[:1] in _ACTIVE and value.strip():
-        return f"'{value}"
-    return value
+def _mode() -> int:
+    """What the user's umask leaves of a new file: rows about payments are not for everybody."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -17,7 +17,7 @@ from monitor.cli.common import ConfigOption, fail, load
 from monitor.cli.mcp.approve import approve, pending
 from monitor.cli.mcp.audit import audit
 from monitor.cli.mcp.client_entry import TOKEN_ENV, command_line
-from monitor.cli.mcp.install import install, require_address
+from monitor.cli.mcp.install import install, require_address, require_hidden
 from monitor.config.models import Config, ConfigError
 from monitor.scheduling.supervisor import BEAT
 
@@ -47,6 +47,9 @@ def serve(
     token_env: Annotated[
         str, typer.Option(help="Which environment variable holds the token for --connect.")
     ] = TOKEN_ENV,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Send the token over http, readable on the way.")
+    ] = False,
     env_file: Annotated[
         Path | None, typer.Option(help="NAME=value lines, for clients that pass no environment.")
     ] = None,
@@ -60,7 +63,7 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     _prepare(env_file, directory)
     if connect:
-        _connect(connect, toolset, token_env)
+        _connect(connect, toolset, token_env, plain_http)
         return
     from mcp_server.server import serve_stdio
 
@@ -85,13 +88,16 @@ def _prepare(env_file: Path | None, directory: Path | None) -> None:
         fail(f"--directory: {error}")
 
 
-def _connect(url: str, toolset: list[str] | None, token_env: str) -> None:
+def _connect(url: str, toolset: list[str] | None, token_env: str, plain_http: bool) -> None:
     from mcp_server.access.bridge import serve_connected
 
     if toolset:
         fail("--toolset goes with the monitor's own tools, not with --connect")
     require_address(url)
-    serve_connected(url, os.environ.get(token_env, "").strip())
+    token = os.environ.get(token_env, "").strip()
+    if token and not plain_http:
+        require_hidden(url)
+    serve_connected(url, token)
 
 
 def _opens(settings: Config) -> Callable[[], App]:

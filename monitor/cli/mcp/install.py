@@ -89,6 +89,16 @@ def require_address(url: str) -> None:
         )
 
 
+def require_hidden(url: str) -> None:
+    """Refuse to send a token where others on the way could read it."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        fail(
+            "--connect: over http everybody on the way reads the token: use https (a reverse proxy "
+            "in front of the monitor), or say --plain-http where the way is protected otherwise"
+        )
+
+
 def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
     more = ("--env-file", str(env_file.resolve())) if env_file else ()
     if connect:

@@ -19,6 +19,7 @@ from monitor.domain.load_test.validity import differences
 from monitor.domain.metrics import Worse
 from monitor.domain.statement import Statement
 from monitor.text.catalog import Catalog
+from monitor.text.filters import inert
 from monitor.text.load_test_values import backtested_reason, file_error_text
 
 DIFFED = ("p(95)", "med", "rate")
@@ -227,17 +228,12 @@ def runs_csv(runs: Sequence[LoadTestRun]) -> str:
     table.writerow(["id", "started_at", "scenario", "target", "state", "reason", "metric",
                     "statistic", "value"])  # fmt: skip
     for run in runs:
-        head = [run.id, run.started_at.isoformat(), *map(_plain_cell, (run.scenario, run.target))]
+        head = [run.id, run.started_at.isoformat(), *map(inert, (run.scenario, run.target))]
         head += [run.state, run.reason]
         values = values_of(run.result) if run.is_valid else {}
         if not values:
             table.writerow([*head, "", "", ""])
         for metric, statistics in sorted(values.items()):
             for statistic, value in statistics.items():
-                table.writerow([*head, _plain_cell(metric), statistic, value])
+                table.writerow([*head, inert(metric), statistic, value])
     return out.getvalue()
-
-
-def _plain_cell(text: str) -> str:
-    """No spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
