@@ -24,6 +24,7 @@ from monitor.domain.check import (
 from monitor.domain.load_test.plan import Plan
 from monitor.domain.load_test.preflight import Refusal, hours_of
 from monitor.domain.load_test.run import LoadTestRun
+from monitor.domain.statement import InvalidError
 
 _METRICS = {
     "p95_ms": "load_test_p95_ms",
@@ -75,14 +76,14 @@ class Options:
         """A broken setting is told at start-up, not on Sunday morning."""
         allowed = (*self.targets_allowed, *self.targets_production)
         if self.target and not k6.is_allowed(self.target, allowed):
-            raise ValueError(f"target {k6.shown(self.target)} is not one of targets_allowed")
+            raise InvalidError("target_not_allowed", given=k6.shown(self.target))
         hours_of(self.hours)
         if k6.find_script(self.scenario) is None:
             known = ", ".join(k6.scenarios())
-            raise ValueError(f"scenario {self.scenario!r} is neither one of {known} nor a .js file")
+            raise InvalidError("no_scenario", given=self.scenario, known=known)
         for name in self.variables:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or name.startswith("K6_"):
-                raise ValueError(f"variables: {name!r} is no name in capitals, or one of k6's own")
+                raise InvalidError("variables", given=name)
 
 
 def plan_of(options: Options, **changes: Any) -> Plan:

@@ -28,6 +28,7 @@ from monitor.domain.check import (
     Status,
     Verdict,
 )
+from monitor.domain.statement import InvalidError
 
 Known = Mapping[str, Any]
 
@@ -55,14 +56,14 @@ class Options(Layout, Terms):
         """Refuse what can name no file, no time and no outcome."""
         Layout.__post_init__(self)
         if self.path and "{date}" not in self.path:
-            raise ValueError("path must hold {date}, such as '/data/pg/settlement-{date}.csv'")
+            raise InvalidError("date_in_path")
         try:
             time.fromisoformat(self.due)
         except ValueError:
-            raise ValueError(f"due: {self.due!r} is no time of day, such as '10:00'") from None
+            raise InvalidError("time_due", given=self.due) from None
         known = [str(outcome) for outcome in BREAKS]
         if strange := sorted(set(self.critical) - set(known)):
-            raise ValueError(f"critical: no {strange[0]!r}; known are {', '.join(known)}")
+            raise InvalidError("unknown_outcome", given=strange[0], known=", ".join(known))
 
     def due_at(self, day: date) -> datetime:
         """When the file of a day must be there."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mcp_server.writing import Writing, writing_of
 from monitor import plugins
-from monitor.config.models import ConfigError
+from monitor.domain.statement import InvalidError
 
 Fn = Callable[..., Any]
 F = TypeVar("F", bound=Fn)
@@ -65,8 +65,8 @@ def all_offers() -> list[Offer]:
 def offers(toolsets: Collection[str], writes: Sequence[str]) -> list[Offer]:
     """The tools of some sets (of all, if none is named); of those that write, only these."""
     known = all_offers()
-    _require(toolsets, NAMES, "no toolset")
-    _require(writes, [o.name for o in known if o.writing], "mcp.writes: no writing tool")
+    _require(toolsets, NAMES, "no_toolset")
+    _require(writes, [o.name for o in known if o.writing], "no_writing_tool")
     wanted = set(toolsets or NAMES)
     return [
         offer
@@ -87,6 +87,5 @@ def _sets_of(file: str) -> tuple[str, ...]:
 def _require(given: Iterable[str], known: Sequence[str], wrong: str) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise ConfigError(f"{wrong} {name!r}; {hint}")
+            near = "".join(difflib.get_close_matches(name, known, 1, 0.5))
+            raise InvalidError(wrong, given=name, near=near, known=", ".join(known))

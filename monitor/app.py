@@ -20,8 +20,9 @@ from checks.sizes import SIZES
 from checks.sources.connect import Address, connect
 from checks.sources.facts.platform import Platform
 from checks.touches import TOUCHES
+from monitor.config.errors import said
 from monitor.config.models import Config, ConfigError
-from monitor.config.plan import configured, options_of, plan
+from monitor.config.plan import configured, plan
 from monitor.config.receivers import receivers
 from monitor.delivery.jobs import delivery_jobs
 from monitor.delivery.outbox import Outbox
@@ -34,6 +35,7 @@ from monitor.domain.delivery import Sender
 from monitor.domain.detection.regressions import Baselines
 from monitor.domain.incident.model import Rules
 from monitor.domain.load_test.plan import Plan
+from monitor.domain.statement import InvalidError
 from monitor.load_tests.report import LOOK_EVERY, owe_load_reports
 from monitor.load_tests.runner import LoadRunner
 from monitor.load_tests.watch import HealthWatcher
@@ -109,10 +111,7 @@ class App:
         return configured(self.config, check)
 
     def payment_story(self, payment_id: int, shard: str = "") -> Story:
-        """What is known of a payment right now, on one shard or on all; nothing is recorded.
-
-        ValueError: there is no such shard, or the number is no payment id.
-        """
+        """What is known of a payment now; InvalidError: no such shard, or no payment id."""
         self._check_asked(payment_id, shard)
         facts = probe_payment(self.runner.platform, payment_id, shard)
         now = self.clock()
@@ -128,9 +127,9 @@ class App:
 
     def _check_asked(self, payment_id: int, shard: str) -> None:
         if not 0 < payment_id < 2**63:
-            raise ValueError(f"{payment_id} is no payment id: a positive whole number is expected")
+            raise InvalidError("payment_id", given=payment_id)
         if shard and shard not in self.shards():
-            raise ValueError(f"no shard {shard!r}; there are {', '.join(self.shards())}")
+            raise InvalidError("no_shard", given=shard, known=", ".join(self.shards()))
 
     def deliver(self) -> int:
         """Send what is due; how many messages went out."""
@@ -275,8 +274,7 @@ def _loads(
     catalog: Catalog,
 ) -> LoadRunner:
     """The load tests, with the options of their check, be it enabled or not."""
-    section = config.check("load_test").options
-    rules = options_of(load_test.Options, section, "checks.load_test.")
+    rules = configured(config, "load_test")
     own = Runner(runner.platform, runner.recorder, None, runner.other_findings)
     watcher = HealthWatcher(store, checks, own, catalog, clock)
     return LoadRunner(store, clock, config.zone, rules, k6, watcher)
@@ -305,7 +303,7 @@ def platform_of(config: Config, transport: httpx.BaseTransport | None = None) ->
     try:
         return connect(address, transport)
     except ValueError as error:
-        raise ConfigError(f"platform.{error}") from None
+        raise ConfigError(f"platform.{said(error)}") from None
 
 
 def _baselines(config: Config, store: Store) -> Baselines | None:

@@ -34,6 +34,7 @@ from monitor.config.option_types import (
 )
 from monitor.domain.books.discrepancies import OpenBreaks
 from monitor.domain.check import Finding, Memory, Metric, ProbeContext, Verdict
+from monitor.domain.statement import InvalidError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class Options:
         known = {entry.id for entry in catalogue()}
         for key, named in (("only", self.only), ("ignore", self.ignore)):
             if strange := sorted({*named} - known):
-                said = f"no such invariant {strange[0]!r}; known are {', '.join(_ids())}"
-                raise ValueError(f"{key}: {said}")
+                raise InvalidError(
+                    "no_invariant", key=key, given=strange[0], known=", ".join(_ids())
+                )
 
 
 def _ids() -> list[str]:

@@ -13,6 +13,7 @@ from checks.settlement_file.profiles import PROFILES
 from checks.sources.facts.psp import Kind
 from monitor.config.option_types import CountOrZero, Switch
 from monitor.domain.books.time_forms import NAMES
+from monitor.domain.statement import InvalidError
 
 FIELDS = (
     *("transaction_id", "payment_id", "amount", "at", "status", "kind", "fee", "merchant_id"),
@@ -77,17 +78,17 @@ class Layout:
         """Refuse a layout with which nothing could be read."""
         _take_profile(self)
         if strange := sorted(set(self.columns) - set(FIELDS)):
-            raise ValueError(f"columns: no such field {strange[0]!r}; known are {_list(FIELDS)}")
+            raise InvalidError("no_field", given=strange[0], known=_list(FIELDS))
         if not any(self.columns.get(name) for name in MONEY):
-            raise ValueError("columns: amount must be mapped to a column of the file")
+            raise InvalidError("field_missing", name="amount")
         if not self.columns.get("at"):
-            raise ValueError("columns: at must be mapped to a column of the file")
+            raise InvalidError("field_missing", name="at")
         if not any(self.columns.get(name) for name in _KEYS):
-            raise ValueError(f"columns: one of {_list(_KEYS)} must be mapped")
+            raise InvalidError("no_key_field", known=_list(_KEYS))
         if not self.has_header:
             _check_numbers(self.mapped)
         if len(self.separator) != 1:
-            raise ValueError("separator is one character, such as ',' or '\\t'")
+            raise InvalidError("separator")
         _check_values(self)
         _known_codec(self.encoding)
         _ = self.place
@@ -98,7 +99,7 @@ class Layout:
         try:
             return ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"zone: no time zone {self.zone!r}, such as 'Asia/Seoul'") from None
+            raise InvalidError("layout_zone", given=self.zone) from None
 
     @cached_property
     def mapped(self) -> dict[str, str]:
@@ -138,7 +139,8 @@ def _take_profile(layout: Layout) -> None:
     if not layout.profile:
         return
     if layout.profile not in PROFILES:
-        raise ValueError(f"profile: no {layout.profile!r}; known are {_list(sorted(PROFILES))}")
+        known = _list(sorted(PROFILES))
+        raise InvalidError("profile", given=layout.profile, known=known)
     given = dict(layout.columns)
     for each in fields(Layout):
         usual = each.default if each.default is not MISSING else _USUAL
@@ -153,37 +155,36 @@ def _take_profile(layout: Layout) -> None:
 def _check_numbers(mapped: dict[str, str]) -> None:
     for name, column in mapped.items():
         if not (column.isascii() and column.isdigit() and int(column) > 0):
-            raise ValueError(f"columns: without a header {name} is a number from '1'")
+            raise InvalidError("column_number", name=name)
 
 
 def _check_values(layout: Layout) -> None:
     for name, allowed in _ONE_OF.items():
         if getattr(layout, name) not in allowed:
-            raise ValueError(f"{name}: one of {_list([repr(each) for each in allowed])}")
+            known = _list([repr(each) for each in allowed])
+            raise InvalidError("layout_one_of", name=name, known=known)
     for name in ("id_replace", "payment_replace"):
         given = getattr(layout, name)
         if given and len(given) != 2:
-            raise ValueError(f"{name} is a regular expression and what comes in its place")
+            raise InvalidError("replacement", name=name)
         try:
             if given:  # the empty alternative always matches, so that both parts are tried
                 re.sub(f"{given[0]}|", given[1], "")
         except re.error as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise InvalidError("pattern", name=name, error=str(error)) from None
     if layout.decimal not in (".", ",") or len(layout.thousands) > 1:
-        raise ValueError("decimal is '.' or ',', and thousands one character or ''")
+        raise InvalidError("marks")
     if not 0 <= layout.minor_digits <= 4 or not 0 <= layout.id_width <= 64:
-        raise ValueError("minor_digits is 0 to 4, id_width 0 to 64")
+        raise InvalidError("digits")
     if "%" not in layout.at_format and layout.at_format not in ("iso", *NAMES):
-        raise ValueError(f"at_format: iso, a pattern such as '%d.%m.%Y', or {_list(NAMES)}")
+        raise InvalidError("at_format", known=_list(NAMES))
 
 
 def _known_codec(name: str) -> None:
     try:
         "".encode(name)
     except LookupError:
-        raise ValueError(
-            f"encoding: no encoding {name!r}, such as 'utf-8-sig' or 'cp949'"
-        ) from None
+        raise InvalidError("encoding", given=name) from None
 
 
 def _list(names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ def read_env(path: Path) -> dict[str, str]:
     words = shlex.split(path.read_text(encoding="utf-8"))
     env = dict(word.split("=", 1) for word in words if "=" in word)
     if missing := [name for name in _NEEDED if name not in env]:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
+        raise ValueError(", ".join(missing))
     return env
 
 

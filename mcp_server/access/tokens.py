@@ -11,7 +11,7 @@ from mcp.server.auth.provider import AccessToken
 
 from mcp_server.access.caller import WRITE
 from monitor.config.mcp import HttpSection
-from monitor.config.models import ConfigError
+from monitor.domain.statement import InvalidError
 
 TOKEN_CHARS_MIN = 16
 
@@ -47,22 +47,16 @@ def _digest(token: str) -> bytes:
 
 
 def tokens_of(section: HttpSection, env: Mapping[str, str] = os.environ) -> Tokens:
-    """The tokens of the environment; a ConfigError for those that protect nothing."""
+    """The tokens of the environment; InvalidError for those that protect nothing."""
     names = (section.read_token_env, section.write_token_env)
     read, write = (env.get(name, "").strip() for name in names)
     for name, token in zip(names, (read, write), strict=True):
         if token and len(token) < TOKEN_CHARS_MIN:
-            raise ConfigError(f"{name}: a token has at least {TOKEN_CHARS_MIN} characters")
+            raise InvalidError("token_short", name=name, chars=TOKEN_CHARS_MIN)
     if read and read == write:
-        raise ConfigError(f"{names[0]} and {names[1]} must not be the same token")
+        raise InvalidError("tokens_same", name=names[0], other=names[1])
     if not section.is_loopback and not (read or write):
-        raise ConfigError(
-            f"mcp.http.host = {section.host!r} is reached by others: set a token in {names[0]} "
-            f"(and one in {names[1]} for tools that write), or leave it at 127.0.0.1"
-        )
+        raise InvalidError("host_open", host=section.host, name=names[0], other=names[1])
     if not section.is_loopback and not section.allowed_hosts:
-        raise ConfigError(
-            "mcp.http.allowed_hosts: name what clients call this machine, such as "
-            f'["monitor.example.com:{section.port}"]'
-        )
+        raise InvalidError("allowed_hosts", port=section.port)
     return Tokens(read, write)

@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, caller, catalog_in, fail, given_length, opened
+from monitor.cli.common import (
+    ConfigOption,
+    agreed,
+    caller,
+    catalog_in,
+    fail,
+    given_length,
+    opened,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
     from monitor.store.database import Store
 
-commands = typer.Typer(no_args_is_help=True, help="What is wrong, and who takes care of it.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command("list")
 def list_(
-    hours: Annotated[
-        float, typer.Option(min=0, max=87_600, help="Also what ended within so many hours.")
-    ] = 24,
+    hours: Annotated[float, typer.Option(min=0, max=87_600)] = 24,
     config: ConfigOption = None,
 ) -> None:
     """The incidents that are open, and those of the last hours."""
@@ -63,15 +70,15 @@ def show(incident: int, config: ConfigOption = None) -> None:
         with store.read() as tx:
             story = incident_by_id(tx, incident)
             if story is None:
-                fail(f"no incident {incident}; `paypulse alerts list` shows them")
+                refuse("no_incident", number=incident)
             journal = joins_of(tx, story.incident), silences_of(tx, story.incident)
             messages = deliveries(tx, [thread])[thread]
     typer.echo("\n".join(incident_page(story, *journal, messages, catalog, datetime.now(UTC))))
 
 
-ByOption = Annotated[str, typer.Option("--by", help="Who does it [default: the login name].")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-PatternArgument = Annotated[str, typer.Argument(help="check/code:subject, with * [redis_health/*]")]
+ByOption = Annotated[str, typer.Option("--by")]
+YesOption = Annotated[bool, typer.Option("--yes")]
+PatternArgument = Annotated[str, typer.Argument()]
 
 
 @commands.command()
@@ -90,7 +97,7 @@ def ack(incident: int, by: ByOption = "", config: ConfigOption = None) -> None:
 @commands.command()
 def silence(
     pattern: PatternArgument,
-    duration: Annotated[str, typer.Option("--for", help="30m, 4h, 2d")] = "1h",
+    duration: Annotated[str, typer.Option("--for")] = "1h",
     comment: str = "",
     by: ByOption = "",
     yes: YesOption = False,
@@ -124,8 +131,8 @@ def unsilence(number: int, config: ConfigOption = None) -> None:
 @commands.command()
 def accept(
     pattern: PatternArgument,
-    reason: Annotated[str, typer.Option(help="Why it is no incident.")],
-    duration: Annotated[str, typer.Option("--for", help="30m, 4h, 2d [for good]")] = "",
+    reason: Annotated[str, typer.Option()],
+    duration: Annotated[str, typer.Option("--for")] = "",
     by: ByOption = "",
     yes: YesOption = False,
     config: ConfigOption = None,
@@ -171,17 +178,9 @@ def _meant(pattern: str, store: Store, say: Callable[..., str], yes: bool) -> li
     with store.read() as tx:
         found = matching(pattern, all_live_alerts(tx).values())
     doubt = "everything" if is_everything(pattern) else "" if found else "nothing"
-    if doubt and not yes and not _agreed(say(f"alerts.means_{doubt}", pattern=pattern)):
+    if doubt and not yes and not agreed(say(f"alerts.means_{doubt}", pattern=pattern)):
         fail(say("alerts.not_done"))
     return found
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return typer.confirm(question)
-    except typer.Abort:  # nobody there to answer
-        typer.echo()
-        return False
 
 
 @commands.command()
@@ -189,11 +188,12 @@ def retry(message: int, config: ConfigOption = None) -> None:
     """Let a message that waits or was not delivered be tried now."""
     from monitor.store.delivery import notifications
 
-    with opened(config) as (_, store):
+    with opened(config) as (settings, store):
+        say = catalog_in(settings).say
         state = notifications.retry(store, message, datetime.now(UTC))
     if not state:
-        fail(f"no undelivered message {message}; `paypulse alerts list` shows them")
+        refuse("no_message", number=message)
     if state == "merged":
-        typer.echo(f"message {message}: a later message of its thread has told what it would")
+        typer.echo(say("alerts.retry_merged", number=message))
     else:
-        typer.echo(f"message {message}: is due now")
+        typer.echo(say("alerts.retry_due", number=message))

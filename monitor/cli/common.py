@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from monitor.cli.language.spoken import say
 from monitor.config import models as configuration
 from monitor.config.models import Config, ConfigError
+from monitor.domain.statement import InvalidError
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -22,16 +24,44 @@ if TYPE_CHECKING:
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The configuration file [default: ./paypulse.toml]."),
+    typer.Option("--config", "-c"),
 ]
 
 _NAME_MAX = 80
+_YES, _NO = ("y", "yes", "예", "네"), ("n", "no", "아니요", "아니오", "")
 
 
-def fail(text: str, code: int = 3) -> NoReturn:
+def fail(text: str | Exception, code: int = 3) -> NoReturn:
     """Say what went wrong and end."""
-    typer.echo(text, err=True)
+    typer.echo(text if isinstance(text, str) else said(text), err=True)
     raise typer.Exit(code)
+
+
+def refuse(code: str, /, **params: Any) -> NoReturn:
+    """Say that what was given cannot be taken, and end."""
+    fail(InvalidError(code, **params))
+
+
+def said(error: Exception) -> str:
+    """An error in words: ours in the language that is spoken, others as they are."""
+    if not isinstance(error, InvalidError):
+        return str(error)
+    return say(f"invalid.{error.code}", **error.params)
+
+
+def agreed(question: str) -> bool:
+    """Whether a person says yes; that nobody is there to answer is no."""
+    while True:
+        try:
+            answer = typer.prompt(f"{question} [y/N]", default="", show_default=False)
+        except typer.Abort:
+            typer.echo()
+            return False
+        if answer.strip().lower() in _YES:
+            return True
+        if answer.strip().lower() in _NO:
+            return False
+        typer.echo(say("prompt.yes_or_no"))
 
 
 def given_length(option: str, text: str) -> timedelta:
@@ -40,7 +70,7 @@ def given_length(option: str, text: str) -> timedelta:
 
     length = length_of(text)
     if length is None:
-        fail(f"{option} {text!r}: a length of time is expected, such as {LENGTHS}")
+        refuse("length", option=option, given=text, lengths=LENGTHS)
     return length
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.language.spoken import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.domain.check_pass import Planned
     from monitor.domain.delivery import Sender
 
-commands = typer.Typer(no_args_is_help=True, help="The configuration.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command()
@@ -30,13 +31,14 @@ def example() -> None:
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration, every check and receiver of it included."""
     from monitor.config.models import ConfigError
+    from monitor.domain.statement import InvalidError
 
     settings = load(config)
     try:
         planned, names = require_valid(settings)
-    except ConfigError as error:
-        fail(str(error))
-    typer.echo(f"well: {len(planned)} checks, receivers: {', '.join(names)}")
+    except (ConfigError, InvalidError) as error:
+        fail(error)
+    typer.echo(say("run.config_valid", count=len(planned), names=", ".join(names)))
 
 
 def require_valid(settings: Config) -> tuple[Mapping[str, Planned], Mapping[str, Sender]]:

@@ -10,7 +10,7 @@ import typer
 
 from monitor.cli.common import ConfigOption, catalog_in, fail, load, opened, store_failed
 
-commands = typer.Typer(no_args_is_help=True, help="Look after the monitor's own database.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command()
@@ -23,7 +23,7 @@ def migrate(config: ConfigOption = None) -> None:
     try:
         upgrade(settings.database)
     except StoreError as error:
-        fail(str(error))
+        fail(store_failed(settings, error))
     say = catalog_in(settings).say
     typer.echo(say("db.migrated", path=str(settings.database), schema=head()))
 
@@ -53,16 +53,17 @@ def stats(config: ConfigOption = None) -> None:
 
 
 @commands.command()
-def backup(
-    file: Annotated[Path, typer.Argument(help="The new file.")], config: ConfigOption = None
-) -> None:
+def backup(file: Annotated[Path, typer.Argument()], config: ConfigOption = None) -> None:
     """Copy the database to a new file, consistent while the monitor runs."""
+    from monitor.domain.statement import InvalidError
     from monitor.store.database import StoreError
     from monitor.store.upkeep.backup import backup as copy
 
     settings = load(config)
     try:
         size = copy(settings.database, file)
+    except InvalidError as error:
+        fail(error)
     except StoreError as error:
         fail(store_failed(settings, error))
     typer.echo(catalog_in(settings).say("db.copied", path=str(file), bytes=size))

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, build, fail, load, store_failed
+from monitor.cli.common import ConfigOption, build, fail, load, refuse, store_failed
+from monitor.cli.language.group import SpokenGroup
+from monitor.cli.language.spoken import say
 
 if TYPE_CHECKING:
     from monitor.app import App
@@ -22,15 +24,11 @@ if TYPE_CHECKING:
     from monitor.scheduling.schedule import Job, Watch
     from monitor.store.database import StoreError
 
-# A wrong word on the command line is no crit (2) of a check, but unknown, as of any plug-in.
-_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
-_UsageError.exit_code = 3  # type: ignore[attr-defined]
-
 main = typer.Typer(
     name="paypulse",
+    cls=SpokenGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Watches a payment platform, remembers what it saw, and tells you what matters.",
 )
 
 
@@ -64,12 +62,12 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
                 app.calendar, jobs, abandon=abandon, watch=watch, set_back=set_back
             )
             way_in = http_way_in(settings, config)
-            typer.echo(f"paypulse: {len(app.checks)} checks on {settings.platform.shown_url}")
+            typer.echo(say("run.started", count=len(app.checks), url=settings.platform.shown_url))
             scheduler.start()
             if way_in is not None:
                 way_in.start()
             ended.wait()
-            typer.echo("paypulse: stopping")
+            typer.echo(say("run.stopping"))
             with ending_within(END_SECONDS):
                 app.loads.stop_all()
                 if way_in is not None:
@@ -78,7 +76,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
                 app.outbox.deliver_last(app.clock())
                 app.close()
     except LockedError as error:
-        fail(str(error))
+        fail(error)
     except StoreError as error:
         _tell_of_store(settings, error)
         fail(store_failed(settings, error))
@@ -136,14 +134,11 @@ def _tell_of_store(settings: Config, error: StoreError) -> None:
 
 @main.command()
 def check(
-    names: Annotated[list[str] | None, typer.Argument(help="The checks; all if none.")] = None,
+    names: Annotated[list[str] | None, typer.Argument()] = None,
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Look once, right now, and record nothing. Exit code: 0 ok, 1 warn, 2 crit, 3 unknown.
-
-    A receiver that takes no messages is a warning, too.
-    """
+    """Look once, right now, and record nothing; a receiver that takes no messages is a warning."""
     from monitor.domain.check import Status, worst
     from monitor.store.database import StoreError
     from monitor.text.plain.passes import failing_json, observed_json
@@ -155,7 +150,7 @@ def check(
     unknown = set(names or ()) - app.checks.keys()
     if unknown:
         known = ", ".join(app.checks)
-        fail(f"no check {', '.join(sorted(unknown))}; enabled are {known}")
+        refuse("no_check", given=", ".join(sorted(unknown)), known=known)
     try:
         seen = app.live(names or None)
     except StoreError as error:
@@ -182,12 +177,8 @@ def _failing_receivers(app: App) -> list[FailingReceiver]:
 
 @main.command()
 def doctor(
-    receiver: Annotated[
-        str, typer.Argument(help="With --send-test: only to this receiver [all].")
-    ] = "",
-    send_test: Annotated[
-        bool, typer.Option("--send-test", help="Send a test message to the receivers.")
-    ] = False,
+    receiver: Annotated[str, typer.Argument()] = "",
+    send_test: Annotated[bool, typer.Option("--send-test")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Try the configuration and every connection, and say what to do about each."""
@@ -196,10 +187,10 @@ def doctor(
 
     settings = load(config)
     if receiver and not send_test:
-        fail(f"{receiver!r}: a receiver is named for --send-test only")
+        refuse("receiver_unasked", given=receiver)
     if receiver and receiver not in (settings.receivers or ("console",)):
         known = ", ".join(settings.receivers) or "console"
-        fail(f"no receiver {receiver!r}; there are {known}")
+        refuse("no_receiver", given=receiver, known=known)
     lines, code = send_tests(settings, receiver) if send_test else examine(settings)
     typer.echo("\n".join(lines))
     raise typer.Exit(code)
@@ -207,13 +198,11 @@ def doctor(
 
 @main.command()
 def report(
-    kind: Annotated[str, typer.Argument(help="daily, weekly or load-test")] = "daily",
-    date: Annotated[str, typer.Option(help="The local day, as 2026-11-22 [today].")] = "",
-    format: Annotated[
-        str, typer.Option(help="text, html or slack; of a load test text, slack, svg or png")
-    ] = "text",
-    number: Annotated[int, typer.Option("--run", help="The load test [the last one].")] = 0,
-    send: Annotated[bool, typer.Option("--send", help="Send it to the receivers.")] = False,
+    kind: Annotated[str, typer.Argument()] = "daily",
+    date: str = "",
+    format: str = "text",
+    number: Annotated[int, typer.Option("--run")] = 0,
+    send: Annotated[bool, typer.Option("--send")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Print the report of a day or of a load test, or send it."""
@@ -222,7 +211,7 @@ def report(
 
     settings = load(config)
     if kind not in ("daily", "weekly", "load-test"):
-        fail(f"no report {kind!r}; there are daily, weekly and load-test")
+        refuse("no_report", given=kind, known="daily, weekly, load-test")
     app = build(settings)
     try:
         if kind == "load-test":
@@ -231,7 +220,7 @@ def report(
         action = report_command.send_report if send else report_command.print_report
         typer.echo(action(app, kind, date, format))
     except ValueError as error:
-        fail(str(error))
+        fail(error)
 
 
 def run_main() -> None:
@@ -252,7 +241,7 @@ def run_main() -> None:
 @main.callback(invoke_without_command=True)
 def version(
     context: typer.Context,
-    show: Annotated[bool, typer.Option("--version", help="Print the version and end")] = False,
+    show: Annotated[bool, typer.Option("--version")] = False,
 ) -> None:
     """Watches a payment platform, remembers what it saw, and tells you what matters."""
     if show:
@@ -268,8 +257,8 @@ def _groups() -> None:
     from monitor.cli import alerts as cli_alerts
     from monitor.cli import config as cli_config
     from monitor.cli import db as cli_db
-    from monitor.cli import payment as cli_payment
     from monitor.cli.books import match as cli_match
+    from monitor.cli.books import payment as cli_payment
     from monitor.cli.books import reconcile as cli_reconcile
     from monitor.cli.demo import commands as cli_demo
     from monitor.cli.detection import backtest as cli_backtest

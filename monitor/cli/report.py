@@ -8,6 +8,7 @@ from datetime import date
 
 from monitor.app import App
 from monitor.domain.delivery import Message
+from monitor.domain.statement import InvalidError
 from monitor.reports.job import report_messages
 from monitor.store.delivery.notifications import add_notifications
 from monitor.text.messages.render import renderer
@@ -30,7 +31,7 @@ def formed(app: App, message: Message, form: str) -> str:
         content = made.slack(message)
         blocks = {"text": content.text, "blocks": list(content.blocks)}
         return json.dumps(blocks, ensure_ascii=False, indent=2)
-    raise ValueError(f"no format {form!r}; there are text, html and slack")
+    raise InvalidError("one_of", option="--format", given=form, known="text, html, slack")
 
 
 def send_report(app: App, kind: str, day: str, form: str) -> str:
@@ -43,8 +44,8 @@ def delivered(app: App, messages: Sequence[Message]) -> str:
     with app.store.write() as tx:
         owed = add_notifications(tx, messages)
     sent = app.deliver()
-    names = ", ".join(app.senders)
-    return f"{messages[0].key}: {owed} new for {names}; {sent} messages delivered"
+    said = {"key": messages[0].key, "new": owed, "names": ", ".join(app.senders), "sent": sent}
+    return app.catalog.say("run.report_sent", **said)
 
 
 def _messages(app: App, kind: str, day: str, receivers: list[str]) -> list[Message]:
@@ -52,5 +53,5 @@ def _messages(app: App, kind: str, day: str, receivers: list[str]) -> list[Messa
     try:
         local = date.fromisoformat(day) if day else now.astimezone(app.config.zone).date()
     except ValueError:
-        raise ValueError(f"--date {day!r}: a day such as 2026-11-22 is expected") from None
+        raise InvalidError("day", option="--date", given=day) from None
     return report_messages(app.store, app.config, kind, local, now, receivers)

@@ -5,10 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any, get_args, get_origin
+from datetime import UTC
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from monitor.config.language import spoken
+from monitor.domain.statement import InvalidError
+
+if TYPE_CHECKING:
+    from monitor.text.catalog import Catalog
 
 LINES_MAX = 8
 _NAMED_MAX = 12
@@ -20,6 +28,29 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text names the key and what would be right."""
 
 
+def say(key: str, /, **params: Any) -> str:
+    """A sentence about a configuration, in the language that is spoken."""
+    return _catalog().say(f"config_error.{key}", **params)
+
+
+def said(error: Exception) -> str:
+    """What is wrong with a value; an error of others as it is."""
+    if not isinstance(error, InvalidError):
+        return str(error)
+    return _catalog().say(f"invalid.{error.code}", **error.params)
+
+
+def _catalog() -> Catalog:
+    return _catalog_in(spoken())
+
+
+@lru_cache(maxsize=2)
+def _catalog_in(language: str) -> Catalog:
+    from monitor.text.catalog import Catalog  # noqa: PLC0415 - only where something is wrong
+
+    return Catalog(language, UTC)
+
+
 def explain(error: ValidationError, name: str, model: Any, prefix: str = "") -> str:
     """What is wrong, key by key, and what would be right; never a value that was given."""
     items = error.errors(include_input=False, include_url=False)
@@ -29,7 +60,7 @@ def explain(error: ValidationError, name: str, model: Any, prefix: str = "") -> 
 def listed(name: str, lines: Iterable[str]) -> str:
     """The lines about a file, few enough to be read."""
     unique = list(dict.fromkeys(lines))
-    more = [f"… and {len(unique) - LINES_MAX} more"] if len(unique) > LINES_MAX else []
+    more = [say("more", count=len(unique) - LINES_MAX)] if len(unique) > LINES_MAX else []
     return "\n".join([f"{name}:", *(f"  {line}" for line in (*unique[:LINES_MAX], *more))])
 
 
@@ -45,24 +76,34 @@ def suggestion(key: str, known: Iterable[str]) -> str:
     alike = [n for n in names if key and (n.startswith(f"{key}_") or n.endswith(f"_{key}"))]
     near = difflib.get_close_matches(key, names, 1) or alike
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return say("near", near=near[0])
     if not names:
         return ""
     more = ", …" if len(names) > _NAMED_MAX else ""
-    return f"; known are {', '.join(names[:_NAMED_MAX])}{more}"
+    return say("known", known=", ".join(names[:_NAMED_MAX]) + more)
 
 
 def _line(item: ErrorDetails, model: Any) -> str:
     places = item["loc"]
     path = ".".join(str(place) for place in places)
     if item["type"] in _UNKNOWN:
-        return f"{path}: no such key{suggestion(str(places[-1]), _keys(_at(model, places[:-1])))}"
-    said = item["msg"].removeprefix("Value error, ")
-    said = f"{said[0].lower()}{said[1:]}"
-    first = re.split(r"[^\w]", said, maxsplit=1)[0]
+        near = suggestion(str(places[-1]), _keys(_at(model, places[:-1])))
+        return f"{path}: {say('no_key')}{near}"
+    wrong = _wrong_value(item)
+    first = re.split(r"[^a-z_0-9]", wrong, maxsplit=1)[0]
     if first in _keys(_at(model, places)):  # the table's own rule names the key that is wrong
-        return f"{path}.{said}" if path else said
-    return f"{path}: {said}" if path else said
+        return f"{path}.{wrong}" if path else wrong
+    return f"{path}: {wrong}" if path else wrong
+
+
+def _wrong_value(item: ErrorDetails) -> str:
+    context = item.get("ctx", {})
+    if isinstance(context.get("error"), InvalidError):
+        return said(context["error"])
+    if _catalog().has(key := f"invalid_value.{item['type']}"):
+        return _catalog().say(key, **context)
+    detail = item["msg"].removeprefix("Value error, ")
+    return _catalog().say("invalid_value.other", detail=f"{detail[:1].lower()}{detail[1:]}")
 
 
 def _at(model: Any, path: Iterable[Any]) -> Any:

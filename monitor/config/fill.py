@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.config.errors import said
+from monitor.domain.statement import InvalidError
+
 _REFERENCE = re.compile(r"\$\{(?:file:([^}]+)|(\w+))\}")
 _SECRET_BYTES_MAX = 65_536
-
-
-class FillError(Exception):
-    """A string that cannot be filled; the text says why."""
 
 
 def filled(data: Mapping[str, Any], env: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -28,8 +27,8 @@ def filled(data: Mapping[str, Any], env: Mapping[str, str]) -> tuple[dict[str, A
             return [fill(item, f"{path}.{place}") for place, item in enumerate(value)]
         try:
             return _text(value, env) if isinstance(value, str) else value
-        except FillError as error:
-            wrong.append(f"{path}: {error}")
+        except InvalidError as error:
+            wrong.append(f"{path}: {said(error)}")
             return value
 
     return fill(dict(data), ""), wrong
@@ -38,7 +37,7 @@ def filled(data: Mapping[str, Any], env: Mapping[str, str]) -> tuple[dict[str, A
 def _text(value: str, env: Mapping[str, str]) -> str:
     text = _REFERENCE.sub(lambda match: _referred(match, env), value)
     for sign in _unprintable(text):
-        raise FillError(f"it holds a character that cannot be printed (U+{ord(sign):04X})")
+        raise InvalidError("unprintable", sign=f"U+{ord(sign):04X}")
     return text
 
 
@@ -46,7 +45,7 @@ def _referred(match: re.Match[str], env: Mapping[str, str]) -> str:
     """Without the line end that an editor or `echo` left behind, and the mark before it."""
     path, name = match[1], match[2]
     if path is None and name not in env:
-        raise FillError(f"the environment variable {name} is not set")
+        raise InvalidError("variable", name=name)
     text = env[name] if path is None else _content(path)
     return text.removeprefix("\ufeff").strip(" \t\r\n")
 
@@ -56,14 +55,14 @@ def _content(path: str) -> str:
         with Path(path).expanduser().open("rb") as file:
             content = file.read(_SECRET_BYTES_MAX + 1)
     except (OSError, ValueError, RuntimeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise FillError(f"the file {path} cannot be read: {said}") from None
+        told = str(getattr(error, "strerror", None) or error)
+        raise InvalidError("secret_file", file=path, error=told) from None
     if len(content) > _SECRET_BYTES_MAX:
-        raise FillError(f"the file {path} is longer than {_SECRET_BYTES_MAX} bytes")
+        raise InvalidError("secret_file_long", file=path, bytes=_SECRET_BYTES_MAX)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise FillError(f"the file {path} is not written in UTF-8") from None
+        raise InvalidError("secret_file_bytes", file=path) from None
 
 
 def _unprintable(text: str) -> Iterator[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from monitor.config.errors import say
 from monitor.config.option_types import FALLING, Percent
 
 
 def crossed_limits(options: Any) -> list[str]:
     """A line for each pair of limits of which the warning would come after the critical one."""
     return [
-        f"{warn} ({_at(options, warn)}) must not be {side} {crit} ({_at(options, crit)})"
+        say(f"limit_{side}", warn=warn, crit=crit, at=_at(options, warn), other=_at(options, crit))
         for warn, crit, side in _pairs(type(options), options)
     ]
 

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.option_types import NUMBER, Switch
 from monitor.config.section import Home, Section
+from monitor.domain.statement import InvalidError
 
 
 def _variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise ValueError("the name of an environment variable is expected, never the token itself")
+        raise InvalidError("variable_name")
     return name
 
 
@@ -49,7 +50,7 @@ class HttpSection(Section):
     @model_validator(mode="after")
     def _tokens_differ(self) -> HttpSection:
         if self.read_token_env == self.write_token_env:
-            raise ValueError("read_token_env and write_token_env must name two variables")
+            raise InvalidError("same_variable")
         return self
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
@@ -22,10 +23,12 @@ from pydantic import (
 )
 
 from monitor.config.errors import ConfigError as ConfigError  # noqa: PLC0414 - others use it
-from monitor.config.errors import cut_line, listed
+from monitor.config.errors import cut_line, listed, say
 from monitor.config.errors import explain as explain  # noqa: PLC0414
 from monitor.config.fill import filled
 from monitor.config.heartbeat import HeartbeatSection
+from monitor.config.language import DEFAULT as DEFAULT_LANGUAGE
+from monitor.config.language import Language, named_language, speak, spoken, spoken_language
 from monitor.config.mcp import McpSection
 from monitor.config.option_types import NUMBER, SECONDS_MAX, Seconds, SecondsOrZero, Switch
 from monitor.config.platform import PlatformSection
@@ -35,13 +38,13 @@ from monitor.domain.backoff import DeliveryPolicy
 from monitor.domain.detection.past import DAY_HOURS, LiveLimits
 from monitor.domain.detection.periods import PeriodLimits
 from monitor.domain.incident.model import Policy
+from monitor.domain.statement import InvalidError
 
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
         near = difflib.get_close_matches(name, available_timezones(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ", such as 'Asia/Seoul'"
-        raise ValueError(f"no time zone {name!r}{hint}")
+        raise InvalidError("zone", given=name, near="".join(near))
     return name
 
 
@@ -79,7 +82,7 @@ class AlertSection(RuleSection):
     @model_validator(mode="after")
     def _wait_is_bounded(self) -> AlertSection:
         if self.wait_seconds > self.wait_seconds_max:
-            raise ValueError("wait_seconds must not be more than wait_seconds_max")
+            raise InvalidError("wait_bounds")
         return self
 
     def for_check(self, own: RuleSection) -> Rule:
@@ -129,7 +132,7 @@ class ReportSection(Section):
         try:
             return text and time.fromisoformat(text).strftime("%H:%M")
         except ValueError:
-            raise ValueError(f"{text!r} is no time of day, such as '08:30'") from None
+            raise InvalidError("time_of_day", given=text) from None
 
     def cron(self, kind: str) -> str:
         """The cron line of a report ("" if it is not sent)."""
@@ -187,7 +190,7 @@ class CheckRuleSection(RuleSection):
     def _times_hold_for_all(cls, given: Any) -> Any:
         for key in AlertSection.model_fields.keys() - RuleSection.model_fields.keys():
             if isinstance(given, dict) and key in given:
-                raise ValueError(f"{key} holds for all checks: it is set under [alerts]")
+                raise InvalidError("holds_for_all", key=key)
         return given
 
 
@@ -227,7 +230,7 @@ class ReceiverSection(OpenSection):
 class Config(Section):
     """The whole configuration."""
 
-    language: Literal["en", "ko"] = "en"
+    language: Language = DEFAULT_LANGUAGE
     timezone: Zone = "Asia/Seoul"
     database: Home = Path("paypulse.db")
     platform: PlatformSection = PlatformSection()
@@ -262,16 +265,18 @@ DEFAULT_FILE = Path("paypulse.toml")
 
 def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """The configuration of a file (PAYPULSE_CONFIG, else ./paypulse.toml, else the defaults)."""
+    speak(spoken_language(None, env))
     source = file_of(path, env)
     if source is None:
-        return parse("", env, "the environment")
+        language = f'language = "{spoken_language(None, env)}"'
+        return parse(language, env, say("environment"))
     try:
         text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{source} cannot be read: it is not written in UTF-8") from None
+        raise ConfigError(say("not_utf8", file=str(source))) from None
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{source} cannot be read: {said}") from None
+        raise ConfigError(say("unreadable", file=str(source), error=str(said))) from None
     return parse(text, env, str(source))
 
 
@@ -287,16 +292,22 @@ def file_of(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Pa
     except (OSError, ValueError, RuntimeError):
         is_there = False
     if not is_there:
-        raise ConfigError(f"no configuration file {named}; `paypulse config example` prints one")
+        raise ConfigError(say("no_file", file=str(named)))
     return named
 
 
 def parse(text: str, env: Mapping[str, str], name: str = "configuration") -> Config:
     """A configuration from TOML; `${NAME}` in a string is taken from the environment."""
+    speak(spoken_language(text, env))
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5000 digits is a mere ValueError
-        raise ConfigError(f"{name} is not TOML: {cut_line(str(error))}") from None
+        where = re.search(r"at line (?P<line>\d+), column (?P<column>\d+)", str(error))
+        place = where.groupdict() if where else {"line": "", "column": ""}
+        told = say("not_toml", file=name, error=cut_line(str(error)), **place)
+        raise ConfigError(told) from None
+    if named_language(env):
+        data["language"] = spoken()
     data, wrong = filled(data, env)
     if wrong:
         raise ConfigError(listed(name, wrong))

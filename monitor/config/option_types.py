@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from monitor.domain.statement import InvalidError
+
 SECONDS_MAX = 366 * 24 * 3600.0
 COUNT_MAX = 1_000_000_000
 WON_MAX = 10**15
@@ -15,13 +17,13 @@ WON_MAX = 10**15
 def _number(value: Any) -> Any:
     """`true` is 1 to Python, and nobody's number of seconds."""
     if isinstance(value, bool):
-        raise ValueError("a number is expected, not true or false")
+        raise InvalidError("no_number")
     return value
 
 
 def _switch(value: Any) -> Any:
     if not isinstance(value, bool):
-        raise ValueError("true or false is expected")
+        raise InvalidError("no_switch")
     return value
 
 
@@ -29,7 +31,7 @@ def _home(text: str) -> str:
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError:
-        raise ValueError("there is no such user's home directory") from None
+        raise InvalidError("no_home") from None
 
 
 NUMBER = BeforeValidator(_number)

@@ -12,7 +12,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import plugins
-from monitor.config.errors import ConfigError, explain, listed, suggestion
+from monitor.config.errors import ConfigError, explain, listed, say, suggestion
 from monitor.config.limits import crossed_limits
 from monitor.config.models import CheckSection, Config
 from monitor.domain.check import Check
@@ -24,7 +24,7 @@ def plan(config: Config) -> dict[str, Planned]:
     found: dict[str, Check] = plugins.load("checks", "CHECK")
     for name in config.checks:
         if name not in found:
-            raise ConfigError(f"checks.{name}: no such check{suggestion(name, found)}")
+            raise ConfigError(f"checks.{name}: {say('no_check')}{suggestion(name, found)}")
     planned = {name: _plan(check, config) for name, check in found.items()}
     return {name: p for name, p in planned.items() if p is not None}
 
@@ -63,7 +63,7 @@ def _enabled(check: Check, section: CheckSection, options: Any) -> bool:
     needed = check.switched_by or "target"
     if enabled and getattr(options, needed, None) == "":
         key = f"checks.{check.name}.{needed}"
-        raise ConfigError(f"{key}: an enabled {check.name} needs its {needed}")
+        raise ConfigError(f"{key}: {say('needs', name=check.name, key=needed)}")
     return enabled
 
 
@@ -76,18 +76,18 @@ def options_of(
     """
     known = [f.name for f in fields(kind)]
     strange = [
-        f"{prefix}{key}: no such key{suggestion(key, [*known, *beside])}"
+        f"{prefix}{key}: {say('no_key')}{suggestion(key, [*known, *beside])}"
         for key in values
         if key not in known
     ]
     if strange:
-        raise ConfigError(listed("configuration", strange))
+        raise ConfigError(listed(say("configuration"), strange))
     try:
         options = _adapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        raise ConfigError(explain(error, "configuration", kind, prefix)) from None
+        raise ConfigError(explain(error, say("configuration"), kind, prefix)) from None
     if crossed := crossed_limits(options):
-        raise ConfigError(listed("configuration", [f"{prefix}{line}" for line in crossed]))
+        raise ConfigError(listed(say("configuration"), [f"{prefix}{line}" for line in crossed]))
     return options
 
 
@@ -108,9 +108,8 @@ def _cron(check: Check, section: CheckSection) -> str:
         try:
             CronSim(cron, datetime.now(UTC))
         except CronSimError as error:
-            raise ConfigError(
-                f"checks.{check.name}.cron: {error}; five fields are expected, such as '0 4 * * 0'"
-            ) from None
+            told = say("cron", name=check.name, error=str(error))
+            raise ConfigError(told) from None
     return cron
 
 

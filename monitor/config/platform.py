@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from monitor.config.option_types import Seconds
 from monitor.config.section import Section, Token, Url
+from monitor.domain.statement import InvalidError
 
 
 def _is_url(text: str) -> bool:
@@ -30,15 +31,12 @@ class DatabaseSection(Section):
     @model_validator(mode="after")
     def _direct_needs_urls(self) -> DatabaseSection:
         if self.via == "direct" and not self.urls:
-            raise ValueError(
-                'via = "direct" needs urls, such as { shard1 = "sqlite:///shard1.db" }'
-            )
+            raise InvalidError("needs_urls")
         for name, url in self.urls.items():
             if not _is_url(url):
-                example = "mysql://monitor:…@host:3306/payments or sqlite:///shard1.db"
-                raise ValueError(f"urls.{name} is no URL, such as {example}")
+                raise InvalidError("no_url", name=name)
         if self.via == "gateway" and self.urls:
-            raise ValueError('urls are used only with via = "direct"')
+            raise InvalidError("urls_only_direct")
         return self
 
 
@@ -53,19 +51,16 @@ class RedisSection(Section):
     def _direct_needs_url(self) -> RedisSection:
         _fits(self.via, self.url, "url", "redis://:${REDIS_PASSWORD}@localhost:6379/0")
         if self.write_url and not self.url:
-            raise ValueError('write_url is used only with via = "direct"')
+            raise InvalidError("only_direct", key="write_url")
         if not all(_is_redis_url(url) for url in (self.url, self.write_url) if url):
-            raise ValueError(
-                "url is no redis://, rediss:// or unix:// address; special characters in the "
-                "password are written percent-encoded"
-            )
+            raise InvalidError("redis_url")
         return self
 
 
 def _scalar(value: Any) -> Any:
     is_number = isinstance(value, float) and math.isfinite(value)
     if not is_number and not isinstance(value, str | int):
-        raise ValueError("a text, a number, true or false is expected")
+        raise InvalidError("no_scalar")
     return value
 
 
@@ -84,7 +79,7 @@ class KafkaSection(Section):
         _fits(self.via, self.bootstrap, "bootstrap", "localhost:9092")
         for address in self.bootstrap.split(",") if self.bootstrap else ():
             if not re.fullmatch(r"\A\s*+(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}\s*", address):
-                raise ValueError("bootstrap is host:port, or several of them with commas between")
+                raise InvalidError("bootstrap")
         return self
 
 
@@ -98,7 +93,7 @@ class PrometheusSection(Section):
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not url.startswith(("http://", "https://")):
-            raise ValueError("it begins with http:// or https://")
+            raise InvalidError("http_prefix")
         return url
 
 
@@ -111,9 +106,9 @@ class BreakersSection(Section):
 
 def _fits(via: str, address: str, key: str, example: str) -> None:
     if via == "direct" and not address:
-        raise ValueError(f'via = "direct" needs {key}, such as "{example}"')
+        raise InvalidError("needs_key", key=key, example=example)
     if via == "gateway" and address:
-        raise ValueError(f'{key} is used only with via = "direct"')
+        raise InvalidError("only_direct", key=key)
 
 
 def _is_redis_url(url: str) -> bool:
@@ -149,5 +144,5 @@ class PlatformSection(Section):
     @model_validator(mode="after")
     def _breakers_need_prometheus(self) -> PlatformSection:
         if self.breakers.via == "prometheus" and not self.prometheus.url:
-            raise ValueError('breakers.via = "prometheus" needs prometheus.url')
+            raise InvalidError("needs_prometheus")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor import plugins
-from monitor.config.errors import ConfigError, suggestion
+from monitor.config.errors import ConfigError, said, say, suggestion
 from monitor.config.models import Config, ReceiverSection
 from monitor.config.plan import options_of
 from monitor.domain.delivery import Notifier, Sender
@@ -34,7 +34,8 @@ def receiver_options(config: Config) -> dict[str, tuple[Notifier, Any]]:
 def _notifier(name: str, kind: str) -> Notifier:
     known = plugins.names("monitor.notifiers")
     if kind not in known:
-        raise ConfigError(f"receivers.{name}.kind: no such receiver{suggestion(kind, known)}")
+        near = suggestion(kind, known)
+        raise ConfigError(f"receivers.{name}.kind: {say('no_receiver')}{near}")
     found: dict[str, Notifier] = plugins.load("monitor.notifiers", "NOTIFIER", [kind])
     return found[kind]
 
@@ -47,4 +48,4 @@ def _sender(notifier: Notifier, name: str, options: Any, config: Config) -> Send
     try:
         return notifier.build(options, renderer(config.language, config.timezone))
     except ValueError as error:
-        raise ConfigError(f"receivers.{name}.{error}") from None
+        raise ConfigError(f"receivers.{name}.{said(error)}") from None

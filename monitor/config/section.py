@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from monitor.domain.statement import InvalidError
+
 
 def _url(text: str) -> str:
     """The word about a wrong one must not repeat it: it may hold a password."""
@@ -18,7 +20,7 @@ def _url(text: str) -> str:
     except ValueError:  # what cannot be split, or a port that is no number
         is_right = False
     if not is_right or any(c.isspace() or not c.isprintable() for c in text):
-        raise ValueError("an http(s) URL with a host is expected, such as 'http://localhost:8082'")
+        raise InvalidError("url")
     return text
 
 
@@ -26,7 +28,7 @@ def _token(text: str) -> str:
     """It goes into a header as it stands; what cannot stand there would fail at every question."""
     token = text.strip()
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError("a token is letters, digits and signs of ASCII, without spaces")
+        raise InvalidError("token_ascii")
     return token
 
 
@@ -34,7 +36,7 @@ def _home(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        raise ValueError("there is no such user's home directory") from None
+        raise InvalidError("no_home") from None
 
 
 Token = Annotated[str, AfterValidator(_token)]

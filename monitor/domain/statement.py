@@ -13,3 +13,16 @@ class Statement:
 
     code: str
     params: Params = field(default_factory=dict)
+
+
+class InvalidError(ValueError):
+    """A value that cannot be used; `invalid.<code>` in the templates says it."""
+
+    def __init__(self, code: str, /, **params: str | int | float) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+    def __str__(self) -> str:
+        """For logs and tests: the code and what it is about."""
+        return " ".join([self.code, *(f"{name}={value}" for name, value in self.params.items())])

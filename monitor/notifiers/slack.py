@@ -23,6 +23,7 @@ from monitor.domain.delivery import (
     Renderer,
     Sender,
 )
+from monitor.domain.statement import InvalidError
 from monitor.notifiers.slack_api.errors import (
     BLOCKS_REFUSED,
     CHANNEL_LOST,
@@ -61,10 +62,10 @@ def build(options: SlackOptions, renderer: Renderer) -> Sender:
     if options.webhook_url_env:
         url = _secret(options.webhook_url_env, "webhook_url_env")
         if not url.startswith(("https://", "http://")):
-            raise ValueError(f"webhook_url_env: {options.webhook_url_env} holds no http(s) address")
+            raise InvalidError("webhook", name=options.webhook_url_env)
         return SlackWebhook(renderer, _webhook_client(url, options), url)
     if not options.channel:
-        raise ValueError("channel: a Slack channel is needed (or webhook_url_env)")
+        raise InvalidError("channel")
     token = _secret(options.token_env, "token_env")
     return SlackChannel(renderer, options, _web_client(token, options), token)
 
@@ -72,7 +73,7 @@ def build(options: SlackOptions, renderer: Renderer) -> Sender:
 def _secret(variable: str, option: str) -> str:
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise ValueError(f"{option}: {_variable(variable)} is not set")
+        raise InvalidError("secret", key=option, name=_variable(variable))
     return value
 
 
@@ -165,7 +166,7 @@ class SlackChannel:
 
 def _variable(name: str) -> str:
     """A name from the environment; what is none may be the secret itself, and is not repeated."""
-    return f"the environment variable {name}" if name.isidentifier() else "no variable's name: it"
+    return name if name.isidentifier() else ""
 
 
 class SlackWebhook:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from monitor.domain.statement import InvalidError
 from monitor.store.database import StoreError
 
 
-class LockedError(Exception):
+class LockedError(InvalidError):
     """Somebody else holds the lock; the text names them."""
 
 
@@ -31,7 +32,7 @@ def only_scheduler(database: Path) -> Iterator[None]:
     path = lock_path(database)
     with _opened(database.resolve()) as itself, path.open("a+", encoding="utf-8") as file:
         if not (_taken(itself) and _taken(file.fileno())):
-            raise LockedError(_named(path, database))
+            raise _held(path, database)
         file.truncate(0)
         file.write(json.dumps(_self()))
         file.flush()
@@ -109,10 +110,6 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _named(path: Path, database: Path) -> str:
-    who = _read(path)
-    return (
-        f"a scheduler already runs on {database}: process {who.get('pid', '?')} on "
-        f"{who.get('host', '?')}, since {who.get('started_at', '?')}; stop it first, or give this "
-        "one another database"
-    )
+def _held(path: Path, database: Path) -> LockedError:
+    held = {name: str(_read(path).get(name, "?")) for name in ("pid", "host", "started_at")}
+    return LockedError("locked", database=str(database), **held)

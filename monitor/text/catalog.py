@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import logging
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, pass_context
 from jinja2.runtime import Context
 
-from monitor import resources
 from monitor.domain.check import Params, Status
 from monitor.text.filters import clean, filters
+from monitor.text.sentences import CatalogError, load
 
 log = logging.getLogger(__name__)
-
-
-class CatalogError(Exception):
-    """A word is missing, stands twice, or does not fit its parameters."""
 
 
 class FindingLike(Protocol):
@@ -63,7 +57,7 @@ class _Row:
 class Catalog:
     """The sentences of one language with times in one zone.
 
-    `strict` raises WordsError for what it cannot say; otherwise the code and the parameters
+    `strict` raises CatalogError for what it cannot say; otherwise the code and the parameters
     stand in for the sentence, so that no alert is lost for a word.
     """
 
@@ -214,40 +208,3 @@ def _bare(finding: FindingLike) -> Sentence:
 
 def _listed(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={clean(value)}" for key, value in params.items())
-
-
-def languages() -> tuple[str, ...]:
-    """The languages there are words for."""
-    folders = (path for path in resources.folder("templates").iterdir() if path.is_dir())
-    return tuple(sorted(path.name for path in folders if any(path.glob("*.toml"))))
-
-
-def load(language: str) -> dict[str, str]:
-    """All sentences of a language by dotted key; WordsError if one stands twice."""
-    folder = resources.folder("templates") / language
-    if language not in languages():
-        raise CatalogError(f"no words in {language!r}; there are: {', '.join(languages())}")
-    merged: dict[str, str] = {}
-    for path in sorted(folder.glob("*.toml")):
-        for key, text in _flat(_parsed(path)):
-            if key in merged:
-                raise CatalogError(
-                    f"{path.name} in {language}: {key} stands in another file as well"
-                )
-            merged[key] = text
-    return merged
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path.name} in {path.parent.name}: {error}") from error
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, str(value)

@@ -111,7 +111,8 @@ def test_a_database_is_migrated_from_another_folder(python, tmp_path):
 def test_sentences_are_found_in_both_languages_from_another_folder(python, tmp_path):
     code = (
         "from zoneinfo import ZoneInfo\n"
-        "from monitor.text.catalog import Catalog, languages\n"
+        "from monitor.text.catalog import Catalog\n"
+        "from monitor.text.sentences import languages\n"
         "for language in sorted(languages()):\n"
         "    print(language, Catalog(language, ZoneInfo('UTC'), strict=True).say('status.ok'))"
     )

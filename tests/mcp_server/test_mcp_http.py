@@ -25,6 +25,7 @@ from store_case import rows
 from mcp_server.access.tokens import tokens_of
 from mcp_server.http.server import HttpServer
 from monitor.config.models import ConfigError, parse
+from monitor.domain.statement import InvalidError
 from monitor.store.acts.audit import audit_between
 
 READ, WRITE = "read-token-0123456789", "write-token-0123456789"
@@ -147,16 +148,16 @@ OPEN = 'host = "0.0.0.0"\nallowed_hosts = ["monitor.test:8750"]'
 @pytest.mark.parametrize(
     ("lines", "env", "words"),
     [
-        (OPEN, {}, "PAYPULSE_MCP_READ_TOKEN"),
+        (OPEN, {}, "host_open .*PAYPULSE_MCP_READ_TOKEN"),
         ('host = "10.0.0.1"', ENV, "allowed_hosts"),
-        ("", {"PAYPULSE_MCP_READ_TOKEN": "short"}, "16 characters"),
-        ("", dict.fromkeys(ENV, READ), "same token"),
+        ("", {"PAYPULSE_MCP_READ_TOKEN": "short"}, "token_short .*chars=16"),
+        ("", dict.fromkeys(ENV, READ), "tokens_same"),
     ],
     ids=["no token", "no host", "short", "same"],
 )
 def test_what_protects_nothing_is_an_error_of_the_configuration(lines, env, words):
     section = parse(f"[mcp.http]\nenabled = true\n{lines}", {}).mcp.http
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(InvalidError, match=words):
         tokens_of(section, env)
 
 

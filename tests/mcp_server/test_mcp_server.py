@@ -17,8 +17,8 @@ from store_case import record
 from mcp_server.answers.schema import ANSWER
 from mcp_server.server import build_server
 from mcp_server.toolsets import NAMES, all_offers, offers
-from monitor.config.models import ConfigError
 from monitor.domain.check import Metric
+from monitor.domain.statement import InvalidError
 from monitor.store.database import StoreError
 
 CALLS = {  # how a tool is called in the tests that call every one; {} where nothing is required
@@ -104,7 +104,7 @@ def test_several_toolsets_are_offered_together(app):
 
 
 def test_an_unknown_toolset_is_told_which_there_are():
-    with pytest.raises(ConfigError, match=r"did you mean 'redis-cache'\?"):
+    with pytest.raises(InvalidError, match="no_toolset given=redis near=redis-cache"):
         offers(["redis"], [])
 
 

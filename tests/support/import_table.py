@@ -50,6 +50,8 @@ OURS: dict[str, list[str]] = {
     "monitor.text": [*DOMAIN, "monitor.text", "-monitor.text.terminal", "monitor.resources"],
     # A receiver is given its words when it is planned.
     "monitor.config.receivers": [*DOMAIN, "monitor.config", "monitor.plugins", "monitor.text"],
+    # What is wrong is said in the language that the configuration names.
+    "monitor.config.errors": [*DOMAIN, "monitor.config", "monitor.text.catalog"],
     "monitor.config": [*DOMAIN, "monitor.config", "monitor.plugins"],
     # The morning report tells of load tests as their one judge does.
     "monitor.reports.build": [*DOMAIN, "monitor.store", "monitor.reports", "monitor.load_tests"],
@@ -120,7 +122,7 @@ OURS: dict[str, list[str]] = {
     "checks.traffic": ["checks.traffic_parts", *FACTS],
     "checks": FACTS,
     "mcp_server.access": [
-        *("mcp_server.access", "monitor.text.filters"),
+        *("mcp_server.access", "monitor.text.filters", "monitor.domain.statement"),
         *("monitor.config.mcp", "monitor.config.models"),
     ],
     "mcp_server.sentence": ["mcp_server.sentence", "monitor.reports.periods", *DOMAIN],

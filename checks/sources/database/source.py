@@ -27,6 +27,7 @@ from checks.sources.facts.psp import Record
 from checks.sources.facts.story import PaymentRecords
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.interval import Interval
+from monitor.domain.statement import InvalidError
 
 T = TypeVar("T")
 _SHARDS_OF_THE_RULE = 2
@@ -51,7 +52,7 @@ class Database(Questions):
     ) -> None:
         """`urls`: shard -> SQLAlchemy URL; `seconds_max` bounds one look at one shard."""
         if not urls:
-            raise ValueError("no shards are configured")
+            raise InvalidError("no_shards")
         self._shards = tuple(Shard(name, url, seconds_max) for name, url in urls.items())
         self._sweepers = tuple(Shard(name, url, sweep_seconds_max) for name, url in urls.items())
         self._filers = tuple(Shard(name, url, file_seconds_max) for name, url in urls.items())

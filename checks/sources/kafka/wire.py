@@ -28,6 +28,7 @@ from checks.sources.facts.unavailable import (
     cut,
 )
 from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
+from monitor.domain.statement import InvalidError
 
 T = TypeVar("T")
 Place = tuple[str, int]  # topic, partition
@@ -153,9 +154,9 @@ class KafkaWire:
             self._consumer = Consumer({**self.settings, **noted})
             self._admin = AdminClient(_for_admin(self.settings))
         except KafkaException as error:
-            raise ValueError(_of_setting(error)) from None
-        except (TypeError, AttributeError) as error:  # what only a program can give: callbacks
-            raise ValueError(cut(str(error))) from None
+            raise InvalidError("kafka_option", unknown=_unknown_option(error)) from None
+        except (TypeError, AttributeError):  # what only a program can give: callbacks
+            raise InvalidError("kafka_option", unknown="") from None
 
     def ask(self, read: Callable[[Talk], T]) -> Fact[T]:
         """What `read` makes of the cluster's answers, or why there are none."""
@@ -210,7 +211,7 @@ def addresses(bootstrap: str) -> list[tuple[str, int]]:
     for text in bootstrap.split(","):
         host, _, port = text.strip().rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError("it must be host:port, or several separated by commas")
+            raise InvalidError("bootstrap")
         pairs.append((host.strip("[]"), int(port)))
     return pairs
 
@@ -248,10 +249,10 @@ def _partitions(places: Sequence[Place], offset: int = -1001) -> list[TopicParti
     return [TopicPartition(topic, partition, offset) for topic, partition in places]
 
 
-def _of_setting(error: KafkaException) -> str:
-    """librdkafka's complaint without the value that was given."""
-    text = str(error.args[0].str())
-    return cut(text) if text.startswith("No such configuration property") else "an unfit value"
+def _unknown_option(error: KafkaException) -> str:
+    """The option that librdkafka does not know; "" if it is the value that does not fit."""
+    said, _, option = str(error.args[0].str()).partition("No such configuration property: ")
+    return "" if said else cut(option.strip('"'))
 
 
 def _no_way(error: OSError, address: str) -> Unavailable:

@@ -10,6 +10,7 @@ from pydantic import Field
 from mcp_server.answers.answer import CHARS_MAX, Answer, data, result, stamp
 from mcp_server.context import ToolContext
 from monitor.domain.books.payment_story import Chapter, Happening, Reason, Story
+from monitor.domain.statement import InvalidError
 from monitor.text.filters import clean
 from monitor.text.plain.payment import (
     around_text,
@@ -34,8 +35,8 @@ def investigate_payment(
     context = ctx.request_context.lifespan_context
     try:
         story = context.app.payment_story(payment_id, shard)
-    except ValueError as error:
-        raise ToolError(str(error)) from None
+    except InvalidError as error:
+        raise ToolError(context.say(f"invalid.{error.code}", **error.params)) from None
     conclusion = reason_words(story.conclusion, context.catalog, story)
     there = [c.shard for c in story.chapters if c.payment is not None]
     answer = Answer(

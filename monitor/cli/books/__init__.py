@@ -1,1 +1,1 @@
-"""The commands about the books: reconciling shards, and matching the gateway's file."""
+"""The commands about the books: shards, the gateway's file, and the course of one payment."""

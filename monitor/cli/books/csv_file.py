@@ -10,23 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from monitor.domain.statement import InvalidError
 from monitor.text.filters import inert
 
 ENCODING = "utf-8-sig"  # spreadsheets take UTF-8 without its mark for something else
 
 
-class CsvError(Exception):
+class CsvError(InvalidError):
     """The file cannot be written; the text says why and what would be right."""
 
 
 def check_target(path: Path, columns: Sequence[str]) -> None:
     """Refuse before the work what could not be written after it: CsvError."""
     if not path.parent.is_dir():
-        raise CsvError(f"{path}: there is no folder {path.parent}")
+        raise CsvError("csv_no_folder", file=str(path), folder=str(path.parent))
     if not os.access(path.parent, os.W_OK):
-        raise CsvError(f"{path}: the folder {path.parent} cannot be written to")
+        raise CsvError("csv_folder_closed", file=str(path), folder=str(path.parent))
     if path.exists() and not _is_ours(path, columns):
-        raise CsvError(f"{path} is there already and was not written by this command: another name")
+        raise CsvError("csv_of_others", file=str(path))
 
 
 def _is_ours(path: Path, columns: Sequence[str]) -> bool:
@@ -64,7 +65,7 @@ def replacing(path: Path, columns: Sequence[str]) -> Iterator[Rows]:
             dir=target.parent, prefix=f".{target.name}.", suffix=".part"
         )
     except OSError as error:
-        raise CsvError(f"{path}: {error.strerror}") from None
+        raise CsvError("csv_failed", file=str(path), error=str(error.strerror)) from None
     try:
         os.fchmod(handle, target.stat().st_mode & 0o777 if target.exists() else _mode())
         with os.fdopen(handle, "w", encoding=ENCODING, newline="") as opened:
@@ -75,7 +76,7 @@ def replacing(path: Path, columns: Sequence[str]) -> Iterator[Rows]:
         if rows.is_kept:
             Path(name).replace(target)
     except OSError as error:
-        raise CsvError(f"{path}: {error.strerror}") from None
+        raise CsvError("csv_failed", file=str(path), error=str(error.strerror)) from None
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ import typer
 
 from monitor.cli.books.csv_file import CsvError, Rows, check_target, replacing
 from monitor.cli.books.explain import explain_file
-from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.common import ConfigOption, fail, load, refuse
 
 if TYPE_CHECKING:
     from checks.pg_file import Options
@@ -31,36 +31,26 @@ _COLUMNS = (
 
 
 def match(
-    file: Annotated[Path, typer.Argument(help="The PG's settlement file.")],
-    shard: Annotated[str, typer.Option(help="Only this shard [all].")] = "",
-    day: Annotated[
-        str, typer.Option("--date", help="Its day, as 2026-11-22 [its name's or its lines'].")
-    ] = "",
-    out: Annotated[
-        Path | None, typer.Option("--csv", help="Write every line and row with its outcome.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    how: Annotated[
-        bool, typer.Option("--explain", help="Show how the first lines are read, match nothing.")
-    ] = False,
+    file: Annotated[Path, typer.Argument()],
+    shard: str = "",
+    day: Annotated[str, typer.Option("--date")] = "",
+    out: Annotated[Path | None, typer.Option("--csv")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    how: Annotated[bool, typer.Option("--explain")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Match a PG settlement file with the settlements and refunds of the shards, both ways.
-
-    Its columns and formats are those of [checks.pg_file]. Exit code: 0 they agree, 1 warn,
-    2 crit, 3 not seen.
-    """
+    """Match a PG settlement file with the settlements and refunds of the shards, both ways."""
     from monitor.text.catalog import Catalog
     from monitor.text.plain.settlement_match import match_json
     from monitor.text.terminal.settlement_match import show_match
 
     if out is not None and out.resolve() == file.resolve():
-        fail(f"--csv {out}: that is the file to be matched; name another")
+        refuse("csv_is_input", file=str(out))
     if out is not None:
         try:
             check_target(out, _COLUMNS)
         except CsvError as error:
-            fail(f"--csv {error}")
+            fail(error)
     settings = load(config)
     catalog = Catalog(settings.language, settings.zone)
     if how:
@@ -69,7 +59,7 @@ def match(
     try:
         found, written = _look(task, is_quiet=as_json)
     except CsvError as error:
-        fail(f"--csv {error}")
+        fail(error)
     result = _result(task, found)
     if as_json:
         typer.echo(json.dumps(match_json(result, catalog), ensure_ascii=False, indent=2))
@@ -96,13 +86,12 @@ class _Task:
 def _options(settings: Config) -> Options:
     from checks.pg_file import CHECK
     from monitor.config.models import ConfigError
-    from monitor.config.plan import options_of
+    from monitor.config.plan import configured
 
     try:
-        given = settings.check(CHECK.name).options
-        options: Options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
+        options: Options = configured(settings, CHECK.name)
     except ConfigError as error:
-        fail(str(error))
+        fail(error)
     return options
 
 
@@ -110,7 +99,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        fail(f"--date {text!r} is no day, such as 2026-11-22")
+        refuse("day", option="--date", given=text)
 
 
 def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
@@ -124,7 +113,7 @@ def _look(task: _Task, *, is_quiet: bool) -> tuple[Matched | Unavailable, int]:
     try:
         platform = platform_of(task.settings)
     except ConfigError as error:
-        fail(str(error))
+        fail(error)
     shards = (task.shard,) if task.shard else None
     day = task.day or _named_day(task)
     request = Request(task.file, task.options, task.options, day, *_around(task, day), shards)

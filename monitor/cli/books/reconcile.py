@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, build, fail, load
+from monitor.cli.common import ConfigOption, build, fail, load, refuse
 
 if TYPE_CHECKING:
     from checks.books.by_hand import ReconcileRequest
@@ -22,34 +22,26 @@ if TYPE_CHECKING:
 
 
 def reconcile(
-    full: Annotated[bool, typer.Option("--full", help="All rows, step by step.")] = False,
-    shard: Annotated[str, typer.Option(help="Only this shard [all].")] = "",
+    full: Annotated[bool, typer.Option("--full")] = False,
+    shard: str = "",
     since: Annotated[
         str,
         typer.Option(
             metavar="T",
-            help="Payments requested since then, and older ones that something has happened to"
-            " since: 30m, 2h, 3d, 2026-11-22 or 2026-11-22T09:30 in the configured zone"
-            " [since the last stored pass, less its overlap].",
         ),
     ] = "",
-    out: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write every break as a row.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Look at the books now, and list every break of them; records nothing.
-
-    Exit code: 0 they hold, 1 warn, 2 crit, 3 something could not be examined.
-    """
+    """Look at the books now, and list every break of them; records nothing."""
     from monitor.text.plain.discrepancies import reconciled_json
     from monitor.text.terminal.discrepancies import show_reconciled
 
     settings = load(config)
     start = _start(since, settings) if since else None
     if full and start:
-        fail("--full looks at all rows: leave out --since")
+        refuse("full_since")
     _check(settings, shard, out)
     app = build(settings, senders={})
     try:
@@ -73,7 +65,7 @@ def _start(text: str, settings: Config) -> datetime:
     try:
         return moment_before(text, now)
     except ValueError as error:
-        fail(f"--since {error}")
+        fail(error)
 
 
 def _check(settings: Config, shard: str, out: Path | None) -> None:
@@ -86,22 +78,21 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
     if database.via != "direct":
         fail(Catalog(settings.language, settings.zone).say("reconcile.no_shards"))
     if shard and shard not in database.urls:
-        fail(f"no shard {shard!r}; configured are {', '.join(database.urls)}")
+        refuse("no_shard", given=shard, known=", ".join(database.urls))
     if out is not None:
         try:
             check_target(out, COLUMNS)
         except CsvError as error:
-            fail(f"--csv {error}")
+            fail(error)
 
 
 def _request(app: App, full: bool, start: datetime | None, shard: str) -> ReconcileRequest:
     from checks.books.by_hand import ReconcileRequest
     from checks.reconciliation import CHECK
-    from monitor.config.plan import options_of
+    from monitor.config.plan import configured
     from monitor.store.passes.memory import memory_of
 
-    given = app.config.check(CHECK.name).options
-    options = options_of(CHECK.options, given, f"checks.{CHECK.name}.")
+    options = configured(app.config, CHECK.name)
     with app.store.read() as tx:
         memory = memory_of(tx, CHECK.name)
     return ReconcileRequest(options, memory, full, start, shard)
@@ -131,5 +122,5 @@ def _write(out: Path, result: Reconciled, catalog: Catalog) -> None:
     try:
         count = write(out, COLUMNS, (break_row(one, result, catalog) for one in result.breaks))
     except CsvError as error:
-        fail(f"--csv {error}")
+        fail(error)
     typer.echo(catalog.say("reconcile.written", count=count, path=out), err=True)

@@ -7,33 +7,30 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import fail
+from monitor.cli.common import fail, refuse, said
+from monitor.cli.language.spoken import say
 
 ServicesOption = Annotated[
     Path | None,
-    typer.Option("--services", help="Real services: the env file of scripts/services up."),
+    typer.Option("--services"),
 ]
-commands = typer.Typer(help="The whole product at work against an embedded payment platform.")
-FolderOption = Annotated[
-    Path | None, typer.Option("--folder", help="Where the demo lives [a temporary folder].")
-]
+commands = typer.Typer()
+FolderOption = Annotated[Path | None, typer.Option("--folder")]
 
 
-PortOption = Annotated[
-    int, typer.Option(min=0, max=65535, help="The stand-in's port; 0 takes a free one")
-]
+PortOption = Annotated[int, typer.Option(min=0, max=65535)]
 
 
 @commands.callback(invoke_without_command=True)
 def demo(
     context: typer.Context,
-    minutes: Annotated[float, typer.Option(min=0, help="How long it goes on in real time")] = 5,
-    days: Annotated[int, typer.Option(min=0, max=60, help="Days of history to live first.")] = 14,
+    minutes: Annotated[float, typer.Option(min=0)] = 5,
+    days: Annotated[int, typer.Option(min=0, max=60)] = 14,
     folder: FolderOption = None,
     port: PortOption = 8082,
     seed: int = 1,
-    language: Annotated[str, typer.Option(help="en or ko")] = "en",
-    load_tests: Annotated[bool, typer.Option(help="Run k6 in the history.")] = True,
+    language: str = "en",
+    load_tests: bool = True,
     services: ServicesOption = None,
 ) -> None:
     """Live a fortnight in seconds, then go on in real time while faults come and go."""
@@ -43,7 +40,7 @@ def demo(
     from monitor.scheduling.lock import LockedError
 
     if language not in ("en", "ko"):
-        fail(f"--language {language!r}: en or ko is expected")
+        refuse("one_of", option="--language", given=language, known="en, ko")
     env = _env(services)
     days = 0 if env else days  # real services have no simulated past
     home = _claimed(folder or default_folder())
@@ -51,28 +48,23 @@ def demo(
     try:
         run_demo(plan)
     except LockedError as error:
-        fail(f"a demo runs already: {error}")
+        refuse("demo_runs", error=said(error))
     except OSError as error:
-        fail(f"the demo cannot start: {error}")
+        refuse("demo_no_start", error=str(error))
 
 
 @commands.command()
 def fault(
-    name: Annotated[str, typer.Argument(help="A fault; `list` shows all.")],
-    state: Annotated[str, typer.Argument(help="on or off")] = "",
-    url: Annotated[str, typer.Option(help="The stand-in [that of the running demo].")] = "",
+    name: Annotated[str, typer.Argument()],
+    state: Annotated[str, typer.Argument()] = "",
+    url: str = "",
     folder: FolderOption = None,
-    language: Annotated[str, typer.Option(help="en or ko")] = "en",
+    language: str = "",
 ) -> None:
     """Switch a fault of the running stand-in on or off, or `paypulse demo fault list`."""
-    from datetime import UTC
-
     import httpx
 
-    from monitor.text.catalog import Catalog
-
     base = url or _running(folder or default_folder())
-    say = Catalog(language, UTC).say
     try:
         if name == "list":
             for each in httpx.get(f"{base}/demo/faults").json()["faults"]:
@@ -92,12 +84,10 @@ def fault(
 
 @commands.command("pg-file")
 def pg_file(
-    date: Annotated[str, typer.Option(help="The day in Seoul, as 2026-11-22 [today].")] = "",
-    out: Annotated[Path | None, typer.Option(help="[settlement-DATE.csv]")] = None,
-    spoilt: Annotated[
-        bool, typer.Option("--spoilt", help="With a refund paid twice and a line missing.")
-    ] = False,
-    url: Annotated[str, typer.Option(help="The stand-in [that of the running demo].")] = "",
+    date: str = "",
+    out: Path | None = None,
+    spoilt: Annotated[bool, typer.Option("--spoilt")] = False,
+    url: str = "",
     folder: FolderOption = None,
 ) -> None:
     """Write the settlement file of the stand-in's payment gateway, for `paypulse match`."""
@@ -112,15 +102,17 @@ def pg_file(
     try:
         response = httpx.get(f"{base}/demo/pg-file", params=query)
     except httpx.HTTPError as error:
-        fail(f"no stand-in answers on {base}: {error}")
+        fail(say("fault_switch.no_answer", url=base, error=str(error)))
     if response.status_code == 400:
-        fail(f"--date {day!r} is no day, such as 2026-11-22")
+        refuse("day", option="--date", given=day)
+    if response.status_code == 409:
+        refuse("not_spoilable", given=day)
     if response.status_code != 200:
-        fail(response.json().get("error", f"the stand-in answered {response.status_code}"))
+        refuse("stand_in_answered", code=response.status_code)
     file = out or Path(f"settlement-{day}.csv")
     file.write_bytes(response.content)
     lines = len(response.content.splitlines()) - 1
-    typer.echo(f"{file}: {lines} lines")
+    typer.echo(say("fault_switch.pg_file", file=str(file), lines=lines))
 
 
 @commands.command()
@@ -128,9 +120,7 @@ def platform(
     port: PortOption = 8082,
     folder: FolderOption = None,
     seed: int = 1,
-    as_original: Annotated[
-        bool, typer.Option("--as-original", help="Answer with the original's defects.")
-    ] = False,
+    as_original: Annotated[bool, typer.Option("--as-original")] = False,
     payments_per_minute: float = 6.0,
     services: ServicesOption = None,
 ) -> None:
@@ -157,8 +147,10 @@ def _env(services: Path | None) -> dict[str, str]:
 
     try:
         return read_env(services)
-    except (OSError, ValueError) as error:
-        fail(f"--services: {error}")
+    except OSError as error:
+        refuse("services_file", file=str(services), error=error.strerror)
+    except ValueError as error:
+        refuse("services_missing", file=str(services), names=str(error))
 
 
 def _claimed(folder: Path) -> Path:
@@ -168,14 +160,14 @@ def _claimed(folder: Path) -> Path:
     try:
         claim(folder)
     except ForeignFolderError as error:
-        fail(str(error))
+        fail(error)
     except OSError as error:
-        fail(f"the demo cannot use {folder}: {error}")
+        refuse("demo_folder", folder=str(folder), error=str(error))
     return folder
 
 
 def _running(folder: Path) -> str:
     file = folder / "url"
     if not file.is_file():
-        fail(f"no demo runs in {folder}; start one with `paypulse demo`, or name its --url")
+        refuse("no_demo", folder=str(folder))
     return file.read_text(encoding="utf-8").strip()

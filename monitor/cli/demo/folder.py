@@ -6,11 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
+from monitor.domain.statement import InvalidError
+
 MARKER = ".paypulse-demo"
 _MARK = "This folder belongs to `paypulse demo`, which deletes what it left here before.\n"
 
 
-class ForeignFolderError(Exception):
+class ForeignFolderError(InvalidError):
     """A folder that is not the demo's; the text says why, and what to do."""
 
 
@@ -18,16 +20,14 @@ def claim(folder: Path) -> None:
     """Make the folder, or take an empty one or one that is marked; any other is refused."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink():
-        raise ForeignFolderError(f"{folder} is a symbolic link; name the folder itself")
+        raise ForeignFolderError("folder_link", folder=str(folder))
     if folder.stat().st_uid != os.getuid():
-        raise ForeignFolderError(f"{folder} belongs to another user; name another --folder")
+        raise ForeignFolderError("folder_of_other", folder=str(folder))
     marker = folder / MARKER
     if marker.is_file():
         return
     if any(folder.iterdir()):
-        raise ForeignFolderError(
-            f"{folder} is not empty and was not made by the demo; name a new or an empty --folder"
-        )
+        raise ForeignFolderError("folder_not_empty", folder=str(folder))
     marker.write_text(_MARK, encoding="utf-8")
 
 

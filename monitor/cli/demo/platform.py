@@ -13,6 +13,7 @@ import typer
 from demo.api.server import Running, Ticker, serve
 from demo.stand_in import StandIn
 from monitor.cli.demo.folder import claim
+from monitor.cli.language.spoken import say
 from monitor.scheduling.shutdown import interruptible
 
 
@@ -66,8 +67,8 @@ def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minu
         server = serve_standin(standin, ground.folder, port, ground.env)
         ticker = Ticker(standin, period_seconds=0.5)
         ticker.start()
-        where = "on real services" if ground.env else f"shards in {ground.folder / 'platform'}"
-        typer.echo(f"{server.url}; {where}; Ctrl-C ends it")
+        shards = "" if ground.env else str(ground.folder / "platform")
+        typer.echo(say("run.stand_in", url=server.url, shards=shards))
         ended.wait()
         ticker.stop()
         server.stop()

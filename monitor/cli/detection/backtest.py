@@ -9,24 +9,19 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, catalog_of, fail
+from monitor.cli.common import ConfigOption, catalog_of, fail, refuse
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="A CSV file: a time and values in each line.")],
-    worse: Annotated[str, typer.Option(help="The bad direction: up, down or both.")] = "both",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    time_form: Annotated[
-        str, typer.Option("--time-format", help="Of its times: dmy, mdy, epoch_ms … [by the file].")
-    ] = "",
-    decimal: Annotated[str, typer.Option(help="Its decimal mark: . or , [by the file].")] = "",
-    only: Annotated[str, typer.Option("--series", help="The one series of several [all].")] = "",
+    file: Annotated[Path, typer.Argument()],
+    worse: str = "both",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    time_form: Annotated[str, typer.Option("--time-format")] = "",
+    decimal: str = "",
+    only: Annotated[str, typer.Option("--series")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Replay a metric's history as if it were now, and show where it would have alerted.
-
-    Exit code: 0 if it could be judged, 3 if not.
-    """
+    """Replay a metric's history as if it were now, and show where it would have alerted."""
     from monitor.cli.detection.series.file import Asked, SeriesFileError, read_series
     from monitor.domain.detection.replay import replay
     from monitor.domain.metrics import Worse
@@ -36,9 +31,9 @@ def backtest(
 
     directions = {"up": Worse.HIGHER, "down": Worse.LOWER, "both": Worse.EITHER}
     if worse not in directions:
-        fail(f"--worse {worse!r}: up, down or both is expected")
+        refuse("one_of", option="--worse", given=worse, known="up, down, both")
     if decimal not in ("", ".", ","):
-        fail(f"--decimal {decimal!r}: . or , is expected")
+        refuse("one_of", option="--decimal", given=decimal, known=". ,")
     catalog = catalog_of(config)
     try:
         read = read_series(file, Asked(time_form, decimal, only))

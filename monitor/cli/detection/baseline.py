@@ -9,22 +9,19 @@ import typer
 
 from monitor.cli.common import ConfigOption, caller, fail, opened
 
-commands = typer.Typer(no_args_is_help=True, help="What series are measured by.")
+commands = typer.Typer(no_args_is_help=True)
 _LOOK_BACK = timedelta(days=365)
 
 
 @commands.command()
 def accept(
-    series: Annotated[str, typer.Argument(help="As alerts name it: response_ms{ingest}")],
-    since: Annotated[str, typer.Option(help="2026-11-22T04:00 [the start of its alert].")] = "",
-    check: Annotated[str, typer.Option(help="Its check, if several have such a series.")] = "",
+    series: Annotated[str, typer.Argument()],
+    since: str = "",
+    check: str = "",
     comment: str = "",
     config: ConfigOption = None,
 ) -> None:
-    """Let a series be measured by what it is now: what was before counts no more.
-
-    A running monitor takes it up with its next pass.
-    """
+    """Let a series be measured by what it is now: what was before counts no more."""
     from monitor.cli.loadtest.importing import parsed_time
     from monitor.store.series.accepted import Accepted
     from monitor.store.series.accepted import accept as save

@@ -10,32 +10,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, catalog_of, fail, given_length, opened
+from monitor.cli.common import ConfigOption, catalog_of, fail, given_length, opened, refuse
 
 if TYPE_CHECKING:
     from monitor.store.database import Store
     from monitor.text.catalog import Catalog
 
-commands = typer.Typer(no_args_is_help=True, help="Load tests: run, read, compare.")
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ScenarioOption = Annotated[str, typer.Option(help="Only runs of this scenario.")]
+commands = typer.Typer(no_args_is_help=True)
+JsonOption = Annotated[bool, typer.Option("--json")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)]
 
 
 @commands.command()
 def run(
-    scenario: Annotated[
-        str, typer.Argument(help="A scenario of ours, or a k6 script [as set].")
-    ] = "",
-    duration: Annotated[str, typer.Option(help="How long: 30s, 5m [as the scenario says].")] = "",
-    rate: Annotated[int, typer.Option(min=0, help="Payments begun in a second.")] = 0,
-    target: Annotated[str, typer.Option(help="Another one of the targets allowed.")] = "",
-    production: Annotated[bool, typer.Option("--production", help="It may be production.")] = False,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Whatever the hour and health.")] = False,
+    scenario: Annotated[str, typer.Argument()] = "",
+    duration: str = "",
+    rate: Annotated[int, typer.Option(min=0)] = 0,
+    target: str = "",
+    production: Annotated[bool, typer.Option("--production")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Run a load test now. Exit code: 0 passed, 1 thresholds crossed, 3 invalid, 4 not started."""
+    """Run a load test now."""
     from monitor.cli.common import build, load
     from monitor.cli.loadtest.run import run_test
     from monitor.load_tests.runner import Consent
@@ -56,15 +53,13 @@ def run(
 
 @commands.command("import")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Results of k6 of any shape, or folders.")],
-    scenario: Annotated[str, typer.Option(help="What they are runs of [from the name].")] = "",
-    target: Annotated[str, typer.Option(help="What they were run against.")] = "",
-    at: Annotated[
-        str, typer.Option(help="When, for files that do not tell: 2026-11-22T04:00")
-    ] = "",
-    every: Annotated[str, typer.Option(help="How far apart those files are: 7d, 1h, 30m")] = "1m",
-    mtime: Annotated[bool, typer.Option("--mtime", help="Take the files' own time.")] = False,
-    exit_code: Annotated[int | None, typer.Option(help="What k6 ended with, if known.")] = None,
+    paths: Annotated[list[Path], typer.Argument()],
+    scenario: str = "",
+    target: str = "",
+    at: str = "",
+    every: str = "1m",
+    mtime: Annotated[bool, typer.Option("--mtime")] = False,
+    exit_code: int | None = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -77,7 +72,7 @@ def import_(
     with opened(config) as (settings, store):
         time = parsed_time(at, settings.zone) if at else None
         if at and time is None:
-            fail(f"--at {at!r}: a time such as 2026-11-22T04:00 is expected")
+            refuse("time", option="--at", given=at)
         order = Order(
             settings.zone, scenario, target, time, given_length("--every", every), mtime, exit_code
         )
@@ -100,7 +95,7 @@ def import_(
 
 @commands.command("list")
 def list_(
-    scenario: ScenarioOption = "",
+    scenario: str = "",
     limit: LimitOption = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -163,13 +158,13 @@ def _tell(store: Store, catalog: Catalog, number: int, as_json: bool) -> str:
 
 @commands.command()
 def diff(
-    before: Annotated[int, typer.Argument(help="The number of the earlier run.")],
-    now: Annotated[int, typer.Argument(help="The number of the later run.")],
-    everything: Annotated[bool, typer.Option("--all", help="Every metric and statistic.")] = False,
+    before: Annotated[int, typer.Argument()],
+    now: Annotated[int, typer.Argument()],
+    everything: Annotated[bool, typer.Option("--all")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """One run against another. Exit code 1 if they cannot be compared."""
+    """One run against another."""
     from monitor.domain.load_test.validity import differences
     from monitor.store.load_tests import load_test
     from monitor.text.catalog import Catalog
@@ -195,9 +190,9 @@ def diff(
 
 @commands.command()
 def trend(
-    metric: Annotated[str, typer.Argument(help="As in k6: http_req_duration{name:authorize}")],
-    statistic: Annotated[str, typer.Option("--statistic", "-s", help="p(95), med, rate")] = "",
-    scenario: ScenarioOption = "",
+    metric: Annotated[str, typer.Argument()],
+    statistic: Annotated[str, typer.Option("--statistic", "-s")] = "",
+    scenario: str = "",
     limit: LimitOption = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -223,13 +218,9 @@ def trend(
 
 @commands.command()
 def export(
-    numbers: Annotated[list[int] | None, typer.Argument(help="The runs; all if none.")] = None,
-    format: Annotated[
-        str, typer.Option(help="json, csv, or raw: the file as k6 wrote it")
-    ] = "json",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file [to the screen].")
-    ] = None,
+    numbers: Annotated[list[int] | None, typer.Argument()] = None,
+    format: str = "json",
+    out: Annotated[Path | None, typer.Option("--out", "-o")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Give runs away: every value of every run, or the file that k6 wrote."""
@@ -237,13 +228,13 @@ def export(
     from monitor.text.catalog import Catalog
 
     if format not in ("json", "csv", "raw"):
-        fail(f"--format {format!r}: json, csv or raw is expected")
+        refuse("one_of", option="--format", given=format, known="json, csv, raw")
     with opened(config) as (settings, store), store.read() as tx:
         catalog = Catalog(settings.language, settings.zone)
         try:
             content, count = exported(tx, numbers or [], format, _soon(), catalog)
         except ValueError as error:
-            fail(str(error))
+            fail(error)
     if out is None:
         sys.stdout.buffer.write(content)
         return
@@ -256,14 +247,11 @@ def export(
 
 @commands.command()
 def backtest(
-    files: Annotated[list[Path], typer.Argument(help="Results of k6 of one scenario, in order.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a run.")] = False,
+    files: Annotated[list[Path], typer.Argument()],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Judge runs one after the other, as if each were the newest. Nothing is stored.
-
-    Exit code: 0 if at least one run could be judged by itself, 3 if none was valid.
-    """
+    """Judge runs one after the other, as if each were the newest. Nothing is stored."""
     from monitor.cli.loadtest.backtest import backtested
     from monitor.text.plain.load_test import backtest_json
     from monitor.text.terminal.load_test_compare import backtest_parts

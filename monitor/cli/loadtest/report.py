@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from monitor.app import App
 from monitor.cli.report import delivered, formed
 from monitor.domain.load_test.run import RUNNING, LoadTestRun
+from monitor.domain.statement import InvalidError
 from monitor.load_tests.report import load_messages
 from monitor.store.load_tests import load_test, load_tests
 from monitor.text.messages.chart import HEIGHT, WIDTH, chart, png
@@ -23,7 +24,7 @@ def report(app: App, number: int, form: str, send: bool) -> bytes:
         messages = load_messages(app.store, run, app.clock(), list(app.senders))
         return f"{delivered(app, messages)}\n".encode()
     if form not in FORMS:
-        raise ValueError(f"no format {form!r}; there are {', '.join(FORMS)}")
+        raise InvalidError("one_of", option="--format", given=form, known=", ".join(FORMS))
     [message, *_] = load_messages(app.store, run, app.clock(), ["print"])
     if form == "png":
         return png(message.payload, app.catalog)
@@ -41,6 +42,5 @@ def _run(app: App, number: int) -> LoadTestRun:
             runs = load_tests(tx, _FIRST, app.clock(), limit=20)
             found = next((run for run in runs if run.state != RUNNING), None)
     if found is None:
-        what = f"no load test {number}" if number else "no load test is on record"
-        raise ValueError(f"{what}; `paypulse loadtest list` shows them")
+        raise InvalidError("no_load_test", number=number)
     return found

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from monitor.cli.common import ConfigOption, caller, catalog_in, fail, opened
+from monitor.cli.common import ConfigOption, agreed, caller, catalog_in, fail, opened
 
 
 def pending(config: ConfigOption = None) -> None:
@@ -36,7 +36,7 @@ def approve(code: str, config: ConfigOption = None) -> None:
         typer.echo("\n".join(approval_lines(meant, catalog)))
         if not sys.stdin.isatty():  # there is no --yes, for a model may give commands, too
             fail(catalog.say("approval.nobody_here"))
-        if not typer.confirm(catalog.say("approval.ask", until=meant[0].expires_at)):
+        if not agreed(catalog.say("approval.ask", until=meant[0].expires_at)):
             approvals.reject(store, code)
             fail(catalog.say("approval.rejected", code=code), 1)
         if not approvals.approve(store, code, who, datetime.now(UTC)):

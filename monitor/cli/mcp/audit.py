@@ -13,7 +13,7 @@ _ROWS_MAX = 200
 
 
 def audit(
-    hours: Annotated[float, typer.Option(min=0, max=87_600, help="How far back to look.")] = 7 * 24,
+    hours: Annotated[float, typer.Option(min=0, max=87_600)] = 7 * 24,
     config: ConfigOption = None,
 ) -> None:
     """What was done or refused over MCP: when, which tool, for whom, and how it ended."""

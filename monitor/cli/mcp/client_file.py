@@ -14,12 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from monitor.domain.statement import InvalidError
+
 SERVERS = "mcpServers"
 _PRIVATE = 0o600
 _TRANSPORT = frozenset({"type", "url", "serverUrl", "headers"})  # of an entry for a remote server
 
 
-class ClientFileError(Exception):
+class ClientFileError(InvalidError):
     """The file cannot be used; the text says where and why, and that nothing was changed."""
 
 
@@ -44,23 +46,27 @@ def read_client_file(path: Path) -> ClientFile:
     try:
         text = real.read_text("utf-8-sig") if real.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ClientFileError(f"{path} cannot be read: {error}") from None
+        raise ClientFileError("client_unreadable", file=str(path), error=str(error)) from None
     try:
         plain = json.loads(text, **_STRICT) if text.strip() else {}
         json.dumps(plain, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ClientFileError(
-            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}; the file was left "
-            f"as it is{_comment_hint(text, error.lineno)}"
+            "client_no_json",
+            file=str(path),
+            line=error.lineno,
+            column=error.colno,
+            error=error.msg,
+            is_comment=_is_comment(text, error.lineno),
         ) from None
     except UnicodeEncodeError:
-        raise ClientFileError(
-            f"{path} holds half a character (\\ud800 to \\udfff); the file was left as it is"
-        ) from None
+        raise ClientFileError("client_half", file=str(path)) from None
+    except InvalidError as error:
+        raise ClientFileError(error.code, file=str(path), **error.params) from None
     except (ValueError, RecursionError) as error:
-        raise ClientFileError(f"{path}: {error}; the file was left as it is") from None
+        raise ClientFileError("client_unreadable", file=str(path), error=str(error)) from None
     if not isinstance(plain, dict) or not isinstance(plain.get(SERVERS, {}), dict):
-        raise ClientFileError(f"{path}: an object with an object {SERVERS} is expected")
+        raise ClientFileError("client_shape", file=str(path), servers=SERVERS)
     return ClientFile(real, text, plain)
 
 
@@ -69,7 +75,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"the name {twice!r} stands twice in one object")
+        raise InvalidError("client_twice", name=twice)
     return dict(pairs)
 
 
@@ -77,7 +83,7 @@ def _finite(text: str) -> float:
     """JSON's own numbers only: others would be written back as words that are no JSON."""
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"the number {text[:40]} is too large")
+        raise InvalidError("client_number", given=text[:40])
     return number
 
 
@@ -88,10 +94,10 @@ _STRICT: Mapping[str, Any] = {
 }
 
 
-def _comment_hint(text: str, line: int) -> str:
+def _is_comment(text: str, line: int) -> bool:
+    """Whether the line holds a comment, which JSON has not."""
     shown = text.splitlines()[line - 1].strip() if text.splitlines()[line - 1 :] else ""
-    is_comment = shown.startswith(("//", "/*", "#")) or "//" in shown
-    return " (JSON has no comments: they would be lost)" if is_comment else ""
+    return shown.startswith(("//", "/*", "#")) or "//" in shown
 
 
 def with_servers(
@@ -145,7 +151,7 @@ def _dumped(plain: Mapping[str, Any], like: str) -> str:
 def write_client_file(file: ClientFile, text: str, now: datetime) -> Path | None:
     """Put the text into the file, all of it or nothing; gives back where the old one is kept."""
     if read_client_file(file.path).text != file.text:
-        raise ClientFileError(f"{file.path} was changed meanwhile; start again")
+        raise ClientFileError("client_changed", file=str(file.path))
     file.path.parent.mkdir(parents=True, exist_ok=True)
     backup = _kept(file, now)
     handle, name = tempfile.mkstemp(dir=file.path.parent, prefix=f".{file.path.name}.")

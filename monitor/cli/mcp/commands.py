@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.common import ConfigOption, fail, load, refuse
+from monitor.cli.language.spoken import say
 from monitor.cli.mcp.approve import approve, pending
 from monitor.cli.mcp.audit import audit
 from monitor.cli.mcp.client_entry import TOKEN_ENV, command_line
 from monitor.cli.mcp.install import install, require_address, require_hidden
 from monitor.config.models import Config, ConfigError
+from monitor.domain.statement import InvalidError
 from monitor.scheduling.supervisor import BEAT
 
 if TYPE_CHECKING:
     from monitor.app import App
     from monitor.scheduling.supervisor import Supervised
 
-commands = typer.Typer(help="Answer Claude and other models over MCP.")
+commands = typer.Typer()
 
-ToolsetOption = Annotated[
-    list[str] | None, typer.Option("--toolset", help="Only the tools of this set; repeatable.")
-]
+ToolsetOption = Annotated[list[str] | None, typer.Option("--toolset")]
 commands.command()(approve)
 commands.command()(audit)
 commands.command()(pending)
@@ -41,21 +41,11 @@ def serve(
     context: typer.Context,
     config: ConfigOption = None,
     toolset: ToolsetOption = None,
-    connect: Annotated[
-        str, typer.Option(help="Be answered by the monitor at this URL (http://host:8750/mcp).")
-    ] = "",
-    token_env: Annotated[
-        str, typer.Option(help="Which environment variable holds the token for --connect.")
-    ] = TOKEN_ENV,
-    plain_http: Annotated[
-        bool, typer.Option("--plain-http", help="Send the token over http, readable on the way.")
-    ] = False,
-    env_file: Annotated[
-        Path | None, typer.Option(help="NAME=value lines, for clients that pass no environment.")
-    ] = None,
-    directory: Annotated[
-        Path | None, typer.Option(help="Where relative paths of the configuration begin.")
-    ] = None,
+    connect: str = "",
+    token_env: str = TOKEN_ENV,
+    plain_http: Annotated[bool, typer.Option("--plain-http")] = False,
+    env_file: Path | None = None,
+    directory: Path | None = None,
 ) -> None:
     """Answer one client on standard input and output."""
     if context.invoked_subcommand is not None:
@@ -70,8 +60,8 @@ def serve(
     settings = load(config)
     try:
         serve_stdio(settings, _opens(settings), toolset or ())
-    except ConfigError as error:
-        fail(str(error))
+    except (ConfigError, InvalidError) as error:
+        fail(error)
 
 
 def _prepare(env_file: Path | None, directory: Path | None) -> None:
@@ -83,16 +73,16 @@ def _prepare(env_file: Path | None, directory: Path | None) -> None:
         if directory is not None:
             os.chdir(directory)
     except ValueError as error:
-        fail(f"--env-file: {error}")
+        fail(error)
     except OSError as error:
-        fail(f"--directory: {error}")
+        refuse("directory", given=str(directory), error=error.strerror)
 
 
 def _connect(url: str, toolset: list[str] | None, token_env: str, plain_http: bool) -> None:
     from mcp_server.access.bridge import serve_connected
 
     if toolset:
-        fail("--toolset goes with the monitor's own tools, not with --connect")
+        refuse("not_with_connect", option="--toolset")
     require_address(url)
     token = os.environ.get(token_env, "").strip()
     if token and not plain_http:
@@ -136,8 +126,8 @@ def http_way_in(settings: Config, path: Path | None) -> Supervised | None:
         return None
     try:
         require_sound(settings)
-    except ConfigError as error:
-        fail(str(error))
+    except (ConfigError, InvalidError) as error:
+        fail(error)
     given = () if path is None else ("--config", str(path))
     command = (*command_line(), "mcp", "http", "--supervised", *given)
     return Supervised("MCP over HTTP", command, typer.echo)
@@ -160,8 +150,8 @@ def http(
         server = HttpServer(settings, _opens(settings), beat=_beat if supervised else lambda: None)
         if settings.mcp.http.access_log is not None:
             log_access_to(settings.mcp.http.access_log)
-    except ConfigError as error:
-        fail(str(error))
+    except (ConfigError, InvalidError) as error:
+        fail(error)
     except OSError as error:
         fail(f"mcp.http.access_log: {error}")
     with interruptible() as ended:
@@ -170,7 +160,7 @@ def http(
         server.start()
         while not (server.is_up or ended.wait(0.1)):
             pass
-        typer.echo(f"paypulse: MCP at {server.url}")
+        typer.echo(say("run.mcp", url=server.url))
         ended.wait()
         with ending_within(END_SECONDS):
             server.stop()

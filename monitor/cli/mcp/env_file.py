@@ -6,6 +6,8 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from monitor.domain.statement import InvalidError
+
 _LINE = re.compile(r"\A(?:export\s++)?([A-Za-z_]\w*+)=(.*)")
 _OTHERS = 0o077
 
@@ -13,20 +15,20 @@ _OTHERS = 0o077
 def load_env_file(path: Path, env: MutableMapping[str, str]) -> None:
     """Add the NAME=value lines of a file that nobody else can read.
 
-    What is set already stays. ValueError: the file cannot be used (never with a value in it).
+    What is set already stays. InvalidError: the file cannot be used (never with a value in it).
     """
     try:
         mode, text = path.stat().st_mode, path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        raise InvalidError("env_file_unreadable", file=str(path), error=str(error)) from None
     if mode & _OTHERS:
-        raise ValueError(f"{path} can be read by others: chmod 600 {path}")
+        raise InvalidError("env_file_open", file=str(path))
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            raise ValueError(f"{path}, line {number}: NAME=value is expected")
+            raise InvalidError("env_file_line", file=str(path), line=number)
         env.setdefault(match[1], _unquoted(match[2].strip()))
 
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.common import ConfigOption, agreed, fail, load, refuse
+from monitor.cli.language.spoken import say
 from monitor.cli.mcp.client_entry import (
-    CLIENTS,
     TOKEN_ENV,
     Start,
     client_path,
@@ -44,22 +44,18 @@ Client = Literal["claude-desktop", "claude-code", "cursor"]
 
 
 def install(
-    client: Annotated[Client, typer.Option(help=f"{', '.join(CLIENTS)}")] = "claude-code",
-    split: Annotated[bool, typer.Option("--split", help="Six entries, one per toolset.")] = False,
-    connect: Annotated[str, typer.Option(help="Be answered by the monitor at this URL.")] = "",
-    env_file: Annotated[
-        Path | None, typer.Option(help="A file of NAME=value lines with the secrets it needs.")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="Another file than the client's own.")] = None,
+    client: Client = "claude-code",
+    split: Annotated[bool, typer.Option("--split")] = False,
+    connect: str = "",
+    env_file: Path | None = None,
+    file: Path | None = None,
     config: ConfigOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
-    only_print: Annotated[
-        bool, typer.Option("--print", help="Print the entries, and write nothing.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes")] = False,
+    only_print: Annotated[bool, typer.Option("--print")] = False,
 ) -> None:
     """Add paypulse to a client's configuration; what is there stays, and is kept as a backup."""
     if split and connect:
-        fail("--split goes with the monitor's own tools, not with --connect")
+        refuse("not_with_connect", option="--split")
     start = _start(config, connect, env_file)
     added = entries(client, start, SPLIT if split else (), NAME)
     if only_print:
@@ -68,7 +64,7 @@ def install(
     try:
         _put(file or client_path(client, Path.cwd()), added, yes)
     except (ClientFileError, OSError) as error:
-        fail(str(error))
+        fail(error)
     _say_more(client, start, env_file, connect)
 
 
@@ -81,22 +77,16 @@ def require_address(url: str) -> None:
     except ValueError:
         is_right = False
     if not is_right:
-        fail("--connect: an http(s) URL is expected, such as http://monitor.example.com:8750/mcp")
+        refuse("connect_url")
     if parts.username or parts.password or parts.query:
-        fail(
-            "--connect: no user, password or query in the URL, for others see it; "
-            "the token goes into the variable named by --token-env"
-        )
+        refuse("connect_secret")
 
 
 def require_hidden(url: str) -> None:
     """Refuse to send a token where others on the way could read it."""
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        fail(
-            "--connect: over http everybody on the way reads the token: use https (a reverse proxy "
-            "in front of the monitor), or say --plain-http where the way is protected otherwise"
-        )
+        refuse("connect_plain")
 
 
 def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
@@ -106,7 +96,7 @@ def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
         return Start(("--connect", connect, *more), () if env_file else (TOKEN_ENV,))
     named = config or Path(os.environ.get("PAYPULSE_CONFIG") or DEFAULT_FILE)
     if not named.is_file():
-        fail(f"no configuration file {named}; `paypulse config example` prints one, -c names one")
+        fail(say("config_error.no_file", file=str(named)))
     settings = load(named)
     folder = () if settings.database.is_absolute() else ("--directory", str(Path.cwd()))
     variables = variables_of(named.read_text("utf-8"))
@@ -119,29 +109,27 @@ def _put(path: Path, added: dict[str, dict[str, object]], yes: bool) -> None:
     text = with_servers(found, added, _OURS)
     changes = difference(found, text)
     if not changes:
-        typer.echo(f"{found.path} has it already: nothing to do")
+        typer.echo(say("install.nothing", file=str(found.path)))
         return
     typer.echo(changes)
     if not yes and not sys.stdin.isatty():
-        fail("nothing was written: there is nobody to ask here; --yes writes without asking")
-    if not yes and not typer.confirm(f"Write this to {found.path}?"):
-        fail("nothing was written", 1)
+        fail(say("install.nobody"))
+    if not yes and not agreed(say("install.ask", file=str(found.path))):
+        fail(say("install.declined"), 1)
     backup = write_client_file(found, text, datetime.now(UTC))
-    typer.echo(f"written: {found.path}" + (f"; as it was: {backup}" if backup else ""))
+    kept = str(backup or "")
+    typer.echo(say("install.written", file=str(found.path), backup=kept))
 
 
 def _say_more(client: str, start: Start, env_file: Path | None, connect: str) -> None:
     """What is left to do by hand."""
     if start.variables and not knows_variables(client):
         names = ", ".join(start.variables)
-        typer.echo(
-            f"{client} starts it without your environment: put {names} as NAME=value lines into a "
-            "file that only you can read, and install again with --env-file FILE"
-        )
+        typer.echo(say("install.no_environment", client=client, names=names))
     elif start.variables:
-        typer.echo(f"taken from the environment of {client}: {', '.join(start.variables)}")
+        typer.echo(say("install.environment", client=client, names=", ".join(start.variables)))
     if client == "claude-code":
         command = ["claude", "mcp", "add", NAME, "--", *command_line(), "mcp", *start.options]
-        typer.echo(f"the same by Claude Code itself: {shlex.join(command)}")
+        typer.echo(say("install.claude_code", command=shlex.join(command)))
     else:
-        typer.echo(f"restart {client} to see it")
+        typer.echo(say("install.restart", client=client))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitor.domain.check import Status
 from monitor.domain.incident.model import Incident
-from monitor.domain.statement import Statement
+from monitor.domain.statement import InvalidError, Statement
 
 Refusal = Statement  # why a run may not begin: a word of templates (table `reason`)
 
@@ -69,17 +69,17 @@ def _longest(rules: Rules) -> float:
     return min(rules.seconds_max, rules.limit_seconds)
 
 
-_HOURS = re.compile(r"(\d\d:\d\d)\s*-\s*(\d\d:\d\d)")
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 def hours_of(text: str) -> tuple[time, time] | None:
-    """The two ends of `01:00-06:00`; None for nothing, ValueError for what is neither."""
+    """The two ends of `01:00-06:00`; None for nothing, InvalidError for what is neither."""
     if not text.strip():
         return None
-    match = _HOURS.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"hours: {text!r} is no span of the day, such as '01:00-06:00'")
-    return time.fromisoformat(match[1]), time.fromisoformat(match[2])
+    ends = [each.strip() for each in text.split("-")]
+    if len(ends) != 2 or not all(_HOUR.fullmatch(each) for each in ends):
+        raise InvalidError("hours", given=text)
+    return time.fromisoformat(ends[0]), time.fromisoformat(ends[1])
 
 
 def outside_hours(local: datetime, rules: Rules) -> Refusal | None:

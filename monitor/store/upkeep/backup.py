@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from monitor.domain.statement import InvalidError
 from monitor.store.database import StoreError
 
 
@@ -16,9 +17,9 @@ def backup(path: Path, target: Path) -> int:
     The target must not exist; it appears whole or not at all.
     """
     if not path.is_file():
-        raise StoreError(f"there is no database at {path}")
+        raise InvalidError("no_database", file=str(path))
     if target.exists():
-        raise StoreError(f"{target} exists already: choose another name for the backup")
+        raise InvalidError("backup_exists", file=str(target))
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         _copy(path, partial)

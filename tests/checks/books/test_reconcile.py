@@ -182,7 +182,7 @@ def test_a_moment_is_in_the_zone_of_now(text, at):
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "5x", "2026-03-11", "-2h"])
 def test_no_moment_is_refused_with_what_is_expected(text):
-    with pytest.raises(ValueError, match=r"2026-11-22|still to come"):
+    with pytest.raises(ValueError, match=r"since|since_to_come"):
         moment_before(text, HERE)
 
 
@@ -205,10 +205,10 @@ def test_a_file_of_ours_is_written_over_and_nobody_elses(tmp_path):
     assert write(ours, ("a", "b"), [{"a": 2, "b": "x"}, {"a": 3, "b": "y"}]) == 2
     assert ours.read_text("utf-8-sig").splitlines() == ["a,b", "2,x", "3,y"]
     other.write_text("my notes\n")
-    with pytest.raises(CsvError, match="another name"):
+    with pytest.raises(CsvError, match="csv_of_others"):
         write(other, ("a", "b"), [])
     assert other.read_text() == "my notes\n"
-    with pytest.raises(CsvError, match="no folder"):
+    with pytest.raises(CsvError, match="csv_no_folder"):
         write(tmp_path / "none" / "x.csv", ("a",), [])
 
 
@@ -320,7 +320,7 @@ def test_nothing_is_recorded(config):
     [
         (("--full", "--since", "2h"), "leave out --since"),
         (("--since", "soon"), "2026-11-22"),
-        (("--shard", "shard9"), "configured are shard1, shard2"),
+        (("--shard", "shard9"), "there are shard1, shard2"),
         (("--csv", "/nowhere/x.csv"), "no folder"),
     ],
 )

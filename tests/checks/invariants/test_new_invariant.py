@@ -20,7 +20,8 @@ from checks.sources.database.servers.tables import REFUND
 from checks.sources.database.source import Database
 from monitor import resources
 from monitor.domain.check import Finding, ProbeContext, Status
-from monitor.text.catalog import Catalog, load
+from monitor.text.catalog import Catalog
+from monitor.text.sentences import load
 
 AMOUNT = REFUND.c.refund_amount
 ENTRY = Invariant(

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.books.payment_story import BREAKER, BROKER, Chapter, Happening, Reason, Story
 from monitor.domain.check import Status
-from monitor.text.catalog import Catalog, load
+from monitor.text.catalog import Catalog
 from monitor.text.plain.payment import (
     around_text,
     happening_text,
@@ -22,6 +22,7 @@ from monitor.text.plain.payment import (
     reason_words,
     story_json,
 )
+from monitor.text.sentences import load
 
 NOW = books.NOW
 AT = NOW.isoformat()

@@ -257,10 +257,10 @@ def test_through_the_gateway_nothing_is_seen(passes, lines):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"path": "/data/pg.csv"}, "path must hold {date}"),
-        ({"due": "ten"}, "'ten' is no time of day"),
-        ({"critical": ("doubled",)}, "no 'doubled'; known are duplicate"),
-        ({"columns": {"amout": "x"}}, "no such field 'amout'"),
+        ({"path": "/data/pg.csv"}, "date_in_path"),
+        ({"due": "ten"}, "time_due given=ten"),
+        ({"critical": ("doubled",)}, "unknown_outcome given=doubled known=duplicate"),
+        ({"columns": {"amout": "x"}}, "no_field given=amout"),
     ],
 )
 def test_options_that_can_mean_nothing_are_refused(options, said):

@@ -189,13 +189,13 @@ def test_a_file_that_is_not_there_is_unreadable_without_its_path(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"columns": {"amount": "a", "at": "b"}}, "one of transaction_id, payment_id"),
-        ({"columns": {"amount": "a", "transaction_id": "b"}}, "at must be mapped"),
-        ({"columns": {"amout": "a"}}, "no such field 'amout'; known are transaction_id"),
-        ({"separator": ",,"}, "separator is one character"),
-        ({"encoding": "utf-9"}, "no encoding 'utf-9'"),
-        ({"encoding": "rot13"}, "no encoding 'rot13'"),
-        ({"zone": "Korea/Seoul"}, "no time zone 'Korea/Seoul'"),
+        ({"columns": {"amount": "a", "at": "b"}}, "no_key_field known=transaction_id, payment_id"),
+        ({"columns": {"amount": "a", "transaction_id": "b"}}, "field_missing name=at"),
+        ({"columns": {"amout": "a"}}, "no_field given=amout known=transaction_id"),
+        ({"separator": ",,"}, "separator"),
+        ({"encoding": "utf-9"}, "encoding given=utf-9"),
+        ({"encoding": "rot13"}, "encoding given=rot13"),
+        ({"zone": "Korea/Seoul"}, "layout_zone given=Korea/Seoul"),
     ],
 )
 def test_a_layout_that_reads_nothing_is_refused(options, said):

@@ -104,7 +104,7 @@ def test_what_cannot_be_judged_ends_with_3_and_says_why(tmp_path, text, said):
 def test_an_unknown_direction_is_refused(tmp_path):
     result = RUN.invoke(main, ["backtest", str(hourly(tmp_path)), "--worse", "left"])
     assert result.exit_code == 3
-    assert "up, down or both" in result.stderr
+    assert "up, down, both" in result.stderr
 
 
 def export(folder: Path, number: int, scale: float, failed: float = 0.0) -> Path:

@@ -222,8 +222,8 @@ def test_a_report_is_printed_in_every_form(file, store, form):
 
 def test_a_report_of_no_day_or_form_is_refused_with_what_would_be_right(file, store):
     assert "2026-11-22" in call("report", "daily", "--date", "yesterday", "-c", file, code=3)
-    assert "text, html and slack" in call("report", "--format", "pdf", "-c", file, code=3)
-    assert "daily, weekly and load-test" in call("report", "hourly", "-c", file, code=3)
+    assert "text, html, slack" in call("report", "--format", "pdf", "-c", file, code=3)
+    assert "daily, weekly, load-test" in call("report", "hourly", "-c", file, code=3)
 
 
 def test_the_database_is_counted_copied_and_cleaned(file, store, tmp_path):

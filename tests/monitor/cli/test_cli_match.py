@@ -143,7 +143,7 @@ WRONG = {
     "no such file": (("none.csv",), "none.csv cannot be read (No such file or directory)"),
     "another layout": (("paypulse.toml",), "lacks amount, at, kind"),
     "no such shard": ((f"settlement-{DAY}.csv", "--shard", "shard9"), "No shard is called shard9"),
-    "no day": ((f"settlement-{DAY}.csv", "--date", "x"), "--date 'x' is no day, such as"),
+    "no day": ((f"settlement-{DAY}.csv", "--date", "x"), "--date 'x': a day such as"),
     "no folder": (
         (f"settlement-{DAY}.csv", "--csv", "/no/where.csv"),
         "--csv /no/where.csv: there is no folder",
@@ -193,7 +193,7 @@ def test_a_stand_in_without_refunds_cannot_spoil_a_file(tmp_path):
     try:
         for words, said in (
             (("--spoilt",), "not both a refund and a capture"),
-            (("--date", "x"), "'x' is no day"),
+            (("--date", "x"), "'x': a day such as"),
         ):
             assert said in call("demo", "pg-file", "--url", server.url, *words, code=3)
     finally:

@@ -184,7 +184,7 @@ def test_a_file_that_changes_meanwhile_is_left(tmp_path):
     path.write_text("{}")
     found = read_client_file(path)
     path.write_text('{"later": 1}')
-    with pytest.raises(ClientFileError, match="meanwhile"):
+    with pytest.raises(ClientFileError, match="client_changed"):
         write_client_file(found, with_servers(found, {"a": {}}, frozenset()), NOW)
     assert path.read_text() == '{"later": 1}'
 
@@ -214,7 +214,7 @@ def test_the_lines_of_an_env_file_are_taken_and_what_is_set_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "words"), [("A=1", 0o644, "chmod 600"), ("s3cret", 0o600, "line 1")]
+    ("text", "mode", "words"), [("A=1", 0o644, "env_file_open"), ("s3cret", 0o600, "line=1")]
 )
 def test_an_env_file_that_is_no_good_is_refused_without_its_values(tmp_path, text, mode, words):
     path = tmp_path / "env"

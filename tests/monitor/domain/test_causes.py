@@ -15,7 +15,7 @@ from checks.instances import Options
 from checks.invariants.catalogue import catalogue
 from monitor import plugins
 from monitor.domain.cause import Causes, explains, root_of
-from monitor.text.catalog import languages, load
+from monitor.text.sentences import languages, load
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[3]

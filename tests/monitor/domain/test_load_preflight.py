@@ -70,9 +70,9 @@ def test_load_begins_in_quiet_hours_only(hours, at, may):
 
 @pytest.mark.parametrize("text", ["nightly", "1-6", "01:00-25:00", "01:00"])
 def test_a_span_that_is_none_is_told_at_start_up(text):
-    with pytest.raises(ValueError, match=r"\d|span"):
+    with pytest.raises(ValueError, match="hours given="):
         hours_of(text)
-    with pytest.raises(ValueError, match=r"\d|span"):
+    with pytest.raises(ValueError, match="hours given="):
         Options(hours=text)
 
 

@@ -308,7 +308,7 @@ def test_secrets_stay_out_of_errors_logs_and_reprs(
         (slack.SlackOptions(), "channel"),
         (slack.SlackOptions("C1", token_env="NOT_SET"), "NOT_SET"),
         (slack.SlackOptions(webhook_url_env="NOT_SET"), "NOT_SET"),
-        (slack.SlackOptions(webhook_url_env="SLACK_BOT_TOKEN"), "webhook_url_env"),
+        (slack.SlackOptions(webhook_url_env="SLACK_BOT_TOKEN"), "webhook name="),
     ],
 )
 def test_settings_that_cannot_work_are_named_at_start(

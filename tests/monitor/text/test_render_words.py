@@ -15,9 +15,10 @@ from checks.invariants.catalogue import catalogue
 from monitor import resources
 from monitor.domain.check import Finding, Status
 from monitor.domain.metrics import METRICS
-from monitor.text.catalog import Catalog, CatalogError, languages, load
+from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, clock, cut, duration, krw, metric_value, number, percent
 from monitor.text.particles import particle
+from monitor.text.sentences import CatalogError, languages, load
 
 SEOUL = ZoneInfo("Asia/Seoul")
 AT = datetime(2026, 11, 22, 5, 2, tzinfo=UTC)

@@ -19,6 +19,7 @@ from checks.sources.facts.instances import Connections
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.check import Params
 from monitor.domain.shortage import OWN_SHORTAGE, own_shortage
+from monitor.domain.statement import InvalidError
 
 T = TypeVar("T")
 
@@ -180,7 +181,7 @@ def _server(shard: str, url: str, seconds_max: float) -> Server:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except SQLAlchemyError:
-        raise ValueError(f"the address of shard {shard} is not a database URL") from None
+        raise InvalidError("database_url", shard=shard) from None
     if backend == "sqlite" and parsed.database:
         from checks.sources.database.servers.sqlite import SqliteFile  # noqa: PLC0415
 
@@ -189,7 +190,4 @@ def _server(shard: str, url: str, seconds_max: float) -> Server:
         from checks.sources.database.servers.mariadb import MariadbServer  # noqa: PLC0415
 
         return MariadbServer(parsed, seconds_max)
-    raise ValueError(
-        f"shard {shard}: sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE"
-        " is needed"
-    )
+    raise InvalidError("database_kind", shard=shard)

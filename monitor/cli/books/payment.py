@@ -11,15 +11,12 @@ from monitor.cli.common import ConfigOption, build, fail, load
 
 
 def payment(
-    payment_id: Annotated[int, typer.Argument(metavar="ID", help="The payment's number.")],
-    shard: Annotated[str, typer.Option(help="Only this shard; numbers repeat on each.")] = "",
+    payment_id: Annotated[int, typer.Argument(metavar="ID")],
+    shard: str = "",
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Everything known of one payment, and why it is where it is; records nothing.
-
-    Exit code: 0 all well, 1 warn (or no such payment), 2 crit, 3 unknown.
-    """
+    """Everything known of one payment, and why it is where it is; records nothing."""
     from monitor.text.plain.payment import story_json
     from monitor.text.terminal.payment import show_story
 
@@ -27,7 +24,7 @@ def payment(
     try:
         story = app.payment_story(payment_id, shard)
     except ValueError as error:
-        fail(str(error))
+        fail(error)
     finally:
         app.close()
     if as_json:
