@@ -103,6 +103,12 @@ def build(
         fail(store_failed(config, error))
 
 
+def tell_of_no_file(path: Path | None, config: Config) -> None:
+    """Say first, on standard error, that no file says otherwise than the defaults."""
+    if configuration.file_of(path) is None:
+        typer.echo(catalog_in(config).say("run.no_file"), err=True)
+
+
 def store_failed(config: Config, error: Exception) -> str:
     """What a command says instead of an answer when the monitor's own database fails."""
     return catalog_in(config).say("monitor_news.unknown", error=str(error))

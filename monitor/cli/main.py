@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.common import ConfigOption, build, fail, load, refuse, store_failed
+from monitor.cli.common import (
+    ConfigOption,
+    build,
+    fail,
+    load,
+    refuse,
+    store_failed,
+    tell_of_no_file,
+)
 from monitor.cli.language.group import SpokenGroup
 from monitor.cli.language.spoken import say
 
@@ -35,6 +43,8 @@ main = typer.Typer(
 @main.command()
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
+    from monitor.cli.configuration.reload import start_anew, wait_for_end
+    from monitor.cli.configuration.start import start_lines
     from monitor.cli.mcp.commands import http_way_in
     from monitor.scheduling.integrity import examine_at_start, integrity_job
     from monitor.scheduling.lock import LockedError, only_scheduler
@@ -44,6 +54,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     from monitor.store.database import StoreError
 
     settings = load(config)
+    tell_of_no_file(config, settings)
     log_to_stderr(logging.INFO if verbose else logging.WARNING)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,7 +77,9 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             scheduler.start()
             if way_in is not None:
                 way_in.start()
-            ended.wait()
+            for line in start_lines(app, settings):
+                typer.echo(line)
+            is_reloaded = wait_for_end(ended, settings, config)
             typer.echo(say("run.stopping"))
             with ending_within(END_SECONDS):
                 app.loads.stop_all()
@@ -75,6 +88,8 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
                 scheduler.stop()
                 app.outbox.deliver_last(app.clock())
                 app.close()
+        if is_reloaded:
+            start_anew()
     except LockedError as error:
         fail(error)
     except StoreError as error:
@@ -146,6 +161,7 @@ def check(
     from monitor.text.terminal.listing import observed_lines
 
     settings = load(config)
+    tell_of_no_file(config, settings)
     app = build(settings, senders={})
     unknown = set(names or ()) - app.checks.keys()
     if unknown:
@@ -186,6 +202,7 @@ def doctor(
     from monitor.cli.doctor.receivers import send_tests
 
     settings = load(config)
+    tell_of_no_file(config, settings)
     if receiver and not send_test:
         refuse("receiver_unasked", given=receiver)
     if receiver and receiver not in (settings.receivers or ("console",)):
@@ -215,6 +232,8 @@ def report(
     app = build(settings)
     try:
         if kind == "load-test":
+            if format == "png" and sys.stdout.isatty():
+                fail(app.catalog.say("show.picture_to_terminal"))
             sys.stdout.buffer.write(load_report_command.report(app, number, format, send))
             return
         action = report_command.send_report if send else report_command.print_report
@@ -255,11 +274,11 @@ def version(
 def _groups() -> None:
     """Hang in the groups of commands."""
     from monitor.cli import alerts as cli_alerts
-    from monitor.cli import config as cli_config
     from monitor.cli import db as cli_db
     from monitor.cli.books import match as cli_match
     from monitor.cli.books import payment as cli_payment
     from monitor.cli.books import reconcile as cli_reconcile
+    from monitor.cli.configuration import commands as cli_config
     from monitor.cli.demo import commands as cli_demo
     from monitor.cli.detection import backtest as cli_backtest
     from monitor.cli.detection import baseline as cli_baseline

@@ -54,4 +54,6 @@ def _messages(app: App, kind: str, day: str, receivers: list[str]) -> list[Messa
         local = date.fromisoformat(day) if day else now.astimezone(app.config.zone).date()
     except ValueError:
         raise InvalidError("day", option="--date", given=day) from None
+    if local > now.astimezone(app.config.zone).date():
+        raise InvalidError("day_to_come", given=local.isoformat())
     return report_messages(app.store, app.config, kind, local, now, receivers)

@@ -17,13 +17,15 @@ from monitor.cli.doctor.receivers import receiver_findings
 from monitor.config.models import Config, ConfigError
 from monitor.config.plan import plan
 from monitor.config.receivers import receivers
-from monitor.domain.check import Finding, Status
+from monitor.domain.check import Finding, Params, Status
 from monitor.domain.check_pass import Planned
 from monitor.scheduling.lock import holder
 from monitor.store.database import StoreError, open_store
 from monitor.store.upkeep.integrity import quick_check
 from monitor.text.catalog import Catalog
 from monitor.text.symbols import DOTS
+
+_BASE = "platform.base_url"
 
 
 def examine(config: Config) -> tuple[list[str], int]:
@@ -102,23 +104,39 @@ def _receivers(config: Config) -> Iterator[Finding]:
 
 
 def _platform(config: Config, catalog: Catalog) -> Iterator[Finding]:
-    base = {"url": config.platform.shown_url}
     platform = platform_of(config)
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for part, fact in platform.services.healths().items():
         if isinstance(fact, Unavailable):
-            if fact.part in told:
+            key = _key_of(config, part)
+            if (key, fact.part) in told:
                 continue  # the way to several parts is one trouble
-            told.add(fact.part)
+            told.add((key, fact.part))
             reason = catalog.reason(fact.reason, {"part": fact.part, **fact.params})
-            yield Finding(
-                "part_unavailable", Status.CRIT, params={"part": part, "reason": reason, **base}
-            )
+            about: Params = {"part": part, "reason": reason, "key": key}
+            url = config.platform.shown_url if key == _BASE else ""
+            yield Finding("part_unavailable", Status.CRIT, params={**about, "url": url})
         elif not fact.up:
             yield Finding("part_down", Status.CRIT, params={"part": part, "detail": fact.detail})
         else:
             yield Finding("part", Status.OK, params={"part": part, "ms": round(fact.response_ms)})
     yield from _rights(platform)
+
+
+def _key_of(config: Config, part: str) -> str:
+    """Which key of the configuration says how a part is reached."""
+    platform = config.platform
+    kind, _, name = part.partition("/")
+    if part in platform.actuators:
+        return f"platform.actuators.{part}"
+    if kind == "database" and name in platform.database.urls:
+        return f"platform.database.urls.{name}"
+    direct = {
+        "redis": platform.redis.url and "platform.redis.url",
+        "kafka": platform.kafka.bootstrap and "platform.kafka.bootstrap",
+        "prometheus": "platform.prometheus.url",
+    }
+    return direct.get(part) or _BASE
 
 
 def _rights(platform: Platform) -> Iterator[Finding]:

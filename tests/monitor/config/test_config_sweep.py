@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli.config import require_valid
+from monitor.cli.configuration.commands import require_valid
 from monitor.cli.main import main
 from monitor.config.keys import tables
 from monitor.config.models import ConfigError, parse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -47,7 +48,9 @@ _WRITING = re.compile(
 class MariadbServer:
     """Implements Server over one address."""
 
-    def __init__(self, url: URL, seconds_max: float) -> None:
+    def __init__(
+        self, url: URL, seconds_max: float, driver: Mapping[str, Any] | None = None
+    ) -> None:
         """Build the engine; nothing is opened yet."""
         self._seconds_max = seconds_max
         # The server stops a slow statement; our own end waits a little longer for its word.
@@ -58,6 +61,7 @@ class MariadbServer:
             pool_pre_ping=True,  # a pooled connection may outlive its server
             pool_recycle=300,
             connect_args={
+                **(driver or {}),
                 "connect_timeout": _CONNECT_SECONDS,
                 "charset": "utf8mb4",
                 "autocommit": True,

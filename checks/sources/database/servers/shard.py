@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, Executable, Row, SelectBase, make_url
+from sqlalchemy import Column, Connection, Engine, Executable, Row, SelectBase
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 
+from checks.sources.database.servers.address import address_of
 from checks.sources.database.servers.schema import Schema
 from checks.sources.facts.instances import Connections
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
@@ -178,16 +180,18 @@ class Shard:
 
 def _server(shard: str, url: str, seconds_max: float) -> Server:
     try:
-        parsed = make_url(url)
+        parsed, driver = address_of(url)
         backend = parsed.get_backend_name()
+    except InvalidError as error:
+        raise InvalidError(error.code, shard=shard, **error.params) from None
     except SQLAlchemyError:
         raise InvalidError("database_url", shard=shard) from None
     if backend == "sqlite" and parsed.database:
         from checks.sources.database.servers.sqlite import SqliteFile  # noqa: PLC0415
 
-        return SqliteFile(parsed.database, seconds_max)
+        return SqliteFile(str(Path(parsed.database).expanduser()), seconds_max)
     if backend in ("mysql", "mariadb") and parsed.database and parsed.host:
         from checks.sources.database.servers.mariadb import MariadbServer  # noqa: PLC0415
 
-        return MariadbServer(parsed, seconds_max)
+        return MariadbServer(parsed, seconds_max, driver)
     raise InvalidError("database_kind", shard=shard)

@@ -1,0 +1,1 @@
+"""The configuration on the command line, and what a run makes of it."""
