@@ -12,7 +12,8 @@ from store_case import DAY, HOUR, MINUTE, record
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Finding, Metric, Status
-from monitor.domain.incident.model import Change, Incident
+from monitor.domain.incident.model import Acceptance, Change, Incident
+from monitor.store.alerting.acceptances import add_acceptance
 from monitor.store.alerting.alerts import save_alerts
 from monitor.store.alerting.incidents import save_incidents
 from monitor.store.notes import Note, add_note
@@ -236,3 +237,12 @@ def test_a_diagnosis_knows_since_when_from_the_stored_alert(tmp_path):
     incident(app, NOW - 90 * MINUTE)
     (cause,) = answer(app, "diagnose_issues")["evidence"]["causes"]
     assert cause["since"] == "2026-11-22T04:00:00Z"
+
+
+def test_what_somebody_accepted_as_known_is_listed_with_the_reason(app):
+    assert "accepted" not in answer(app, "list_alerts")["evidence"]
+    known = Acceptance("services/*", "kim", "the move to the new rack", NOW, until=NOW + 2 * HOUR)
+    number = add_acceptance(app.store, known)
+    [row] = answer(app, "list_alerts")["evidence"]["accepted"]
+    assert (row["number"], row["pattern"], row["by"]) == (number, "services/*", "kim")
+    assert row["reason"] == "the move to the new rack" and row["until"] > row["since"]

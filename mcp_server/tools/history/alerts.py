@@ -16,13 +16,17 @@ from monitor.domain.alert import Phase
 from monitor.domain.check import Status, worst
 from monitor.domain.delivery import Message
 from monitor.domain.incident.journal import IncidentStory
+from monitor.domain.incident.model import Acceptance
+from monitor.store.alerting.acceptances import active_acceptances
 from monitor.store.alerting.alerts import all_live_alerts
 from monitor.store.alerting.incidents import incidents_between
 from monitor.store.delivery.journal import deliveries
+from monitor.text.filters import cut
 
 LIMIT = 8
 _INCIDENTS_MAX = 1000
 _PENDING_MAX = 10
+_ACCEPTED_MAX = 10
 
 
 def list_alerts(
@@ -35,8 +39,9 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> CallToolResult:
     """The alerts from history, one row per incident: cause, consequences, since when, how long,
-    who acknowledged it, who was told. open: what goes on now; recent: also what ended within the
-    last hours; all: also what was seen but has not fired yet. For causes live: diagnose_issues."""
+    who acknowledged it, who was told, what somebody accepted as known. open: what goes on now;
+    recent: also what ended within the last hours; all: also what was seen but has not fired yet.
+    For causes live: diagnose_issues."""
     context = ctx.request_context.lifespan_context
     question = question_of("list_alerts", {"state": state, "hours": hours})
     first, moment = timed_offset(question, cursor, context.now)
@@ -48,6 +53,7 @@ def list_alerts(
         alerts = all_live_alerts(tx).values() if state == "all" else ()
         shown = stories[first : first + limit]
         told = deliveries(tx, map(_thread, shown))
+        known = active_acceptances(tx, context.now)
     pending = [a for a in alerts if a.phase is Phase.PENDING]
     recorded_at = context.recorded_at()
     evidence = {
@@ -55,6 +61,8 @@ def list_alerts(
         "incidents": [_incident(context, s, told[_thread(s)]) for s in shown],
         "pending": [_pending(context, a) for a in pending[:_PENDING_MAX]],
     }
+    if known:
+        evidence["accepted"] = [_accepted(each) for each in known[:_ACCEPTED_MAX]]
     answer = Answer(
         verdict=_verdict(stories, is_stale=context.is_stale(recorded_at)),
         summary=_told(context, stories, state, hours),
@@ -83,6 +91,13 @@ def _incident(
     if why := story.incident.silent_reason:
         row["silent_because"] = context.catalog.name("why", why)
     return row | {"deliveries": delivery_rows(messages)}
+
+
+def _accepted(known: Acceptance) -> dict[str, Any]:
+    """What is no incident because somebody knows of it: who, why, until when."""
+    until = {"until": stamp(known.until)} if known.until else {}
+    row = {"pattern": known.pattern, "by": known.author, "reason": cut(known.reason, 200)}
+    return {"number": known.id, **row, "since": stamp(known.at), **until}
 
 
 def _pending(context: ToolContext, alert: Any) -> dict[str, Any]:
