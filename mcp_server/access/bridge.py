@@ -44,6 +44,7 @@ async def _serve(url: str, token: str) -> None:
         group.start_soon(_down, from_monitor, to_client, era)
         await _up(from_client, to_monitor, era)
         group.cancel_scope.cancel()
+        await to_client.aclose()  # whoever writes to stdout waits for more until then
 
 
 async def _up(source: Any, target: Any, era: _Era) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,27 @@ _REFUSED = {
     421: "the monitor does not go by this host name: add it to mcp.http.allowed_hosts there",
 }
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+BODY_BYTES_MAX = 32_000_000  # of one answer, or of all that one stream of events brings
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that ends with an error instead of filling the memory."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._inner:
+            size += len(chunk)
+            if size > BODY_BYTES_MAX:
+                raise httpx2.ReadError(f"the answer is larger than {BODY_BYTES_MAX:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Close what is behind it."""
+        await self._inner.aclose()
 
 
 class BridgeWire(httpx2.AsyncBaseTransport):
@@ -57,7 +79,9 @@ class BridgeWire(httpx2.AsyncBaseTransport):
     async def _send(self, request: httpx2.Request, session: str) -> httpx2.Response:
         if session:
             request.headers[_SESSION] = session
-        return await self._inner.handle_async_request(request)
+        response = await self._inner.handle_async_request(request)
+        response.stream = _Bounded(response.stream)
+        return response
 
     async def _renew(self, session: str) -> bool:
         """Shake hands again: the monitor was restarted and has forgotten this client."""
