@@ -13,6 +13,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
+from checks.sources.facts.look import one_look
 from mcp_server.access.caller import called_by
 from mcp_server.answers.answer import only_next, refusal
 from mcp_server.time_limit import CALL_SECONDS_MAX, CallTimeoutError, within
@@ -63,7 +64,10 @@ class StrictTool(Tool):
     async def _bounded(self, call: Coroutine[Any, Any, Any]) -> Any:
         """What changes something may wait for a person; what reads has its time."""
         is_reading = self.annotations is not None and self.annotations.read_only_hint
-        return await (within(CALL_SECONDS_MAX, call) if is_reading else call)
+        if not is_reading:
+            return await call
+        with one_look():
+            return await within(CALL_SECONDS_MAX, call)
 
 
 def _too_long(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from checks.payment_story.probe import probe as probe_payment
 from checks.payment_story.story import tell
 from checks.sizes import SIZES
 from checks.sources.connect import Address, connect
+from checks.sources.facts.look import one_look
 from checks.sources.facts.platform import Platform
 from checks.touches import TOUCHES
 from monitor.config.errors import said
@@ -92,9 +94,9 @@ class App:
         wanted = [n for n, p in self.checks.items() if p.check.live] if names is None else [*names]
         now, stored = self.clock(), _latest(self.store)
         looking = [name for name in wanted if not self._explains(name)]
-        with ThreadPoolExecutor(LIVE_MAX, "live") as pool:
-            found = pool.map(lambda name: self._observe(name, now, ()), looking)
-            seen = dict(zip(looking, found, strict=True))
+        with one_look(), ThreadPoolExecutor(LIVE_MAX, "live") as pool:
+            found = [pool.submit(copy_context().run, self._observe, n, now, ()) for n in looking]
+            seen = {name: each.result() for name, each in zip(looking, found, strict=True)}
         since = {(s.check, s.finding.key): s.since for s in stored if s.finding is not None}
         other_findings = tuple(s for each in seen.values() for s in each.as_other_findings(since))
         return seen | {

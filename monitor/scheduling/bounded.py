@@ -7,8 +7,10 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -59,7 +61,7 @@ class BoundedWorker:
             self._thread = thread
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._busy = True
-        self._todo.put((work, answer))
+        self._todo.put((partial(copy_context().run, work), answer))
         try:
             return _awaited(answer, timeout, abandoned)
         except queue.Empty:

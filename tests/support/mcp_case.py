@@ -29,7 +29,7 @@ class NoRows:
     """A database that tells today's figures, and no single rows."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in (*dir(PaymentsSource), "payment"):
+        if name not in (*dir(PaymentsSource), "payment", "written"):
             raise AttributeError(name)
         unavailable = Unavailable(
             "database", Why.NOT_VISIBLE, "gateway_needs_direct", {"expected": "shards"}
@@ -39,7 +39,7 @@ class NoRows:
             "shared_keys": unavailable,
             "statistics_between": (("", unavailable),),
         }
-        many["payment"] = {"": unavailable}
+        many["payment"] = many["written"] = {"": unavailable}
         return lambda *args: many.get(name, (unavailable,))
 
     def statistics(self, time_range: str, now: datetime) -> PaymentStatistics:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from checks.sources.facts.agreement import believed
+from checks.sources.facts.look import shared
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.http.client import Answer, Wire
 from checks.sources.http.patient import PatientWire
@@ -65,6 +66,14 @@ class Ask:
         return believed(found, part, answer.path)
 
     def _get(
+        self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str
+    ) -> Fact[Answer]:
+        if method != "GET":
+            return self._ask(path, bytes_max, query, method)
+        key = (id(self), path, bytes_max, tuple(sorted(query.items())))
+        return shared(key, lambda: self._ask(path, bytes_max, query, method))
+
+    def _ask(
         self, path: str, bytes_max: int | None, query: Mapping[str, Any], method: str
     ) -> Fact[Answer]:
         wire = self._slow if path.startswith(_SLOW) else self._wire

@@ -16,7 +16,7 @@ from timeline_shrink import counted, shown, shrunk
 
 from monitor.domain.incident.message import IncidentMessage
 from monitor.domain.incident.model import Change
-from monitor.text.catalog import languages, load
+from monitor.text.sentences import languages, load
 
 FAST, BATCH, FEW = 250, 1_000, 40
 
