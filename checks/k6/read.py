@@ -172,12 +172,14 @@ def _entry(lines: _Counted) -> tuple[Any, bool]:
 def _take(gatherer: Gatherer, entry: Any, line: int) -> None:
     try:
         name, data = entry["metric"], entry["data"]
+        if not isinstance(name, str):
+            raise TypeError("the metric's name is no text")
         if entry["type"] == "Metric":
             gatherer.declare(_declared(name, data))
         elif entry["type"] == "Point":
             at = datetime.fromisoformat(data["time"])
             gatherer.add(name, _aware(at), float(data["value"]), data.get("tags") or {})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise NoResultError("point_broken", line, detail) from None
 
