@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from replay_prometheus import ReplayedPrometheus
 
 from checks.sources.connect import Address, connect
 from monitor import plugins
@@ -22,7 +23,10 @@ QUICK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One answer: `seconds` is how long it took, `status` None that there was none."""
+    """One answer: `seconds` is how long it took, `status` None that there was none.
+
+    No status after no time: the connection was refused.
+    """
 
     service: str
     path: str
@@ -61,29 +65,34 @@ def _body(folder: Path, name: str | None) -> str:
 
 
 class Replay(httpx.BaseTransport):
-    """Answers as one service did; what took longer than it is waited for is no answer.
+    """Answers as the services did, each under its name; the platform is the monitoring-service.
 
-    Questions that were not recorded with their query are answered by that of the same path.
+    What took longer than it is waited for is no answer. Questions that were not recorded with
+    their query are answered by that of the same path, those to Prometheus from its readings.
     """
 
-    def __init__(self, recorded: tuple[Recorded, ...], service: str = "monitoring") -> None:
-        own = [one for one in recorded if one.service == service]
-        self._exact = {(one.path, _sorted(one.query)): one for one in own}
-        self._near: dict[str, Recorded] = {}
-        for one in own:
+    def __init__(self, recorded: tuple[Recorded, ...]) -> None:
+        self._exact = {(one.service, one.path, _sorted(one.query)): one for one in recorded}
+        self._near: dict[tuple[str, str], Recorded] = {}
+        for one in recorded:
             if one.status == 200:
-                self._near.setdefault(one.path, one)
-        self.unknown: list[str] = []
+                self._near.setdefault((one.service, one.path), one)
+        scraped = [one.body for one in recorded if one.service == "prometheus"]
+        self._scraped = ReplayedPrometheus(scraped)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        path, query = request.url.path, request.url.query.decode()
-        found = self._exact.get((path, _sorted(query)))
+        host, path = request.url.host, request.url.path
+        service = "monitoring" if host == "platform" else host
+        if service == "prometheus":
+            return httpx.Response(200, json=self._scraped.answer(request.url.params["query"]))
+        found = self._exact.get((service, path, _sorted(request.url.query.decode())))
         if found is None and path.endswith(("/payments", "/outbox", "/statistics")):
-            found = self._near.get(path)
+            found = self._near.get((service, path))
         if found is None:
-            self.unknown.append(f"{path}?{query}")
             return httpx.Response(404, json={"timestamp": "t", "status": 404, "path": path})
         given = request.extensions["timeout"]["read"]
+        if found.status is None and not found.seconds:
+            raise httpx.ConnectError("[Errno 111] Connection refused")
         if found.status is None or found.seconds > given:
             raise httpx.ReadTimeout("no answer in time")
         return httpx.Response(found.status, content=found.body.encode())
@@ -93,10 +102,21 @@ def _sorted(query: str) -> str:
     return "&".join(sorted(query.replace("%20", "+").split("&")))
 
 
+def every_way(recorded: tuple[Recorded, ...]) -> dict[str, Any]:
+    """The addresses of all that was recorded beside the gateway."""
+    services = {one.service for one in recorded if one.path == "/actuator/health"}
+    return {
+        "actuators": {name: f"http://{name}" for name in sorted(services)},
+        "prometheus_url": "http://prometheus",
+        "breakers_scraped": True,
+    }
+
+
 def verdicts(
     recorded: tuple[Recorded, ...], now: datetime, **address: Any
 ) -> Mapping[str, Verdict]:
-    """What every check says of a state that is looked at once, through the gateway."""
+    """What every check says of a state that is looked at once; by the gateway alone, if no other
+    address is given."""
     transport = Replay(recorded)
     platform = connect(Address("http://platform", **address), transport)
     found = {}
