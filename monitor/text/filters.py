@@ -14,6 +14,7 @@ from monitor.text.masking import masked
 from monitor.text.particles import particle
 
 PLATFORM_TEXT_MAX = 200
+_MS_MAX = 10_000  # what takes longer is read in seconds
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # controls, direction marks, halves, private, unassigned
 _ACTIVE = tuple("=+-@\t\r\n|%")  # what begins a formula, full-width as well
 _JOINER = "\u200d"
@@ -23,6 +24,8 @@ _SPAN_NAMES = {
     "en": {"d": " d", "h": " h", "min": " min", "s": " s"},
     "ko": {"d": "일", "h": "시간", "min": "분", "s": "초"},
 }
+_PARTS = {"kafka": "Kafka", "redis": "Redis"}
+_DAYS = {"en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), "ko": tuple("월화수목금토일")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -47,6 +50,7 @@ def filters(language: str, zone: tzinfo) -> Mapping[str, Callable[..., str]]:
         "cut": lambda value, limit: cut(str(_given(value)), limit),
         "clock": local,
         "particle": with_particle,
+        "part": lambda value: _PARTS.get(str(_given(value)), str(value)),
     }
 
 
@@ -131,6 +135,8 @@ def metric_value(value: Any, unit: str, language: str) -> str:
         return "–"
     if unit == "s":
         return duration(value, language)
+    if unit == "ms" and abs(value) >= _MS_MAX:
+        return duration(value / 1000, language)
     if unit == "share":
         return percent(100 * value, language)
     if unit == "%":
@@ -185,6 +191,15 @@ def clock(
 def day_text(at: date, language: str) -> str:
     """A date without its year: `22 Nov`, `11월 22일`."""
     return f"{at.month}월 {at.day}일" if language == "ko" else f"{at.day} {_MONTHS[at.month - 1]}"
+
+
+def dated(at: datetime, language: str) -> str:
+    """A local time with its day, year and zone, as it stands once in a message."""
+    if language == "ko":
+        return (
+            f"{at.year}년 {day_text(at, language)}({_DAYS[language][at.weekday()]}) {at:%H:%M %Z}"
+        )
+    return f"{_DAYS['en'][at.weekday()]} {day_text(at, language)} {at.year}, {at:%H:%M %Z}"
 
 
 def as_time(value: datetime | str) -> datetime:

@@ -364,8 +364,8 @@ CASES = {
         fault("consumer_stuck"),
         "consumer_stuck",
         8,
-        r"payment-consumer has not moved for .*, \d+ messages? behind",
-        r"payment-consumer .*째 멈춤, \d+건 지연",
+        r"payment-consumer stands still, \d+ messages? behind",
+        r"payment-consumer 멈춤, \d+건 지연",
         1,
     ),
     "a dead letter arrives": case(

@@ -11,7 +11,7 @@ from monitor.domain.check import Status
 from monitor.domain.incident.message import AlertSummary, IncidentMessage, Link
 from monitor.domain.incident.model import MANY
 from monitor.text.catalog import Catalog
-from monitor.text.filters import clean, cut
+from monitor.text.filters import clean, cut, dated
 from monitor.text.impact import impact_line
 from monitor.text.messages.evidence import evidence_lines, once
 from monitor.text.symbols import DOTS
@@ -33,6 +33,8 @@ class IncidentView:
     action_heading: str
     consequences: tuple[str, ...]
     consequences_heading: str
+    remaining: tuple[str, ...]
+    remaining_heading: str
     links: tuple[str, ...]
     evidence: tuple[str, ...]
     evidence_heading: str
@@ -47,7 +49,7 @@ def incident_view(payload: Mapping[str, Any], catalog: Catalog) -> IncidentView:
     over = _is_over(message)
     root = catalog.finding(message.root, message.made_at)
     header = cut(_header(message, _title(message, catalog), catalog), 148)
-    others = once(message.root, message.consequences)
+    followed, remaining = _parted(once(message.root, message.consequences), over)
     when = _when(message, catalog)
     symbol = DOTS[Status.OK if over else message.status]
     return IncidentView(
@@ -59,8 +61,10 @@ def incident_view(payload: Mapping[str, Any], catalog: Catalog) -> IncidentView:
         impact=cut(impact_line(message.impact, catalog), 600),
         action="" if over else cut(root.action, 1500),
         action_heading=catalog.say("message.action_heading"),
-        consequences=_consequences(message, others, catalog),
-        consequences_heading=_consequences_heading(message, len(others), catalog),
+        consequences=_consequences(message, followed, catalog),
+        consequences_heading=_consequences_heading(message, len(followed), catalog),
+        remaining=tuple(_consequence(one, message.made_at, catalog) for one in remaining),
+        remaining_heading=catalog.say("message.remaining_heading", count=len(remaining)),
         links=tuple(_link(link, message, catalog) for link in message.links),
         evidence=() if over else evidence_lines(message.root.evidence, catalog, message.made_at),
         evidence_heading=catalog.say("message.evidence_heading"),
@@ -118,6 +122,16 @@ def _link(link: Link, message: IncidentMessage, catalog: Catalog) -> str:
     )
 
 
+def _parted(
+    others: Sequence[AlertSummary], over: bool
+) -> tuple[Sequence[AlertSummary], Sequence[AlertSummary]]:
+    """What is listed with the root; apart from it, of what is over, the rest that still goes on."""
+    if not over:
+        return others, ()
+    ended = [alert for alert in others if alert.ended_at is not None]
+    return ended, [alert for alert in others if alert.ended_at is None]
+
+
 def _consequences(
     message: IncidentMessage, others: Sequence[AlertSummary], catalog: Catalog
 ) -> tuple[str, ...]:
@@ -144,15 +158,15 @@ def _short(told: AlertSummary, now: datetime, catalog: Catalog) -> str:
 def _consequences_heading(message: IncidentMessage, shown: int, catalog: Catalog) -> str:
     count = shown + message.more
     if message.count > 1:
-        return catalog.say("message.many_heading", count=count)
+        return catalog.say("message.many_heading")
     key = "with_it_heading" if _is_over(message) else "consequences_heading"
     return catalog.say(f"message.{key}", count=count)
 
 
 def _context(message: IncidentMessage, catalog: Catalog) -> tuple[str, ...]:
-    began = message.began_at.astimezone(catalog.zone)
+    local = message.made_at.astimezone(catalog.zone)
     lines = [
-        catalog.say("message.first_seen", at=began.strftime("%Y-%m-%d %H:%M:%S %Z")),
+        catalog.say("message.as_of", at=dated(local, catalog.language)),
         catalog.say("message.check", name=catalog.name("check", message.root.check)),
     ]
     if message.incident_id is not None:

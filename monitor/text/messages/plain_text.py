@@ -14,6 +14,7 @@ from monitor.text.messages.report import ReportView
 def incident_text(view: IncidentView) -> str:
     """An incident: what it is and since when, what follows from it, what to do, its data."""
     sections = (
+        (view.remaining_heading, view.remaining),
         (view.consequences_heading, view.consequences),
         (view.action_heading, [view.action] if view.action else []),
         (view.evidence_heading, view.evidence),

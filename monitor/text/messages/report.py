@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.domain.report import AcceptedTrouble, Drift, Report
 from monitor.text.catalog import Catalog
-from monitor.text.filters import capital, clean, cut, day_text, metric_value
+from monitor.text.filters import capital, clean, cut, dated, day_text, metric_value
 from monitor.text.messages.report_figures import (
     change_text,
     figure_rows,
@@ -238,7 +238,7 @@ def _day(day: date, catalog: Catalog) -> str:
 
 def _context(report: Report, catalog: Catalog) -> tuple[str, ...]:
     local = report.as_of.astimezone(catalog.zone)
-    lines = [catalog.say("report.as_of", at=local.strftime("%Y-%m-%d %H:%M %Z"))]
+    lines = [catalog.say("report.as_of", at=dated(local, catalog.language))]
     if report.simulated:
         lines.append(catalog.say("message.simulated"))
     return tuple(lines)

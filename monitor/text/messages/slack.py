@@ -38,6 +38,7 @@ def incident_blocks(view: IncidentView) -> tuple[Block, ...]:
             *_plain(view.when),
             *_plain(view.impact),
             *_listed(view.links),
+            *_under(view.remaining_heading, _listed(view.remaining)),
             *_under(view.consequences_heading, _listed(view.consequences)),
             *_under(view.action_heading, _plain(view.action)),
             *_under(view.evidence_heading, _listed(view.evidence)),

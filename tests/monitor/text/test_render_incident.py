@@ -75,6 +75,14 @@ def test_one_thing_seen_by_several_checks_is_told_once() -> None:
     assert payload("firing", twice)["consequences"] == []
 
 
+def test_of_what_is_over_the_rest_that_goes_on_is_not_called_recovered() -> None:
+    ended = replace(alert("b"), phase=Phase.RESOLVED, ended_at=T0)
+    root = replace(alert("a"), phase=Phase.RESOLVED, ended_at=T0)
+    data = payload("resolved", [root, ended, alert("c")], ended_at=T0 + MINUTE)
+    said = renderer().text(message(data))
+    assert said.index("Not over yet (1)\n  🔴 c") < said.index("Recovered too (1)\n  🟢 b")
+
+
 def test_too_many_consequences_are_counted() -> None:
     many = [alert("a"), *(alert("b", str(n)) for n in range(CONSEQUENCES_MAX + 5))]
     data = payload("firing", many)
@@ -112,7 +120,7 @@ def test_the_context_tells_check_status_incident_and_local_time() -> None:
     data = payload("firing", [alert("a")], acked_by="Kim")
     elements = slack_body(data)["blocks"][-1]["elements"]
     assert [element["text"] for element in elements] == [
-        "First seen 2026-11-22 14:02:00 KST",
+        "As of Sun 22 Nov 2026, 14:05 KST",
         "Check: services",
         "Incident 7",
         "Acknowledged by Kim",
