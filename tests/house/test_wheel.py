@@ -60,6 +60,12 @@ def test_the_wheel_holds_what_the_product_needs_and_nothing_else(wheel):
         assert here == {name for name in names if name.startswith(f"monitor/{folder}/")}
 
 
+def test_the_bill_of_materials_is_in_the_wheel(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/sboms/paypulse.cdx.json"))
+    assert archive.read(name) == (ROOT / "docs" / "paypulse.cdx.json").read_bytes()
+
+
 def source_files(folder: Path) -> list[Path]:
     return [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
 
