@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -161,6 +162,15 @@ class HttpServer:
             session_idle_timeout=_SESSION_IDLE_SECONDS,
         )
         return AccessLog(app)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody else listens there now; what else is wrong shows when it is served."""
+    try:
+        _bound(host, port).close()
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
 def _bound(host: str, port: int) -> socket.socket:

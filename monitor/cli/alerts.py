@@ -21,7 +21,8 @@ from monitor.cli.common import (
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
-    from monitor.store.database import Store
+    from monitor.store.database import Connection, Store
+    from monitor.text.terminal.listing import Looked
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -39,7 +40,13 @@ def list_(
     from monitor.store.upkeep.integrity import require_sound_alerts
     from monitor.text.catalog import Catalog
     from monitor.text.terminal.deliveries import failing_lines, undelivered_lines
-    from monitor.text.terminal.listing import accepted_lines, incident_lines, silence_lines
+    from monitor.text.terminal.listing import (
+        accepted_lines,
+        incident_lines,
+        no_incidents_line,
+        silence_lines,
+    )
+    from monitor.text.terminal.output import told
 
     with opened(config) as (settings, store):
         now = datetime.now(UTC)
@@ -50,10 +57,23 @@ def list_(
             stories = incidents_between(tx, since, now + timedelta(seconds=1))
             quiet, known = silences(tx, now), active_acceptances(tx, now)
             pending, failing = waiting_and_dead(tx), failing_receivers(tx)
-    lines = [*incident_lines(stories, catalog, now), *silence_lines(quiet, catalog)]
+            looked = _looked(tx, since, now)
+    none = [] if stories else [no_incidents_line(catalog, since, now, looked)]
+    lines = [*none, *incident_lines(stories, catalog, now), *silence_lines(quiet, catalog)]
     lines += accepted_lines(known, catalog)
     lines += [*failing_lines(failing, catalog), *undelivered_lines(pending, catalog)]
-    typer.echo("\n".join(lines))
+    told(lines)
+
+
+def _looked(tx: Connection, start: datetime, end: datetime) -> Looked:
+    """Whether anybody looked in a span; one that is shorter than a quarter of an hour is that."""
+    from monitor.store.passes.counts import counts_between
+    from monitor.store.passes.snapshots import latest_snapshots
+    from monitor.text.terminal.listing import Looked
+
+    counts = counts_between(tx, min(start, end - timedelta(minutes=15)), end)
+    last = max((each.at for each in latest_snapshots(tx).values()), default=None)
+    return Looked(counts.ok + counts.warn + counts.crit, counts.unknown, last)
 
 
 @commands.command()
@@ -64,6 +84,7 @@ def show(incident: int, config: ConfigOption = None) -> None:
     from monitor.store.delivery.journal import deliveries
     from monitor.text.catalog import Catalog
     from monitor.text.terminal.incident import incident_page
+    from monitor.text.terminal.output import told
 
     with opened(config) as (settings, store):
         catalog, thread = Catalog(settings.language, settings.zone), f"incident:{incident}"
@@ -73,7 +94,7 @@ def show(incident: int, config: ConfigOption = None) -> None:
                 refuse("no_incident", number=incident)
             journal = joins_of(tx, story.incident), silences_of(tx, story.incident)
             messages = deliveries(tx, [thread])[thread]
-    typer.echo("\n".join(incident_page(story, *journal, messages, catalog, datetime.now(UTC))))
+    told(incident_page(story, *journal, messages, catalog, datetime.now(UTC)))
 
 
 ByOption = Annotated[str, typer.Option("--by")]

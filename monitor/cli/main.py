@@ -158,7 +158,8 @@ def check(
     from monitor.store.database import StoreError
     from monitor.text.plain.passes import failing_json, observed_json
     from monitor.text.terminal.deliveries import failing_lines
-    from monitor.text.terminal.listing import observed_lines
+    from monitor.text.terminal.observed import observed_lines
+    from monitor.text.terminal.output import told
 
     settings = load(config)
     tell_of_no_file(config, settings)
@@ -173,12 +174,12 @@ def check(
         fail(store_failed(settings, error))
     failing = _failing_receivers(app)
     if as_json:
-        told = observed_json(seen, app.catalog)
-        told |= {"receivers": failing_json(failing, app.catalog)} if failing else {}
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        data = observed_json(seen, app.catalog)
+        data |= {"receivers": failing_json(failing, app.catalog)} if failing else {}
+        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
         lines = [*observed_lines(seen, app.catalog), *failing_lines(failing, app.catalog)]
-        typer.echo("\n".join(lines))
+        told(lines)
     statuses = [each.verdict.status for each in seen.values()]
     raise typer.Exit(worst([*statuses, *(Status.WARN for _ in failing)]).exit_code)
 
@@ -200,6 +201,7 @@ def doctor(
     """Try the configuration and every connection, and say what to do about each."""
     from monitor.cli.doctor.examine import examine
     from monitor.cli.doctor.receivers import send_tests
+    from monitor.text.terminal.output import told
 
     settings = load(config)
     tell_of_no_file(config, settings)
@@ -209,7 +211,7 @@ def doctor(
         known = ", ".join(settings.receivers) or "console"
         refuse("no_receiver", given=receiver, known=known)
     lines, code = send_tests(settings, receiver) if send_test else examine(settings)
-    typer.echo("\n".join(lines))
+    told(lines)
     raise typer.Exit(code)
 
 

@@ -27,7 +27,7 @@ def _tenths(title: str, total: float) -> Callable[[float], None]:
 
     def advance(done: float) -> None:
         nonlocal told
-        if (tenths := int(10 * done / total)) > told:
+        if (tenths := int(10 * done / total) if total else 10) > told:
             told = tenths
             typer.echo(f"{title}: {10 * tenths} %")
 

@@ -19,7 +19,7 @@ def explain_file(file: Path, options: Options, catalog: Catalog) -> int:
     """Print what stands in the mapped columns and what was made of it; 3 if nothing can be."""
     from checks.settlement_file.explain import explain
     from checks.sources.facts.unavailable import Unavailable, monitoring_gap
-    from monitor.text.terminal.listing import finding_lines
+    from monitor.text.terminal.observed import finding_lines
     from monitor.text.terminal.output import printed, table
 
     found = explain(file, options)

@@ -9,6 +9,7 @@ import typer
 
 from monitor.cli.common import fail, refuse, said
 from monitor.cli.language.spoken import say
+from monitor.domain.statement import InvalidError
 
 ServicesOption = Annotated[
     Path | None,
@@ -128,7 +129,10 @@ def platform(
     from monitor.cli.demo.platform import Ground, run_platform
 
     ground = Ground(_claimed(folder or default_folder()), seed, _env(services))
-    run_platform(ground, port, as_original, payments_per_minute)
+    try:
+        run_platform(ground, port, as_original, payments_per_minute)
+    except InvalidError as error:
+        fail(error)
 
 
 def default_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from demo.api.server import Running, Ticker, serve
 from demo.stand_in import StandIn
 from monitor.cli.demo.folder import claim
 from monitor.cli.language.spoken import say
+from monitor.domain.statement import InvalidError
 from monitor.scheduling.shutdown import interruptible
 
 
@@ -64,7 +66,7 @@ def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minu
     claim(ground.folder)
     with interruptible() as ended:
         standin = make_standin(ground, datetime.now(UTC), payments_per_minute, as_original)
-        server = serve_standin(standin, ground.folder, port, ground.env)
+        server = _served(standin, ground, port)
         ticker = Ticker(standin, period_seconds=0.5)
         ticker.start()
         shards = "" if ground.env else str(ground.folder / "platform")
@@ -74,3 +76,13 @@ def run_platform(ground: Ground, port: int, as_original: bool, payments_per_minu
         server.stop()
         standin.close()
         (ground.folder / "url").unlink(missing_ok=True)
+
+
+def _served(standin: StandIn, ground: Ground, port: int) -> Running:
+    try:
+        return serve_standin(standin, ground.folder, port, ground.env)
+    except OSError as error:
+        standin.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InvalidError("port_taken", option="--port", port=port) from None
+        raise

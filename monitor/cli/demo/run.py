@@ -23,6 +23,7 @@ from monitor.cli.demo.config import IN_FILES, ON_SERVICES, history_toml, real_to
 from monitor.cli.demo.folder import claim, sweep
 from monitor.cli.demo.life import InProcess, Kept, Life, SimulatedClock, switch_times
 from monitor.cli.demo.platform import Ground, make_standin, serve_standin
+from monitor.cli.language.spoken import say
 from monitor.cli.progress import progress_bar
 from monitor.cli.report import print_report
 from monitor.config.models import Config, parse
@@ -77,9 +78,12 @@ def run_demo(plan: Plan) -> None:
             start=datetime.now(UTC) - timedelta(days=plan.days),
             payments_per_minute=HISTORY_PAYMENTS_PER_MINUTE,
         )
-        server = serve_standin(standin, plan.folder, _free(plan.port), plan.env)
+        port = _free(plan.port)
+        if port != plan.port:
+            typer.echo(say("demo.port_taken", port=plan.port), err=True)
+        server = serve_standin(standin, plan.folder, port, plan.env)
         catalog = _introduce(plan, server)
-        if not plan.env:
+        if plan.days:
             _live_history(plan, standin, server, catalog, ended)
         if not ended.is_set():
             _go_on(plan, standin, server, catalog, ended, started)
@@ -270,6 +274,7 @@ def _free(port: int) -> int:
     import socket
 
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

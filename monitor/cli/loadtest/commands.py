@@ -116,7 +116,8 @@ def list_(
         elif runs:
             printed(list_parts(runs, catalog), NARROW)
         else:
-            typer.echo(catalog.say("loadtest.none"))
+            key = "loadtest.none_of" if scenario else "loadtest.none"
+            typer.echo(catalog.say(key, scenario=scenario))
 
 
 @commands.command()

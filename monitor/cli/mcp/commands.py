@@ -140,7 +140,7 @@ def http(
 ) -> None:
     """Answer over HTTP, without a scheduler: on the database that another process writes."""
     from mcp_server.http.access_log import log_access_to
-    from mcp_server.http.server import HttpServer
+    from mcp_server.http.server import HttpServer, is_free
     from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.shutdown import END_SECONDS, ending_within, interruptible
 
@@ -154,13 +154,16 @@ def http(
         fail(error)
     except OSError as error:
         fail(f"mcp.http.access_log: {error}")
+    if not supervised and not is_free(settings.mcp.http.host, settings.mcp.http.port):
+        refuse("port_taken", option="mcp.http.port", port=settings.mcp.http.port)
     with interruptible() as ended:
         if supervised:
             _give_way(ended.set)
         server.start()
         while not (server.is_up or ended.wait(0.1)):
             pass
-        typer.echo(say("run.mcp", url=server.url))
+        if server.is_up:
+            typer.echo(say("run.mcp", url=server.url))
         ended.wait()
         with ending_within(END_SECONDS):
             server.stop()
@@ -181,7 +184,8 @@ def _give_way(end: Callable[[], None]) -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
     def until_alone() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 4096):  # no lock of Python's is held at the end
+            pass
         end()
 
     threading.Thread(target=until_alone, name="supervisor", daemon=True).start()

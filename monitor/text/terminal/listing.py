@@ -1,50 +1,47 @@
-"""What the commands print: passes, incidents, silences and acts, in words."""
+"""What the commands print: incidents, silences and acts, in words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.domain.alert import Phase
 from monitor.domain.audit import Approval, AuditEntry
-from monitor.domain.check import Finding, Status
-from monitor.domain.check_pass import Observed
+from monitor.domain.check import Status
 from monitor.domain.incident.journal import IncidentStory
 from monitor.domain.incident.model import Acceptance, Silence
 from monitor.text.catalog import Catalog
 from monitor.text.filters import clean
 from monitor.text.impact import impact_line
-from monitor.text.symbols import ARROW, DOTS
+from monitor.text.symbols import DOTS
 
+_RECENT = timedelta(minutes=15)  # whoever looked within it looks now
 _QUESTION_MAX = 600  # all that would be written stands in it
 
 
-def observed_lines(seen: Mapping[str, Observed], catalog: Catalog) -> list[str]:
-    """Every pass in a line, its findings below it."""
-    lines = []
-    for name, each in seen.items():
-        status = each.verdict.status
-        label, verdict = catalog.name("check", name), catalog.name("verdict", status)
-        lines.append(f"{DOTS[status]} {label} ({name}): {verdict}  [{each.took_ms:.0f} ms]")
-        for finding in each.verdict.findings:
-            lines += finding_lines(finding, catalog, each.at)
-    return lines
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The passes of a span: those that saw, those that saw nothing; the last of all, if any."""
 
-
-def finding_lines(finding: Finding, catalog: Catalog, now: datetime | None) -> list[str]:
-    """A finding: its title, what it means, what to do."""
-    sentence = catalog.finding(finding, now)
-    lines = [f"   {DOTS[finding.status]} {sentence.title}", f"      {sentence.text}"]
-    return [*lines, f"      {ARROW} {sentence.action}"] if sentence.action else lines
+    sighted: int
+    blind: int
+    last_at: datetime | None
 
 
 def incident_lines(stories: Sequence[IncidentStory], catalog: Catalog, now: datetime) -> list[str]:
     """The incidents, newest first, each with its cause and its consequences."""
-    if not stories:
-        return [f"{DOTS[Status.OK]} {catalog.say('show.no_incidents')}"]
     return [line for story in stories for line in _incident(story, catalog, now)]
+
+
+def no_incidents_line(catalog: Catalog, start: datetime, end: datetime, looked: Looked) -> str:
+    """That a span has none; well is only what somebody looked at until now."""
+    is_now = looked.last_at is not None and looked.last_at >= end - _RECENT
+    told = {"since": start, "sighted": looked.sighted, "blind": looked.blind}
+    said = catalog.say("show.no_incidents", **told, last=looked.last_at, is_now=is_now)
+    return f"{DOTS[Status.OK if looked.sighted and is_now else Status.UNKNOWN]} {said}"
 
 
 def _incident(story: IncidentStory, catalog: Catalog, now: datetime) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from itertools import zip_longest
@@ -28,10 +29,24 @@ def printed(parts: Iterable[RenderableType], width: int = _WIDE) -> None:
     if console.is_terminal:
         _print(parts, console)
         return
+    asked = os.environ.get("COLUMNS", "")  # whoever exports it wants so many
+    width = min(width, int(asked)) if asked.isdecimal() and int(asked) else width
     held = Console(highlight=False, width=width, file=StringIO())
     _print(parts, held)
     text = held.file.getvalue()  # type: ignore[attr-defined]
     console.file.write("".join(f"{line.rstrip()}\n" for line in text.splitlines()))
+
+
+def told(lines: Iterable[str]) -> None:
+    """Print lines; a terminal breaks them between words, set in as far as they begin."""
+    console = Console(highlight=False)
+    for line in lines:
+        if console.is_terminal:
+            inner = line.lstrip(" ")
+            inset = len(line) - len(inner)
+            console.print(indented(inner, inset))
+        else:
+            console.file.write(f"{line}\n")
 
 
 def _print(parts: Iterable[RenderableType], console: Console) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from monitor.domain.books.settlement_match import BREAKS, Outcome, SettlementMatch
 from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, krw, number
-from monitor.text.terminal.listing import finding_lines
+from monitor.text.terminal.observed import finding_lines
 from monitor.text.terminal.output import printed, table
 
 _ORDER = (
