@@ -50,7 +50,7 @@ def look(file: Path, status: Status, ago: timedelta) -> None:
     [
         pytest.param([], "⚪", "nobody has looked yet", id="never"),
         pytest.param([(Status.OK, 1)], "🟢", "No incidents since", id="now"),
-        pytest.param([(Status.UNKNOWN, 1)], "⚪", "nothing could be seen", id="blind"),
+        pytest.param([(Status.UNKNOWN, 1)], "⚪", "nothing could be checked", id="blind"),
         pytest.param([(Status.OK, 300)], "⚪", "nobody has looked since", id="once"),
         pytest.param([(Status.OK, 9000)], "⚪", "nobody has looked since", id="long-ago"),
     ],
