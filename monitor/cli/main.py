@@ -46,18 +46,18 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
     from monitor.cli.configuration.reload import start_anew, wait_for_end
     from monitor.cli.configuration.start import start_lines
     from monitor.cli.mcp.commands import http_way_in
-    from monitor.scheduling.integrity import examine_at_start, integrity_job
+    from monitor.scheduling.integrity import examine_at_start, integrity_jobs
     from monitor.scheduling.lock import LockedError, only_scheduler
     from monitor.scheduling.logs import log_to_stderr
     from monitor.scheduling.schedule import Scheduler
     from monitor.scheduling.shutdown import END_SECONDS, ending_within, interruptible
-    from monitor.store.database import StoreError
+    from monitor.store.database import StoreError, make_folder
 
     settings = load(config)
     tell_of_no_file(config, settings)
     log_to_stderr(logging.INFO if verbose else logging.WARNING)
-    settings.database.parent.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(settings.database)
         with interruptible() as ended, only_scheduler(settings.database):
             app = build(settings, partial(_tell_of_store, settings))
             watch, heart = _watches(settings, app)
@@ -66,7 +66,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app.runner.recorder.resolve_orphans(app.checks, app.clock())
             app.loads.sweep()
             app.outbox.release(app.clock())
-            jobs = [*app.jobs(), integrity_job(app.store, watch), *heart]
+            jobs = [*app.jobs(), *integrity_jobs(app.store, watch), *heart]
             abandon = app.runner.abandoned.set
             set_back = partial(_clock_set_back, app)
             scheduler = Scheduler(

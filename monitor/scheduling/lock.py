@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,28 +25,40 @@ class LockedError(InvalidError):
 def only_scheduler(database: Path) -> Iterator[None]:
     """Hold the lock of this database's scheduler, or raise LockedError naming who holds it.
 
+    StoreError if the files cannot be opened.
+
     Both the file itself (whatever it is called) and the lock file beside it (should the database
     be deleted or replaced) are locked. Leave it only when no connection to the database is open:
     SQLite's own locks end with any descriptor of its file.
     """
     path = lock_path(database)
-    with _opened(database.resolve()) as itself, path.open("a+", encoding="utf-8") as file:
-        if not (_taken(itself) and _taken(file.fileno())):
+    with (
+        _opened(database.resolve(), os.O_RDONLY) as itself,
+        _opened(path, os.O_RDWR) as beside,
+    ):
+        if not (_taken(itself) and _taken(beside)):
             raise _held(path, database)
-        file.truncate(0)
-        file.write(json.dumps(_self()))
-        file.flush()
+        _say_who(beside)
         yield
 
 
 @contextmanager
-def _opened(database: Path) -> Iterator[int]:
+def _opened(path: Path, how: int) -> Iterator[int]:
     """A descriptor of the file, which is made if it is missing."""
-    descriptor = os.open(database, os.O_RDONLY | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, how | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _say_who(descriptor: int) -> None:
+    with suppress(OSError):  # the disk may be full: the lock holds all the same
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(_self()).encode())
 
 
 def _taken(descriptor: int) -> bool:

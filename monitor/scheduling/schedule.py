@@ -138,8 +138,8 @@ class Calendar:
             return False
         try:
             job.run(slot, now, missed)
-        except Exception:
-            log.exception("job %s failed", job.name)
+        except Exception as error:
+            log.error("job %s failed: %s", job.name, error, exc_info=_shown(error))
             job_runs.finish_run(self._store, job.name, slot, now, "failed")
             return True
         job_runs.finish_run(self._store, job.name, slot, now, "done")
@@ -231,8 +231,8 @@ class Scheduler:
         except AbandonedError:
             log.info("job %s was abandoned", job.name)
         except Exception as error:
-            shown = None if isinstance(error, (StoreError, TimeoutError)) else error
-            log.error("job %s could not be run or recorded: %s", job.name, error, exc_info=shown)
+            text = "job %s could not be run or recorded: %s"
+            log.error(text, job.name, error, exc_info=_shown(error))
             self._watched(job, error)
             self._again(job)
 
@@ -274,3 +274,8 @@ def simulate(
         job = jobs[place]
         yield at, job, lambda job=job, at=at: calendar.wake(job, at)  # type: ignore[misc]
         heapq.heappush(heap, (triggers[place].get_next_fire_time(at, at), place))
+
+
+def _shown(error: Exception) -> Exception | None:
+    """What is logged with its traceback: not what says all in its own words."""
+    return None if isinstance(error, (StoreError, TimeoutError)) else error

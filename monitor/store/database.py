@@ -36,7 +36,8 @@ class _SameFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = path.with_name(path.name + "-wal")
+        itself = path.resolve()  # SQLite keeps the log beside the file, not beside a link to it
+        self._log = itself.with_name(itself.name + "-wal")
         self.forget()
 
     def forget(self) -> None:
@@ -65,6 +66,7 @@ class Store:
 
     def __init__(self, path: Path, durable: bool) -> None:
         self.path = path
+        self._durable = durable
         self._reader = _engine(path, durable)
         self._writer = self._reader.execution_options(immediate=True)
         self._turn = threading.Lock()  # SQLite's own waiting is neither fair nor prompt
@@ -76,6 +78,17 @@ class Store:
         with _translated(self.path), self._reader.begin() as tx:
             self._require_same_file()
             yield tx
+
+    @contextmanager
+    def read_afresh(self) -> Iterator[Connection]:
+        """A look through a connection of its own: others trust the pages that they have read."""
+        self._require_same_file()
+        engine = _engine(self.path, self._durable)
+        try:
+            with _translated(self.path), engine.begin() as tx:
+                yield tx
+        finally:
+            engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -118,8 +131,9 @@ def open_store(path: Path, *, durable: bool = True) -> Store:
 
 def migrate(path: Path) -> None:
     """Bring the file to this version's schema, creating it if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # it holds ids of merchants and payments; its log inherits the mode
+    make_folder(path)
+    with _reached(path):
+        path.touch(mode=0o600)  # it holds ids of merchants and payments; its log inherits the mode
     store = Store(path, durable=True)
     try:
         revision = _known_revision(store)
@@ -127,6 +141,12 @@ def migrate(path: Path) -> None:
             _upgrade(store)
     finally:
         store.close()
+
+
+def make_folder(path: Path) -> None:
+    """The folder of that file; StoreError if there is none and none can be made."""
+    with _reached(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def head() -> str:
@@ -183,7 +203,10 @@ def _engine(path: Path, durable: bool) -> Engine:
     from sqlalchemy import URL, create_engine, event  # noqa: PLC0415  (slow; not to list tools)
 
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        # mode=rw: a file that is missing was deleted; an empty new one would hide that.
+        URL.create(
+            "sqlite", database=path.absolute().as_uri(), query={"mode": "rw", "uri": "true"}
+        ),
         connect_args={"timeout": _BUSY_SECONDS},
         pool_use_lifo=True,
         pool_size=8,
@@ -228,6 +251,14 @@ def _translated(path: Path) -> Iterator[None]:
         if type(original) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
             raise
         raise StoreError(f"{path}: {original}") from error
+
+
+@contextmanager
+def _reached(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
 
 
 def _place(path: Path) -> _Place | None:

@@ -182,7 +182,7 @@ def test_a_second_scheduler_is_refused_and_told_of_the_first(tmp_path):
     assert holder(database) is None
     with only_scheduler(database):
         with (
-            pytest.raises(LockedError, match=r"process \d+ on .* since") as error,
+            pytest.raises(LockedError, match=r"pid=\d+ host=.+ started_at=") as error,
             only_scheduler(database),
         ):
             pass

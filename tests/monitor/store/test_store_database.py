@@ -19,6 +19,7 @@ from store_case import MINUTE, T0, back_to, fresh_store, record, rows
 
 import monitor.store.tables  # noqa: F401  (fills the metadata)
 from monitor.domain.check import Metric
+from monitor.domain.statement import InvalidError
 from monitor.resources import folder
 from monitor.store.database import Store, StoreError, head, migrate, open_store
 from monitor.store.upkeep.backup import backup
@@ -41,7 +42,9 @@ def test_upgrade_from_nothing_gives_the_schema_of_the_tables(store: Store) -> No
 def test_tables_without_rowid_and_the_partial_index_are_migrated_as_declared(
     store: Store, tmp_path: Path
 ) -> None:
-    declared = Store(tmp_path / "declared.db", durable=False)
+    path = tmp_path / "declared.db"
+    path.touch()
+    declared = Store(path, durable=False)
     with declared.write() as tx:
         SQLModel.metadata.create_all(tx)
     rowid = "SELECT name, wr FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE '%sch%'"
@@ -292,7 +295,7 @@ def test_a_backup_taken_while_others_write_is_whole(store: Store, tmp_path: Path
 def test_a_backup_never_overwrites_a_file(store: Store, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
-    with pytest.raises(StoreError, match="exists"):
+    with pytest.raises(InvalidError, match="exists"):
         backup(store.path, target)
     assert target.read_text() == "precious"
 
