@@ -18,6 +18,7 @@ from monitor.cli.common import (
     opened,
     refuse,
 )
+from monitor.domain.statement import InvalidError
 
 if TYPE_CHECKING:
     from monitor.domain.alert import Alert
@@ -154,6 +155,7 @@ def accept(
     pattern: PatternArgument,
     reason: Annotated[str, typer.Option()],
     duration: Annotated[str, typer.Option("--for")] = "",
+    until: Annotated[str, typer.Option("--until")] = "",
     by: ByOption = "",
     yes: YesOption = False,
     config: ConfigOption = None,
@@ -163,18 +165,33 @@ def accept(
     from monitor.domain.incident.model import Acceptance, accepted_sizes
     from monitor.store.alerting.acceptances import add_acceptance
 
-    length, who = given_length("--for", duration) if duration else None, caller(by)
+    who = caller(by)
     with opened(config) as (settings, store):
         say = catalog_in(settings).say
+        ends_at = _end_of(duration, until, datetime.now(settings.zone))
         if not reason.strip():
             fail(say("alerts.reason_expected"))
         found = _meant(pattern, store, say, yes)
-        now = datetime.now(UTC)
-        until = now + length if length else None
-        sizes = accepted_sizes(found, ALERT_SIZES)
-        number = add_acceptance(store, Acceptance(pattern, who, reason, now, sizes, until))
-    said = {"number": number, "pattern": pattern, "until": until, "matching": len(found)}
+        now, sizes = datetime.now(UTC), accepted_sizes(found, ALERT_SIZES)
+        number = add_acceptance(store, Acceptance(pattern, who, reason, now, sizes, ends_at))
+    said = {"number": number, "pattern": pattern, "until": ends_at, "matching": len(found)}
     typer.echo(say("alerts.accepted", who=who, reason=reason, **said))
+
+
+def _end_of(duration: str, until: str, now: datetime) -> datetime | None:
+    """When it is to end, as one of the two options says; None: never."""
+    from monitor.cli.books.time_input import moment_after
+
+    if duration and until:
+        refuse("for_and_until")
+    if until:
+        try:
+            return moment_after(until, now).astimezone(UTC)
+        except InvalidError as error:
+            fail(error)
+        except OverflowError:  # beyond the calendar
+            refuse("until", given=until)
+    return (now + given_length("--for", duration)).astimezone(UTC) if duration else None
 
 
 @commands.command()

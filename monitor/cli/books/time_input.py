@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from monitor.domain.interval import LENGTHS, length_of
 from monitor.domain.statement import InvalidError
@@ -19,13 +19,43 @@ def moment_before(text: str, now: datetime) -> datetime:
     length = length_of(text)
     if length is not None:
         return now - length
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidError("since", given=text, lengths=LENGTHS) from None
+    at = _moment(text)
+    if at is None:
+        raise InvalidError("since", given=text, lengths=LENGTHS)
     if at.year < _YEAR_MIN:
         raise InvalidError("since_before", given=text, year=_YEAR_MIN)
     at = at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
     if at > now:
         raise InvalidError("since_to_come", given=text)
     return at
+
+
+def moment_after(text: str, now: datetime) -> datetime:
+    """The moment behind 2026-12-24T18:00, or the end of the day 2026-12-24, after `now`.
+
+    The zone is that of `now` where none is named. InvalidError says what is expected.
+    """
+    at = _moment(text)
+    if at is None:
+        raise InvalidError("until", given=text)
+    at = at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
+    if _is_day(text):
+        at = (at + timedelta(days=1)).replace(tzinfo=now.tzinfo)  # by the calendar
+    if at <= now:
+        raise InvalidError("until_past", given=text)
+    return at
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True

@@ -142,6 +142,29 @@ def test_an_acceptance_keeps_how_large_the_trouble_is(file, store, incident):
     assert accepted.sizes == {"service_down:kafka critical": 1.0, "critical": 1.0}
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("until", "ends_at"),
+    [
+        ("2099-11-22T18:00", datetime(2099, 11, 22, 9, tzinfo=UTC)),
+        ("2099-11-22 18:00+00:00", datetime(2099, 11, 22, 18, tzinfo=UTC)),
+        ("2099-11-22", datetime(2099, 11, 22, 15, tzinfo=UTC)),
+    ],
+)
+def test_an_acceptance_ends_at_a_time_or_with_a_day_of_the_configured_zone(
+    file, store, incident, language, until, ends_at
+):
+    file.write_text(f'language = "{language}"\ntimezone = "Asia/Seoul"\n' + _no_zone(file))
+    call("alerts", "accept", "services/*", "--reason", "known", "--until", until, "-c", file)
+    with store.read() as tx:
+        (accepted,) = active_acceptances(tx, datetime.now(UTC))
+    assert accepted.until == ends_at
+
+
+def _no_zone(file):
+    return "\n".join(x for x in file.read_text().splitlines() if not x.startswith("timezone"))
+
+
 @pytest.mark.parametrize("verb", [("silence",), ("accept", "--reason", "known")])
 @pytest.mark.parametrize(
     ("pattern", "said"), [("redis_health/*", "nothing that fires"), ("*/*", "everything")]
@@ -180,6 +203,15 @@ def getpwuid_fails() -> str:
     [
         (("ack", "99"), "no open incident 99"),
         (("accept", "services/*", "--reason", " "), "--reason"),
+        *(
+            (("accept", "services/*", "--reason", "x", *words), said)
+            for words, said in [
+                (("--until", "friday"), "2026-11-22T09:30"),
+                (("--until", "2020-01-01"), "over already"),
+                (("--until", "9999-12-31"), "2026-11-22T09:30"),
+                (("--until", "2099-01-01", "--for", "2d"), "give one of them"),
+            ]
+        ),
         (("unsilence", "99"), "No silence 99"),
         (("retry", "99"), "no undelivered message 99"),
         (("silence", "x/*", "--for", "soon"), "such as 30s, 30m"),
