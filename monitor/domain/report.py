@@ -89,6 +89,12 @@ class Figure:
     trend: tuple[float | None, ...] = ()
 
     @property
+    def is_usual(self) -> bool:
+        """Whether it was judged to be as before, and by no past to be otherwise."""
+        judged = self.statistic != "total" and self.word == "same"
+        return judged and self.word_earlier in ("same", "not_enough_history")
+
+    @property
     def is_still_zero(self) -> bool:
         """Whether it stands at zero, as it did in both earlier periods and the days between."""
         seen = [self.now, self.before, self.earlier, *self.trend]

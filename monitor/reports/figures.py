@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from monitor.domain.detection.ddsketch import Comparison, Summary
 from monitor.domain.detection.periods import Period, PeriodLimits, judge
 from monitor.domain.detection.rule import relative
+from monitor.domain.interval import Interval
 from monitor.domain.metrics import METRICS, spec_of
 from monitor.domain.report import Drift, Figure
+from monitor.store.passes.counts import known_intervals
 from monitor.store.series.parts import Parts, parts
 from monitor.store.series.past import standing_regressions
 from monitor.store.series.summaries import summaries
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str]  # check, series
 STATISTICS = {
     "payments_created": "total",
-    "payments_per_minute": "median",
+    "payments_per_minute": "mean",
     "payment_amount_krw_avg": "mean",
     "refused_percent": "mean",
     "request_ms": "p95",
@@ -37,6 +39,7 @@ STATISTICS = {
 }
 _SERIES_PER_METRIC_MAX = 4
 _TREND_DAYS = 14
+_BEGUN = timedelta(hours=1)  # what is on record is known by the hour
 _DRIFTS_MAX = 5
 _DRIFTS = PeriodLimits(change_min=0.10, effect_share=0.10, readings_min=48)
 _NOTHING = Period(Summary(0, 0.0, None, None))
@@ -85,7 +88,7 @@ def figures(
     three = [spans.periods(first - timedelta(days=n), length, zone) for n in (0, length, back)]
     trend = [spans.days(day - timedelta(days=n), 1, zone) for n in range(_TREND_DAYS, 0, -1)]
     standing = standing_regressions(spans.tx, midnight(day, zone))
-    return tuple(
+    made = [
         _figure(
             key,
             [s.get(key, _NOTHING) for s in three],
@@ -94,6 +97,57 @@ def figures(
             key in standing,
         )
         for key in _chosen({key for periods in three for key in periods})
+    ]
+    starts = [first - timedelta(days=n) for n in (0, length, back)]
+    known = known_intervals(spans.tx, {figure.check for figure in made})
+    made = [_on_record(figure, known.get(figure.check), starts, zone) for figure in made]
+    minutes = [_minutes(start, length, zone) for start in starts]
+    days = [_minutes(day - timedelta(days=n), 1, zone) for n in range(_TREND_DAYS, 0, -1)]
+    totals = {figure.check: figure for figure in made if figure.series == "payments_created"}
+    return tuple(_rated(figure, totals.get(figure.check), minutes, days) for figure in made)
+
+
+def _minutes(first: date, days: int, zone: tzinfo) -> float:
+    length = midnight(first + timedelta(days=days), zone) - midnight(first, zone)
+    return length / timedelta(minutes=1)
+
+
+def _on_record(
+    figure: Figure, known: Interval | None, starts: Sequence[date], zone: tzinfo
+) -> Figure:
+    """A total is compared with a period only if that is on record from its beginning."""
+    if figure.statistic != "total" or known is None:
+        return figure
+    _, before, earlier = (known.start <= midnight(start, zone) + _BEGUN for start in starts)
+    return replace(
+        figure,
+        change=figure.change if before else None,
+        change_earlier=figure.change_earlier if earlier else None,
+    )
+
+
+def _rated(
+    figure: Figure, total: Figure | None, minutes: Sequence[float], days: Sequence[float]
+) -> Figure:
+    """Payments a minute are the payments over the same time, so that both change alike."""
+    if figure.series != "payments_per_minute" or total is None:
+        return figure
+    amounts = (total.now, total.before, total.earlier)
+    now, before, earlier = (
+        None if amount is None else amount / length
+        for amount, length in zip(amounts, minutes, strict=True)
+    )
+    return replace(
+        figure,
+        now=now,
+        before=before,
+        earlier=earlier,
+        change=total.change,
+        change_earlier=total.change_earlier,
+        trend=tuple(
+            None if amount is None else amount / length
+            for amount, length in zip(total.trend, days, strict=True)
+        ),
     )
 
 

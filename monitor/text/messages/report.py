@@ -31,6 +31,13 @@ from monitor.text.symbols import DOTS
 _LINES_MAX = 10
 _LABELS = ("figure", "change", "trend")
 _COVERAGE_LOW = 0.95
+_ALWAYS_SHOWN = (
+    "payments_created",
+    "payments_per_minute",
+    "payment_amount_krw_avg",
+    "refused_percent",
+    "request_ms{authorize}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +172,20 @@ def _alerts(report: Report, catalog: Catalog) -> Sequence[Part]:
 
 
 def _figures(report: Report, catalog: Catalog) -> Sequence[Part]:
-    telling = [figure for figure in report.figures if not figure.is_still_zero]
+    known = [figure for figure in report.figures if not figure.is_still_zero]
+    telling = [f for f in known if not f.is_usual or f.series in _ALWAYS_SHOWN]
+    usual = [figure for figure in known if figure not in telling]
     rows = figure_rows(telling, catalog)
     if not report.figures:
         return [part("figures", catalog, [Line(catalog.say("report.figures_none"))])]
     now, before, earlier = _columns(report, catalog)
     said = catalog.say("report.figures_columns", now=now, before=before, earlier=earlier)
     lines = [Line(said)] if rows else []
-    if len(rows) < len(report.figures):
-        lines.append(
-            Line(catalog.say("report.figures_zero", count=len(report.figures) - len(rows)))
-        )
+    if usual:
+        names = "; ".join(f"{row.label} {row.now}" for row in figure_rows(usual, catalog))
+        lines.append(Line(catalog.say("report.figures_usual", count=len(usual), names=names)))
+    if zeros := len(report.figures) - len(known):
+        lines.append(Line(catalog.say("report.figures_zero", count=zeros)))
     return [Part("figures", catalog.say("report.figures_heading"), tuple(lines), rows)]
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.domain.detection.rule import relative
-from monitor.domain.metrics import METRICS
+from monitor.domain.metrics import METRICS, Worse
 from monitor.domain.report import Figure, LoadTest
 from monitor.text.catalog import Catalog
+from monitor.text.daily_chart import DailyChart, chart_of
 from monitor.text.filters import capital, metric_value, percent
-from monitor.text.symbols import TONES, polylines
+from monitor.text.symbols import DOTS, TONES, polylines
 
 _WIDTH, _HEIGHT = 96, 22
+_TELLING = 0.2  # a smaller change that was judged the same is no news
 _TEST_FIGURES = {  # figure of a run -> metric that names it and gives its unit
     "p95_ms": "load_test_p95_ms",
     "median_ms": "load_test_median_ms",
@@ -36,6 +38,7 @@ class FigureRow:
     change_earlier: str
     tone_earlier: str
     sparks: tuple[str, ...]
+    chart: DailyChart | None
     line: str
 
 
@@ -52,9 +55,10 @@ def _row(figure: Figure, catalog: Catalog) -> FigureRow:
         "" if value is None else metric_value(value, figure.unit, catalog.language)
         for value in (figure.now, figure.before, figure.earlier)
     )
-    change, change_earlier = (
-        change_text(value, catalog) for value in (figure.change, figure.change_earlier)
-    )
+    change = _told_change(figure.change, figure.word, figure, catalog)
+    change_earlier = _told_change(figure.change_earlier, figure.word_earlier, figure, catalog)
+    tone = TONES.get(figure.word) or TONES.get(figure.word_earlier, "")
+    line = _line(label, now, (before, change), (earlier, change_earlier), catalog)
     return FigureRow(
         label=label,
         now=now,
@@ -65,8 +69,20 @@ def _row(figure: Figure, catalog: Catalog) -> FigureRow:
         change_earlier=change_earlier,
         tone_earlier=TONES.get(figure.word_earlier, ""),
         sparks=tuple(_sparks(figure.trend)),
-        line=_line(label, now, (before, change), (earlier, change_earlier), catalog),
+        chart=chart_of(figure, catalog),
+        line=f"{DOTS[tone]} {line}" if tone else line,
     )
+
+
+def _told_change(change: float | None, word: str, figure: Figure, catalog: Catalog) -> str:
+    """A change; one that was judged not to matter is said as that and not as a number."""
+    is_counted = figure.series == "payments_per_minute"  # says the same as the payments do
+    is_judged = METRICS[figure.series.partition("{")[0]].worse is not Worse.NEITHER
+    is_judged = is_judged and not is_counted
+    is_small = change is not None and abs(change) < _TELLING
+    if is_judged and word == "same" and is_small:
+        return catalog.say("report.about_same")
+    return change_text(change, catalog)
 
 
 def _line(
