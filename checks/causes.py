@@ -41,6 +41,7 @@ _PG_BREAKERS = (
 _RELAY = (_KAFKA, *_PUBLISHER, "partition_offline:*", *_INGEST, *_DATABASES)
 
 
+_SKIPPED = "events_skipped:payment-consumer"
 _LAGS = ("lag_stuck", "lag_in_batch", "lag_rising", "lag_drains_slowly")
 
 
@@ -138,6 +139,14 @@ _GROUPS = (
     *_follows("lag_in_batch:{group}", "lag_drains_slowly:{group}", "group_empty:{group}"),
     *_follows(("lag_rising:*", "lag_in_batch:*"), "relay_stalled:", *_PUBLISHER, drain=_BACKLOG),
     *_follows(("lag_stuck:{group}", "lag_rising:{group}"), "commit_beyond_end:{group}"),
+    # Each event that is skipped holds up its partition for ten attempts.
+    *_follows(
+        [f"{code}:payment-consumer" for code in _LAGS if code != "lag_stuck"],
+        _SKIPPED,
+        drain=_BACKLOG,
+    ),
+    # What was skipped while a database was away is seen at its return, and does not drain.
+    *_follows(_SKIPPED, *_DATABASES, drain=timedelta(0), begins_within=_SEEN_AGAIN),
 )
 
 
@@ -184,6 +193,8 @@ _BOOKS = (
     ),
     # What the consumer gave up stays unbooked while that is told of: nothing drains from it.
     *_follows(_NOT_BOOKED, "dead_letters_arrived:payment.dlq", drain=timedelta(0)),
+    # What it skipped neither; but once that is booked, two checks see it one after the other.
+    *_follows(_NOT_BOOKED, _SKIPPED, drain=_SEEN_AGAIN),
     # Each event that waited for Kafka is sent again at every try, and booked as often.
     *_follows(
         [f"books_broken:*/{name}" for name in ("L3", "L7", "X3")],
@@ -228,7 +239,7 @@ _REGRESSIONS = (
     *_follows("regression:outbox_*", "outbox_old:*", "relay_stalled:", *_RELAY),
     *(
         cause
-        for code in (*_LAGS, "group_absent", "group_empty")
+        for code in (*_LAGS, "group_absent", "group_empty", "events_skipped")
         for cause in _follows("regression:lag_messages{{group}}", f"{code}:{{group}}")
     ),
     *_follows("regression:lag_messages*", _KAFKA, "relay_stalled:", *_DATABASES, drain=_BACKLOG),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from checks.lag_parts import skipped
 from checks.lag_parts.course import Keep, Look, Seen, course, seconds
 from checks.lag_parts.speed import drain_seconds, is_rising, over_seconds, recent
 from checks.lag_parts.standing import (
@@ -18,7 +19,7 @@ from checks.sources.facts.agreement import GROUP_STATES
 from checks.sources.facts.payments import Written
 from checks.sources.facts.platform import Group, GroupLag
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, monitoring_gaps
-from monitor.config.option_types import Count, CountOrZero, Seconds
+from monitor.config.option_types import Count, CountOrZero, Minutes, Seconds
 from monitor.domain.check import (
     Check,
     Finding,
@@ -30,6 +31,7 @@ from monitor.domain.check import (
     Verdict,
 )
 
+_BOOKING = "booking"  # of the memory: what was read and booked; the rest is by group
 _WRITES = {
     "settlement-worker-group": "settlements",
     "refund-worker-group": "refunds",
@@ -48,7 +50,9 @@ class Options:
     `partition_seconds` while others move. A group falls behind when what waits grew over
     `rising_looks` looks and `rising_seconds` to `lag_min` or more; a lag that reached zero in
     between is well. It is too slow when, at the speed at which it writes, what waits would take
-    longer than `drain_seconds_max`.
+    longer than `drain_seconds_max`. The ledger consumer skips events when over `skipped_minutes`
+    it read at least `skipped_min` more than were booked or given up, and as many captured payments
+    lack their entry; that is seen with direct databases only.
     """
 
     groups: tuple[str, ...] = ("settlement-worker-group", "refund-worker-group", "payment-consumer")
@@ -61,6 +65,8 @@ class Options:
     lag_min: CountOrZero = 10
     drain_seconds_max: Seconds = 3600.0
     looks: Count = 10
+    skipped_minutes: Minutes = 15.0
+    skipped_min: Count = 3
 
     def __post_init__(self) -> None:
         """No more looks can be asked for than are kept: what would never be told is refused."""
@@ -71,11 +77,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The groups that exist, the lag of those that are looked at, and by shard what is written."""
+    """The groups that exist, the lag of those that are looked at, and by shard what is written;
+    what of it the ledger consumer booked of what it read."""
 
     groups: Fact[tuple[Group, ...]]
     lags: Mapping[str, Fact[GroupLag]]
     written: Mapping[str, Fact[Written]] = field(default_factory=dict)
+    booking: skipped.Booking | None = None
 
 
 def probe(context: ProbeContext) -> Facts:
@@ -86,8 +94,19 @@ def probe(context: ProbeContext) -> Facts:
         return Facts(groups, {})
     known = {g.group_id for g in groups if g.state != "DEAD"}
     lags = {g: kafka.group_lag(g) for g in context.options.groups if g in known}
+    written = context.platform.database.written() if _must_count(lags, context.memory) else {}
+    ledger = lags.get(skipped.GROUP)
+    if not written or not isinstance(ledger, GroupLag):
+        return Facts(groups, lags, written)
+    booking = skipped.observe(context, ledger, written, context.memory.get(_BOOKING))
+    return Facts(groups, lags, written, booking)
+
+
+def _must_count(lags: Mapping[str, Fact[GroupLag]], memory: Memory) -> bool:
+    """Whether the rows must be counted: something waits, or what is booked can be seen by them."""
     waits = any(isinstance(lag, GroupLag) and lag.lag_messages for lag in lags.values())
-    return Facts(groups, lags, context.platform.database.written() if waits else {})
+    can_see = bool(memory.get(_BOOKING)) or _BOOKING not in memory
+    return waits or (skipped.GROUP in lags and can_see)
 
 
 def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
@@ -104,6 +123,8 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
         memory[group] = known
         finding = _judge(group, known, context.options)
         found += [finding] if finding else []
+    if facts.booking:
+        memory[_BOOKING] = facts.booking.marks
     told = {finding.subject for finding in found}
     findings = [
         *(
@@ -113,6 +134,7 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
         ),
         *found,
         *(f for lag in lags.values() for f in _beyond_end(lag)),
+        *_skipped(facts, context.options),
         *monitoring_gaps((lag, group) for lag, group in hidden if group not in empty),
         *monitoring_gaps(_unreadable(facts.groups, context.options.groups)),
     ]
@@ -168,6 +190,12 @@ def _beyond_end(lag: GroupLag) -> Iterator[Finding]:
         "unread_messages": sum(p.end_offset for p in beyond),
     }
     yield Finding("commit_beyond_end", Status.CRIT, lag.group_id, params)
+
+
+def _skipped(facts: Facts, options: Options) -> Iterator[Finding]:
+    """What the ledger consumer read without booking it or giving it up."""
+    if facts.booking and (found := skipped.judge(facts.booking, options.skipped_min)):
+        yield found
 
 
 def _judge(group: str, known: Memory, options: Options) -> Finding | None:

@@ -12,6 +12,8 @@ SIZES: tuple[Size, ...] = (
     Size("books_broken:*", "amount_krw", 100_000),
     Size("breaks_old:*", "count", 10),
     Size("dead_letters_arrived:*", "count", 10),
+    Size("events_skipped:*", "events", 10),
+    Size("events_skipped:*", "unbooked_krw", 100_000),
     Size("outbox_old:*", "waiting", 100),
     Size("outbox_exhausted:*", "exhausted", 5),
     Size("lag_stuck:*", "lag_messages", 500),

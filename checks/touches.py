@@ -14,6 +14,7 @@ TOUCHES: tuple[Touch, ...] = (
     Touch("work_failing:refund", "refund_failed", "failed"),
     Touch("work_dead_lettered:settlement", "capture_failed", "dead_letters"),
     Touch("work_dead_lettered:refund", "refund_failed", "dead_letters"),
+    Touch("events_skipped:*", "not_booked", "unbooked", "unbooked_krw"),
     Touch("books_broken:*/L1", "not_booked", "count", "amount_krw"),
     Touch("books_broken:*/L3", "booked_twice", "count", "amount_krw"),
     Touch("books_broken:*/L4", "wrong_amount", "count", "amount_krw"),

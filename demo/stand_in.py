@@ -109,7 +109,7 @@ class StandIn:
     def _prepare(self, parts: Parts, span: Span) -> bool:
         parts.cache.purge(span.start)
         self.faults.step(span)
-        return self.faults.act or bool(parts.marked or parts.held)
+        return self.faults.act or bool(parts.marked or parts.held or parts.skipped)
 
     def _trade(self, parts: Parts, span: Span) -> bool:
         self.traffic.run(parts, span)

@@ -18,6 +18,7 @@ _RELEVANT = (
     *("service_down:kafka", "breaker_*:*/kafka-publisher", "partition_offline:*"),
     *("relay_stalled:*", "dead_letters_arrived:*"),
     *("lag_*:settlement-worker-group", "lag_*:refund-worker-group", "lag_*:payment-consumer"),
+    "events_skipped:*",
     *("group_*:settlement-worker-group", "group_*:refund-worker-group", "group_*:payment-consumer"),
     *("service_down:settlement*", "service_down:refund*", "service_down:consumer*"),
 )

@@ -20,6 +20,7 @@ OVER_LIMIT_MERCHANT = "MERCHANT-8"
 _POISON_EVERY = timedelta(seconds=30)
 _INSIST_EVERY = timedelta(seconds=10)
 _TIDIED_AFTER = timedelta(minutes=10)
+_BOOKED_AFTER = timedelta(minutes=5)
 
 
 class Effect(Protocol):
@@ -172,10 +173,14 @@ class _BrokerDown:
 
 
 class _Unbooked:
-    """The ledger consumer skips the second shard's events; what it skipped is booked by hand."""
+    """The ledger consumer skips the second shard's events; what it skipped is booked by hand.
+
+    What it skipped because the shard was down, somebody books a while after its return.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._book_at: datetime | None = None
 
     def on(self, now: datetime) -> None:
         self._parts.conditions.shard2_unbookable = True
@@ -185,7 +190,12 @@ class _Unbooked:
         ledger.book_skipped(self._parts, now)
 
     def step(self, span: Span) -> None:
-        if self._parts.skipped and not self._parts.conditions.shard2_unbookable:
+        refuses = self._parts.conditions.shard2_unbookable or not self._parts.shards.shard2.up
+        if refuses or not self._parts.skipped:
+            self._book_at = None
+            return
+        self._book_at = self._book_at or span.start + _BOOKED_AFTER
+        if self._book_at <= span.until:
             ledger.book_skipped(self._parts, span.until)
 
 

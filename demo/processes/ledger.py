@@ -1,4 +1,7 @@
-"""The ledger consumer: books captures and refunds; what it cannot read goes to the DLQ."""
+"""The ledger consumer: books captures and refunds; what it cannot read goes to the DLQ.
+
+What it cannot book, because its shard is down or refuses the row, it tries ten times and skips.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from demo.platform.broker import LEDGER_GROUP, Record
+from demo.platform.down import PartDownError
 from demo.platform.parts import Parts, Span
 from demo.platform.times import instant, row_text
-from demo.processes.batches import retry_held, work_off
+from demo.processes.batches import work_off
 
 _RECEIVABLE, _CASH = "merchant_receivable", "cash"
 _ACCOUNTS = {
@@ -29,7 +33,6 @@ def run(parts: Parts, span: Span) -> bool:
     """Book what has arrived in this tick, a commit for each record; whether there was anything."""
     if not parts.broker.up or parts.conditions.consumer_stuck:
         return True
-    retry_held(parts, LEDGER_GROUP, _book, span.until)
     return work_off(parts, LEDGER_GROUP, _book_or_skip, _seconds, span, polled_max=1)
 
 
@@ -43,7 +46,8 @@ def book_skipped(parts: Parts, now: datetime) -> None:
 
 def _cannot_book(parts: Parts, record: Record) -> bool:
     shard = parts.shards.of(record.merchant_id or "")
-    return parts.conditions.shard2_unbookable and shard is parts.shards.shard2
+    is_refused = parts.conditions.shard2_unbookable and shard is parts.shards.shard2
+    return is_refused or not shard.up
 
 
 def _seconds(parts: Parts, record: Record) -> float:
@@ -55,10 +59,13 @@ def _seconds(parts: Parts, record: Record) -> float:
 
 def _book_or_skip(parts: Parts, record: Record, done: datetime) -> None:
     """What cannot be booked is skipped: no entry, no dead letter, and the offset goes on."""
-    if _cannot_book(parts, record):
+    try:
+        if _cannot_book(parts, record):
+            parts.skipped.append(record)
+        else:
+            _book(parts, record, done)
+    except PartDownError:  # it went just now
         parts.skipped.append(record)
-    else:
-        _book(parts, record, done)
 
 
 def _book(parts: Parts, record: Record, done: datetime) -> None:

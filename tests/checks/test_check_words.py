@@ -23,6 +23,8 @@ from test_check_flows import (
 )
 from test_check_lag import facts
 from test_check_room import AWAY, BOTH, JOBS, pool, shard, target
+from test_check_skipped import passes as booked
+from test_check_skipped import skipping
 from test_check_states import SERVICES, TOPICS, breaker, cluster, full, partition, use
 
 from checks import (
@@ -74,6 +76,7 @@ def found() -> dict[str, Finding]:
         *after(redis_health.CHECK, (0, full(5, 0, 9))),
         *after(consumer_lag.CHECK, *((m, lag(m, 9000)) for m in range(6))),
         *after(consumer_lag.CHECK, (0, lag(100, 20))),
+        *(finding for each in booked(skipping()) for finding in each.values()),
         *after(
             rate_limits.CHECK, (0, (use(90), use(60, None), use(500, "refund", None))), **LIMITS
         ),

@@ -236,6 +236,23 @@ def test_what_the_consumer_cannot_book_is_skipped_without_a_dead_letter(standin)
     assert broken(standin) == []
 
 
+def test_what_cannot_be_booked_while_a_shard_is_down_is_skipped_and_booked_by_hand_later(standin):
+    rest(standin)
+    standin.set_fault("consumer_stuck", True)
+    assert pay(standin, "MERCHANT-3", "odd")[0] == 200
+    live(standin, 60)
+    standin.set_fault("shard_down", True)
+    standin.set_fault("consumer_stuck", False)
+    live(standin, 10)
+    assert not standin.parts.broker.unread(LEDGER, standin.now)
+    assert messages(standin, "payment.dlq") == []
+    standin.set_fault("shard_down", False)
+    live(standin, 280)
+    assert broken(standin) == ["L1", "L10", "L11"]
+    live(standin, 30)
+    assert broken(standin) == []
+
+
 def test_a_merchant_over_its_limit_is_blocked_and_turned_away(standin):
     standin.set_fault("merchant_over_limit", True)
     live(standin, 90)

@@ -46,9 +46,12 @@ FAULTS: dict[str, tuple[str, float, tuple[str, ...]]] = {
     "ledger_entry_duplicated": ("books_broken:shard?/L3", 5, NET),
     "ledger_wrong_amount": ("books_broken:shard?/L4", 5, NET),
     "shard2_unbooked": (
-        "books_broken:shard2/L1",
+        "events_skipped:payment-consumer",
         10,
-        ("books_broken:shard2/L10", "books_broken:shard2/L11"),
+        (
+            *("books_broken:shard2/L1", "books_broken:shard2/L10", "books_broken:shard2/L11"),
+            *("books_broken:shard2/L5", "lag_rising:payment-consumer"),
+        ),
     ),
     "consumer_stuck": (
         "lag_stuck:payment-consumer",

@@ -60,6 +60,7 @@ SUBJECTS = {
     "lag_rising": GROUPS,
     "lag_drains_slowly": GROUPS,
     "commit_beyond_end": GROUPS,
+    "events_skipped": GROUPS[2:],
     "group_absent": GROUPS,
     "group_empty": GROUPS,
     "dead_letters_arrived": TOPICS[1:],
