@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from checks.books.folding import folded
 from checks.books.memory import open_breaks
 from checks.invariants.catalogue import Invariant
 from checks.sources.database.books.across import ACROSS
@@ -44,10 +45,12 @@ def told(
     options: TellOptions,
 ) -> Iterator[Finding]:
     """A finding for each invariant that is known to be broken on a shard."""
+    shown = folded(known.get("breaks", {}))
+    earlier = folded(before.get("breaks", {}))
     for entry in entries:
-        rows = known.get("breaks", {}).get(entry.id)
+        rows = shown.get(entry.id)
         if rows:
-            again = entry.id in before.get("breaks", {})
+            again = entry.id in earlier
             yield Finding(
                 "books_broken",
                 Status.CRIT if entry.worsens and again else entry.severity,

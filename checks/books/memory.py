@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
+from checks.books.folding import folded
 from checks.sources.database.books.examine import CONTROL
 from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
@@ -59,10 +60,10 @@ def entry_mark(known: Mapping[str, Any]) -> int:
 
 
 def open_breaks(shard: str, known: Mapping[str, Any]) -> list[OpenBreak]:
-    """The open breaks of a shard, as they are stored."""
+    """The open breaks of a shard that stand by themselves, as they are stored."""
     return [
         OpenBreak(shard, invariant, key, row[0], abs(row[3]), _time(row[1]), _time(row[2]))
-        for invariant, rows in known.get("breaks", {}).items()
+        for invariant, rows in folded(known.get("breaks", {})).items()
         for key, row in rows.items()
     ]
 

@@ -20,6 +20,7 @@ from checks.sources.database.servers.tables import CLOCKS, LEDGER, PAYMENT
 from checks.sources.facts.books import Books, EntriesSum, Swept
 from checks.sources.facts.unavailable import Fact
 
+_CONTROL_TOTAL = "L11"
 _EARLY = timedelta(hours=1)  # rows of a payment are no older than this before it
 _L = LEDGER.c
 _LOW, _HIGH = (bindparam(f"{end}_entry", type_=BigInteger()) for end in ("low", "high"))
@@ -53,7 +54,7 @@ def sweep(
     is_last = high > max(last or 0 for last in snapshot.rows(LASTS, {})[0])
     aim = Aim({**_range(snapshot, low if step else -KEY_MAX, KEY_MAX if is_last else high)})
     books = examine_rows(snapshot, now, window, replace(aim, params={**aim.params, **constants}))
-    books = _of_step(books, step)
+    books = _of_step(books)
     if is_last:
         books = _whole(snapshot, window, books)
     ends = low if step else -KEY_MAX, KEY_MAX if is_last else high
@@ -71,12 +72,12 @@ def _rows(snapshot: Snapshot, window: Window, low: int, high: int) -> int | None
     return rows_between(snapshot, low, high) if window.counts_rows else None
 
 
-def _of_step(books: Books, step: int) -> Books:
-    """The control total of a step is that of its range, and nothing was gone through whole."""
-    key = f"{CONTROL} {step}"
-    breaks = tuple(replace(b, key=key) if b.key == CONTROL else b for b in books.breaks)
-    reach = replace(books.reach, complete=frozenset(), wholes=frozenset({key}))
-    return replace(books, breaks=breaks, reach=reach)
+def _of_step(books: Books) -> Books:
+    """A step has no control total of its own, and nothing was gone through whole."""
+    breaks = tuple(one for one in books.breaks if one.key != CONTROL)
+    examined = tuple(name for name in books.examined if name != _CONTROL_TOTAL)
+    reach = replace(books.reach, complete=frozenset(), wholes=frozenset())
+    return replace(books, examined=examined, breaks=breaks, reach=reach)
 
 
 def _range(snapshot: Snapshot, low: int, high: int) -> dict[str, Any]:
