@@ -14,7 +14,7 @@ from checks.invariants.catalogue import catalogue
 from monitor.domain.books.discrepancies import TOTAL
 
 _NET, _CONTROL = "L10", "L11"
-_APPEND_ONLY = "L12"
+_KEPT = ("L12", "P6")  # rows that must stay as they are
 Rows = Mapping[str, Mapping[str, list[Any]]]  # by invariant and key, as they are remembered
 
 
@@ -56,19 +56,19 @@ def _explained(invariant: str, row: list[Any], amounts: Mapping[int, Counter[str
         return False
     causes = _causes(invariant)
     others = amounts[row[0]]
-    if invariant == _APPEND_ONLY:  # a changed entry is told by what is wrong with it now
+    if invariant in _KEPT:  # a changed row is told by what is wrong with it now
         return any(name in _ENTRY_BREAKS for name in others)
     own = abs(others[invariant])
     return own > 0 and any(name in causes and abs(a) == own for name, a in others.items())
 
 
-_ENTRY_BREAKS = frozenset((*(f"L{number}" for number in range(1, 11)), "L13"))
+_ENTRY_BREAKS = frozenset((*(f"L{number}" for number in range(1, 11)), "L13", "P5", "S2"))
 
 
 @lru_cache(maxsize=64)
 def _causes(invariant: str) -> frozenset[str]:
     """The invariants whose fault breaks this one too; a change by itself explains nothing."""
-    return frozenset(e.id for e in catalogue() if invariant in e.implies and e.id != _APPEND_ONLY)
+    return frozenset(e.id for e in catalogue() if invariant in e.implies and e.id not in _KEPT)
 
 
 def _unexplained(breaks: Rows) -> Iterator[tuple[str, list[Any]]]:

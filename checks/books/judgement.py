@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from checks.books.blocks import Rotated, after_rotation, extent_of, with_control
 from checks.books.findings import across_name, metrics_of, old, told, untold
 from checks.books.memory import (
     Known,
@@ -16,11 +17,10 @@ from checks.books.memory import (
     entry_mark,
     merchants,
     open_breaks,
-    summed,
 )
 from checks.books.streams import Streams, growths, lost, repeated, unexplained
 from checks.invariants.catalogue import Invariant, catalogue
-from checks.sources.database.books.examine import Examination, LastLook, Window
+from checks.sources.database.books.examine import Examination, LastLook, Window, window_start
 from checks.sources.database.servers.tables import Scope
 from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, monitoring_gap
@@ -41,6 +41,7 @@ from monitor.domain.statement import InvalidError
 class Options:
     """How far back each pass looks, when everything is swept, what is told and how much.
 
+    Payments are totalled in blocks of `block_payments`, in rotation, `payments_per_hour` of them.
     Of one invariant on one shard, `breaks_max` breaks are read and `known_max` are remembered.
     `only` and `ignore` name invariants. Ignored by default, for this platform breaks them by
     design: S4 (each shard counts its payments from 1), T9 and R6 (nothing retries what the
@@ -51,6 +52,8 @@ class Options:
     sweep_hour_utc: HourOfDay = 18
     sweep_rows: Count = 200_000
     sweep_retry_minutes: Minutes = 60.0
+    block_payments: Count = 50_000
+    payments_per_hour: Count = 5_000_000
     grace_seconds: SecondsOrZero = 300.0
     old_warn_hours: Hours = 24.0
     old_crit_hours: Hours = 72.0
@@ -86,6 +89,7 @@ class Facts:
 
     books: tuple[Fact[Books], ...]
     swept: tuple[tuple[str, Fact[Swept]], ...] = ()
+    rotated: Mapping[str, Rotated] = field(default_factory=dict)
     streams: Streams = field(default_factory=Streams)
 
 
@@ -107,8 +111,7 @@ def window_of(options: Options, memory: Memory) -> Window:
         for shard, known in shards.items()
         if known.get("looked_at")
     }
-    ranges = {shard: summed(known) for shard, known in shards.items()}
-    return replace(window, last_looks=looks, summed=ranges)
+    return replace(window, last_looks=looks)
 
 
 @lru_cache(maxsize=8)
@@ -151,7 +154,14 @@ def evaluate(facts: Facts, context: ProbeContext) -> tuple[Verdict, Memory]:
     breaks = tuple(b for shard, known in after.items() for b in open_breaks(shard, known))
     streams = facts.streams.remembered(context.memory.get("streams", {}), context.now)
     memory = {"shards": after, "streams": streams}
-    return replace(Verdict.of(findings, metrics), records=(OpenBreaks(breaks),)), memory
+    window = window_of(options, context.memory)
+    extents = tuple(
+        extent_of(shard, after[shard], window_start(window, shard, context.now))
+        for shard in after
+        if shard in seen and shard != across_name()
+    )
+    record = OpenBreaks(breaks, extents)
+    return replace(Verdict.of(findings, metrics), records=(record,)), memory
 
 
 def _with_streams(
@@ -183,15 +193,21 @@ def _remembered(
             )
     for shard, swept in facts.swept:
         shards[shard] = after_sweep(shards.get(shard, {}), swept, context.now, names, most)
-    return shards
+    for shard, rotated in facts.rotated.items():
+        shards[shard] = after_rotation(
+            shards.get(shard, {}), rotated, context.options, context.now, names, most
+        )
+    return {shard: with_control(known, names, context.now) for shard, known in shards.items()}
 
 
 def _found(shard: str, books: tuple[Fact[Books], ...], facts: Facts) -> tuple[Books, ...]:
     """All that this pass looked at on a shard."""
     swept = (each for name, each in facts.swept if name == shard)
+    looks = facts.rotated[shard].looks if shard in facts.rotated else {}
     return (
         *(each for each in books if isinstance(each, Books) and each.shard == shard),
         *(each.books for each in swept if not isinstance(each, Unavailable)),
+        *(each for each in looks.values() if isinstance(each, Books)),
     )
 
 
@@ -212,6 +228,11 @@ def _unavailable(
         if failed is not None and failed.reason not in _STANDING:
             yield monitoring_gap(
                 replace(failed, part=f"database/{shard}/sweep"), obscures=f"{shard}/sweep"
+            )
+    for shard, rotated in facts.rotated.items():
+        for failed in rotated.failures():
+            yield monitoring_gap(
+                replace(failed, part=f"database/{shard}/rotation"), obscures=f"{shard}/rotation"
             )
     yield from facts.streams.monitoring_gaps()
 

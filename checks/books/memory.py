@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
 from checks.books.folding import folded
-from checks.sources.database.books.examine import CONTROL
-from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
+from checks.sources.facts.books import Books, Break, Swept
 from checks.sources.facts.unavailable import Fact, Unavailable, Why
 from monitor.domain.books.discrepancies import OpenBreak
 
@@ -72,7 +71,7 @@ def after_look(
     known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str], most: int
 ) -> Known:
     """What is known after a look at the window; a look that was stopped moves no watermark."""
-    after = {**known, "breaks": _merged(known, books, now, names, most)}
+    after = {**known, "breaks": merged(known, books, now, names, most)}
     if any(unavailable.why is Why.LIMIT for unavailable in books.unavailable.values()):
         return after
     after["looked_at"] = now.isoformat()
@@ -89,10 +88,7 @@ def after_sweep(
     """What is known after a step of a sweep; a step that was stopped is done again later."""
     if isinstance(swept, Unavailable) or is_stopped(swept.books):
         return {**known, "failed_at": now.isoformat()}
-    changed = _changed(known, swept, names)
-    after = {**known, "breaks": _merged(known, swept.books, now, names, most)}
-    after["breaks"] = _merged(after, _of_entries(swept, changed), now, names, most)
-    after["sums"] = _sums(known.get("sums", []), swept)
+    after = {**known, "breaks": merged(known, swept.books, now, names, most)}
     started = known.get("sweeping_since") if swept.step else now.isoformat()
     if swept.is_last:
         after |= {"swept_at": started, "step": 0, "sweeping_since": None, "failed_at": None}
@@ -106,7 +102,7 @@ def is_stopped(books: Books) -> bool:
     return any(unavailable.why is Why.LIMIT for unavailable in books.unavailable.values())
 
 
-def _merged(
+def merged(
     known: Mapping[str, Any], books: Books, now: datetime, names: frozenset[str], most: int
 ) -> dict[str, dict[str, Row]]:
     """The breaks that are open: those found, and those that were not looked at this time."""
@@ -126,20 +122,7 @@ def _merged(
             since = before.get(one.invariant, {}).get(one.key, (None, now.isoformat()))[1]
             row = [one.payment_id, since, now.isoformat(), difference(one)]
             merged.setdefault(one.invariant, {})[one.key] = row
-    if {"L10", "L11"} <= names & examined and merged.get("L10"):
-        before_total = before.get("L11", {}).get(CONTROL)
-        merged["L11"] = _control(merged, before_total, now.isoformat())
     return {i: _bounded(rows, most) for i, rows in merged.items() if rows}
-
-
-def _control(merged: Mapping[str, Mapping[str, Row]], before: Row | None, now: str) -> Any:
-    """The control total of a shard: what all payments that are known to differ come to."""
-    rows = merged.get("L10", {}).values()
-    total = sum(row[3] for row in rows)
-    if not total:
-        return {}
-    payment = min((row[0] for row in rows if row[0] is not None), default=None)
-    return {CONTROL: [payment, before[1] if before else now, now, total]}
 
 
 def _bounded(rows: dict[str, Row], most: int) -> dict[str, Row]:
@@ -173,42 +156,6 @@ def _open(before: Mapping[str, str], unfinished: Iterable[int], now: datetime) -
     recent = {i: at for i, at in before.items() if now - _time(at) < _STILL}
     after = recent | {str(i): now.isoformat() for i in unfinished}
     return dict(list(after.items())[-_OPEN_MAX:])
-
-
-def _changed(known: Mapping[str, Any], swept: Swept, names: frozenset[str]) -> list[Break]:
-    """Ledger entries of this step that are not what they were at the sweep before."""
-    sums = known.get("sums", [])
-    before = sums[swept.step] if swept.step < len(sums) else None
-    now = _sum(swept.again)
-    if before is None or now is None or before == now or "L12" not in names:
-        return []
-    amounts = {"expected_krw": before[1], "actual_krw": now[1]}
-    params = {**amounts, "rows_before": before[0], "rows_now": now[0]}
-    return [Break("L12", swept.books.shard, f"entries {swept.step}", None, params)]
-
-
-def _of_entries(swept: Swept, changed: list[Break]) -> Books:
-    """A change is told until the next sweep has seen the entries as they are now."""
-    reach = Reach({}, wholes=frozenset({f"entries {swept.step}"}))
-    return Books(swept.books.shard, ("L12",), tuple(changed), 0, 0, reach=reach)
-
-
-def _sums(before: list[Any], swept: Swept) -> list[Any]:
-    sums = [*before, *([None] * (swept.step + 1 - len(before)))]
-    sums[swept.step] = _sum(swept.entries) or sums[swept.step]
-    return sums[: swept.step + 1] if swept.is_last else sums
-
-
-def _sum(entries: EntriesSum | None) -> list[int] | None:
-    if entries is None:
-        return None
-    return [entries.rows, entries.amount_krw, entries.checksum, entries.low, entries.until]
-
-
-def summed(known: Mapping[str, Any]) -> dict[int, tuple[int, int]]:
-    """By step, from where to where the last sweep has summed the entries."""
-    sums = enumerate(known.get("sums", []))
-    return {step: (one[3], one[4]) for step, one in sums if one and len(one) > 4}
 
 
 def _time(text: str) -> datetime:

@@ -7,7 +7,7 @@ X2: a missing entry has its dead letter, and a dead letter its missing entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,7 +73,7 @@ class Found:
         return replace(books, examined=examined, breaks=(*books.breaks, *self.breaks), reach=reach)
 
 
-def look_at_streams(kafka: Any, names: set[str]) -> Streams:
+def look_at_streams(kafka: Any, names: Set[str]) -> Streams:
     """Ask Kafka for what the invariants need of it."""
     if kafka is None:
         return Streams()

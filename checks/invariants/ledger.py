@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
 )
 
@@ -162,7 +163,8 @@ def _strange_accounts(scope: Scope) -> Select[Any]:
 def _unexpected(
     kind: ColumnElement[bool], statuses: tuple[str, ...]
 ) -> Callable[[Scope], Select[Any]]:
-    """Entries of the kind whose payment has, long enough after, none of the statuses."""
+    """Entries of the kind whose payment has, long enough after, none of the statuses, or is not."""
+    beside = LEDGER.outerjoin(PAYMENT, _P.payment_id == _L.payment_id)
 
     def build(scope: Scope) -> Select[Any]:
         return _bounded(
@@ -174,11 +176,11 @@ def _unexpected(
                 _ZERO.label("expected_krw"),
                 _L.amount.label("actual_krw"),
             )
-            .select_from(LEDGER.join(PAYMENT, _P.payment_id == _L.payment_id))
+            .select_from(beside)
             .where(
                 scope.payments(_L.payment_id),
                 kind,
-                _P.status.not_in(words(statuses)),
+                or_(_P.status.is_(None), _P.status.not_in(words(statuses))),
                 _L.occurred_at < BEFORE,
             )
         )

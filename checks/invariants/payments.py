@@ -95,5 +95,6 @@ INVARIANTS = (
     Invariant("P3", Status.WARN, _refund_stuck, grace_seconds=600.0, passes_required=None),
     Invariant("P4", Status.WARN, _strange_times),
     Invariant("P5", Status.CRIT, _other_currency),
+    Invariant("P6", Status.CRIT, None, implies=("L2", "L4", "L10", "L11")),
     Invariant("D1", Status.WARN, _wrong_answer, whole=_answer_without_payment),
 )

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from checks.sources.database.books.across import across
+from checks.sources.database.books.blocks import Rotation, examine_block, rotate
 from checks.sources.database.books.examine import Window, examine
 from checks.sources.database.books.size import size_of
 from checks.sources.database.books.sweep import sweep
@@ -19,7 +20,7 @@ from checks.sources.database.questions.questions import Questions
 from checks.sources.database.questions.requests import pg_records
 from checks.sources.database.questions.story import Limits, payment_records
 from checks.sources.database.servers.shard import Shard, Snapshot
-from checks.sources.facts.books import Books, Size, Swept
+from checks.sources.facts.books import Books, RotationPart, Size, Swept
 from checks.sources.facts.instances import Connections
 from checks.sources.facts.payments import Affected, OutboxState, PaymentStatistics, Written
 from checks.sources.facts.platform import BookCounts, Health, WorkStats
@@ -141,6 +142,29 @@ class Database(Questions):
             for shard in self._sweepers
             if shard.name in steps
         )
+
+    def rotate(
+        self, now: datetime, rotations: Mapping[str, Rotation]
+    ) -> Mapping[str, Fact[RotationPart]]:
+        """The totals of some blocks on each shard that is named."""
+        return {
+            shard.name: shard.ask(partial(rotate, now=now, rotation=rotations[shard.name]))
+            for shard in self._sweepers
+            if shard.name in rotations
+        }
+
+    def examine_blocks(
+        self, now: datetime, window: Window, blocks: Mapping[str, tuple[tuple[int, int], ...]]
+    ) -> Mapping[str, tuple[Fact[Books], ...]]:
+        """What is wrong in blocks of payments (from an id to before another), by shard."""
+        return {
+            shard.name: tuple(
+                shard.ask(partial(examine_block, now=now, window=window, low=low, high=high))
+                for low, high in blocks[shard.name]
+            )
+            for shard in self._sweepers
+            if shard.name in blocks
+        }
 
     def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]:
         """By shard, how many rows a sweep has to go through."""

@@ -81,30 +81,16 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class EntriesSum:
-    """The content of the ledger entries from `low` to before `until`: any change of it shows."""
-
-    rows: int
-    amount_krw: int
-    checksum: int
-    low: int = 0
-    until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Swept:
     """One step of a sweep through all books of a shard: the rows of one range of keys.
 
-    `entries` are those of the range to which none can be added any more, `again` those that were
-    summed at an earlier sweep, as they are now; None: there are none. `rows` None: nobody asked.
+    `rows` is how many there are; None: nobody asked.
     """
 
     books: Books
     step: int
     is_last: bool
-    entries: EntriesSum | None = None
     rows: int | None = None
-    again: EntriesSum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +99,74 @@ class Size:
 
     rows: int
     last_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Sums over rows that any change of a row changes; `offsets` and `moment` tell whose it was.
+
+    `small` are the amounts less multiples of a large number, `offsets` the payment ids counted
+    from the block's first, `moment` the products of the two.
+    """
+
+    rows: int = 0
+    amount_krw: int = 0
+    checksum: int = 0
+    small: int = 0
+    offsets: int = 0
+    moment: int = 0
+
+    def plus(self, other: Content) -> Content:
+        """The content of the rows of both."""
+        return Content(
+            self.rows + other.rows,
+            self.amount_krw + other.amount_krw,
+            self.checksum ^ other.checksum,
+            self.small + other.small,
+            self.offsets + other.offsets,
+            self.moment + other.moment,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The last ledger entry and the last payment of those that are settled."""
+
+    entry: int
+    payment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The totals of one block of payments, those from `low` to before `high`.
+
+    `entries` and `payments` are the settled rows up to `marks`, and `…_before` those up to the
+    marks of the block's last totals. `drift_krw` is net receivable less what is captured and not
+    refunded, of payments at rest; `is_moving`: entries came in just now, so that it may be passing.
+    """
+
+    number: int
+    low: int
+    high: int
+    rows: int
+    marks: Marks
+    entries_before: Content
+    entries: Content
+    payments_before: Content
+    payments: Content
+    drift_krw: int
+    drift_moment: int
+    is_moving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RotationPart:
+    """The blocks of a shard that were totalled; `is_last`: none is left behind `position`."""
+
+    shard: str
+    totals: tuple[Totals, ...]
+    position: int
+    is_last: bool
 
 
 class BooksSource(Protocol):
@@ -124,4 +178,10 @@ class BooksSource(Protocol):
     def sweep(
         self, now: datetime, window: Any, steps: Mapping[str, int]
     ) -> tuple[Fact[Swept], ...]: ...
+    def rotate(
+        self, now: datetime, rotations: Mapping[str, Any]
+    ) -> Mapping[str, Fact[RotationPart]]: ...
+    def examine_blocks(
+        self, now: datetime, window: Any, blocks: Mapping[str, tuple[tuple[int, int], ...]]
+    ) -> Mapping[str, tuple[Fact[Books], ...]]: ...
     def sizes(self, only: str = "") -> Mapping[str, Fact[Size]]: ...

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import floor
 from typing import Any
 
-from checks.sources.facts.books import Books, Size, Swept
+from checks.sources.facts.books import Books, RotationPart, Size, Swept
 from checks.sources.facts.payments import (
     Affected,
     OutboxState,
@@ -135,6 +135,18 @@ class DatabaseReads:
     ) -> tuple[Fact[Swept], ...]:
         """Never asked for: there are no shards to sweep."""
         return ()
+
+    def rotate(
+        self, now: datetime, rotations: Mapping[str, Any]
+    ) -> Mapping[str, Fact[RotationPart]]:
+        """Never asked for: there are no shards to go through."""
+        return {}
+
+    def examine_blocks(
+        self, now: datetime, window: Any, blocks: Mapping[str, tuple[tuple[int, int], ...]]
+    ) -> Mapping[str, tuple[Fact[Books], ...]]:
+        """Never asked for: there are no blocks."""
+        return {}
 
     def affected(self, start: datetime, now: datetime) -> Fact[Affected]:
         """Never seen: the platform's figures know no time of their own."""

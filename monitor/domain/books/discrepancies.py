@@ -22,10 +22,27 @@ class OpenBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How far the books of a shard were looked at.
+
+    Payments since `since` were examined; `whole_at`: every row was totalled since then (None: not
+    yet). `drift_krw` is the drift of the control total, `unexplained_krw` what of it no break
+    explains.
+    """
+
+    shard: str
+    since: datetime | None
+    whole_at: datetime | None
+    drift_krw: int = 0
+    unexplained_krw: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OpenBreaks:
     """All breaks that are open in the books after a pass: those that it leaves out are gone."""
 
     breaks: tuple[OpenBreak, ...] = ()
+    extents: tuple[Extent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

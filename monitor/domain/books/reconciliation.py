@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.domain.books.discrepancies import OpenBreak
+from monitor.domain.books.discrepancies import Extent, OpenBreak
 from monitor.domain.check import Finding, Params, Status
 
 
@@ -27,7 +27,8 @@ class FoundBreak:
 class LookedAt:
     """What was looked at on a shard: payments since a time and older ones, or its rows.
 
-    `rows_total` is how many rows it has; fewer `rows`: not all could be gone through.
+    `rows_total` is how many rows it has; fewer `rows`: not all could be gone through. `extent`
+    is how far all looks so far reach.
     """
 
     shard: str
@@ -35,6 +36,7 @@ class LookedAt:
     payments: int
     rows: int | None = None
     rows_total: int | None = None
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True, slots=True)

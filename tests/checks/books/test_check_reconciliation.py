@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,7 @@ from pydantic import TypeAdapter
 from checks.books.streams import TOPICS
 from checks.reconciliation import CHECK, Facts, Options, selected
 from checks.sources.database.source import Database
-from checks.sources.facts.books import Books, Break, EntriesSum, Reach, Swept
+from checks.sources.facts.books import Books, Break, Reach
 from checks.sources.facts.platform import DeadLetter, TopicEnds
 from checks.sources.facts.unavailable import Unavailable, Why
 from checks.sources.kafka.dead_letter import dead_letter
@@ -184,9 +183,9 @@ def test_everything_is_swept_at_first_and_then_once_a_night(shards):
 
 
 def test_a_sweep_goes_on_step_by_step_in_the_passes_after(shards):
-    shards["shard1"].disorder("L4", payment=130)
+    shards["shard1"].disorder("T6", payment=130)
     passes = Passes(shards, sweep_rows=100)
-    seen = [("books_broken:shard1/L4" in statuses(passes(after(minutes=5 * n)))) for n in range(3)]
+    seen = [("books_broken:shard1/T6" in statuses(passes(after(minutes=5 * n)))) for n in range(3)]
     assert seen == [False, True, True]
     assert passes.memory["shards"]["shard1"]["step"] == 3
     for n in range(3, 6):
@@ -201,7 +200,9 @@ def test_a_step_that_was_stopped_is_unknown_and_is_done_again_an_hour_later(shar
     whole = passes.platform.database
     late = Unavailable("database/shard1", Why.LIMIT, "database_time_limit", {"seconds_max": 10})
     passes.platform.database = SimpleNamespace(
-        books=whole.books, sweep=lambda now, window, steps: (late,) * len(steps)
+        books=whole.books,
+        sweep=lambda now, window, steps: (late,) * len(steps),
+        rotate=lambda now, rotations: {},
     )
     verdict = passes()
     assert statuses(verdict)["monitoring_gap:database/shard1/sweep"] is Status.UNKNOWN
@@ -217,49 +218,6 @@ def test_a_step_that_was_stopped_is_unknown_and_is_done_again_an_hour_later(shar
 def test_more_touched_payments_than_can_be_named_ask_for_a_sweep():
     _, memory = evaluate(found(overflow=True), memory={"shards": {"shard1": {"swept_at": "x"}}})
     assert memory["shards"]["shard1"]["swept_at"] is None
-
-
-RANGE = (0, 1000)
-
-
-def step_of(now: tuple[int, int, int], again: tuple[int, int, int] | None = None) -> Swept:
-    earlier = None if again is None else EntriesSum(*again, *RANGE)
-    return Swept(found(reach=Reach({})), 0, True, EntriesSum(*now, *RANGE), again=earlier)
-
-
-@pytest.mark.parametrize(
-    "now", [(9, 90, 5), (10, 91, 7), (10, 90, 7)], ids=["deleted", "amount", "text"]
-)
-def test_a_ledger_entry_that_changed_since_the_last_sweep_is_told_until_the_next(now):
-    before = (10, 90, 5)
-    _, memory = evaluate(found(), swept=[("shard1", step_of(before))])
-    for sums, expected in ((before, None), (now, Status.CRIT), (now, None)):
-        step = ("shard1", step_of(sums, again=sums))
-        verdict, memory = evaluate(found(), memory=memory, swept=[step])
-        assert statuses(verdict).get("books_broken:shard1/L12") is expected
-
-
-def test_entries_that_were_not_summed_before_are_not_compared():
-    _, memory = evaluate(found(), swept=[("shard1", step_of((10, 90, 5)))])
-    young = replace(step_of((1, 1, 1)), entries=None)
-    verdict, memory = evaluate(found(), memory=memory, swept=[("shard1", young)])
-    assert statuses(verdict) == {}
-    assert memory["shards"]["shard1"]["sums"] == [[10, 90, 5, *RANGE]]
-
-
-@pytest.mark.parametrize("sweep_rows", [50, 200_000], ids=["of a full step", "of a part of one"])
-def test_a_deleted_entry_is_found_by_the_sums_of_two_sweeps(shards, sweep_rows):
-    passes = Passes(shards, only=("L12",), ignore=(), sweep_rows=sweep_rows)
-    first = 0
-    while first < 6 or passes.swept:  # until the first sweep is done and entries are old enough
-        passes(after(minutes=5 * first))
-        first += 1
-    for n in range(20):  # the second sweep begins at night
-        passes(NIGHT + timedelta(minutes=5 * n))
-    shards["shard1"].run("DELETE FROM ledger_entry WHERE entry_id = 60")
-    found_at_night = [passes(NIGHT + timedelta(days=1, minutes=5 * n)) for n in range(20)]
-    told = {key for verdict in found_at_night for key in statuses(verdict)}
-    assert told == {"books_broken:shard1/L12"}
 
 
 # --- what was not seen -------------------------------------------------------------------------

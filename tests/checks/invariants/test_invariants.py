@@ -25,7 +25,7 @@ from monitor.domain.cause import explains
 
 GLOBAL = {"P2", "P3", "O1", "O2", "O3"}  # looked at as a whole at every pass
 S4 = {"S4"}  # what every pair of shards has, by design
-CLIENT = {"S1", "S3", "S4", "L12", "L13", "X1", "X2", "X3"}
+CLIENT = {"P6", "S1", "S3", "S4", "L12", "L13", "X1", "X2", "X3"}
 
 
 @pytest.fixture(scope="module")

@@ -159,6 +159,8 @@ BLIND: dict[str, tuple[Callable[[Any, datetime], Any], str]] = {
 OF_SHARDS = {
     "sweep": lambda s, now: s.sweep(now, None, {}),
     "sizes": lambda s, now: s.sizes(),
+    "rotate": lambda s, now: s.rotate(now, {}),
+    "examine_blocks": lambda s, now: s.examine_blocks(now, None, {}),
     "connections": lambda s, now: s.connections(),
     "shard_names": lambda s, now: s.shard_names(),
 }

@@ -69,8 +69,6 @@ class Window:
 
     Older payments that something has happened to since are looked at by their ids. `since` takes
     the place of the last look. `counts_rows`: a step of a sweep says how many rows it has.
-    `summed`: by shard and step, the entries from a key to before another that an earlier sweep
-    has summed.
     """
 
     examinations: tuple[Examination, ...]
@@ -83,7 +81,6 @@ class Window:
     sweep_rows: int = 200_000
     since: datetime | None = None
     counts_rows: bool = False
-    summed: Mapping[str, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
 
     @property
     def grace_max(self) -> timedelta:

@@ -7,23 +7,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Select, bindparam, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from checks.sources.database.books.examine import CONTROL, KEY_MAX, Aim, Window, examine_rows
 from checks.sources.database.books.size import LASTS, rows_between
 from checks.sources.database.books.window import low_key, low_statement
-from checks.sources.database.servers.functions import entries_sum
 from checks.sources.database.servers.rows import break_of
 from checks.sources.database.servers.shard import Snapshot
-from checks.sources.database.servers.tables import CLOCKS, LEDGER, PAYMENT
-from checks.sources.facts.books import Books, EntriesSum, Swept
+from checks.sources.database.servers.tables import CLOCKS, PAYMENT
+from checks.sources.facts.books import Books, Swept
 from checks.sources.facts.unavailable import Fact
 
 _CONTROL_TOTAL = "L11"
 _EARLY = timedelta(hours=1)  # rows of a payment are no older than this before it
-_L = LEDGER.c
-_LOW, _HIGH = (bindparam(f"{end}_entry", type_=BigInteger()) for end in ("low", "high"))
 
 FIRST_AT: Select[Any] = (
     select(PAYMENT.c.requested_at)
@@ -34,13 +31,6 @@ FIRST_AT: Select[Any] = (
     .order_by(PAYMENT.c.payment_id)
     .limit(literal_column("1"))
 )
-ENTRIES: Select[Any] = select(
-    func.count().label("rows_"),
-    func.coalesce(func.sum(_L.amount), literal_column("0")).label("amount_krw"),
-    entries_sum(_L.entry_id, _L.payment_id, _L.debit_account, _L.credit_account, _L.amount).label(
-        "checksum"
-    ),
-).where(_L.entry_id >= _LOW, _L.entry_id < _HIGH)
 
 
 def sweep(
@@ -62,9 +52,7 @@ def sweep(
         books,
         step,
         is_last,
-        _entries(snapshot, window, low, high),
         _rows(snapshot, window, *ends),
-        _again(snapshot, window, step),
     )
 
 
@@ -107,23 +95,3 @@ def _whole(snapshot: Snapshot, window: Window, books: Books) -> Books:
     wholes = books.reach.wholes | ({"answer"} if not unavailable else set())
     reach = replace(books.reach, wholes=wholes)
     return replace(books, breaks=tuple(found), unavailable=unavailable, reach=reach)
-
-
-def _entries(snapshot: Snapshot, window: Window, low: int, high: int) -> EntriesSum | None:
-    """The content of the step's entries, as far as none can be added among them any more."""
-    last = window.last_looks.get(snapshot.shard)
-    until = min(high, last.entry_mark) if last else 0
-    return _sum(snapshot, low, until) if until > low else None
-
-
-def _again(snapshot: Snapshot, window: Window, step: int) -> EntriesSum | None:
-    """The entries of the step that were summed at an earlier sweep."""
-    known = window.summed.get(snapshot.shard, {}).get(step)
-    return _sum(snapshot, *known) if known else None
-
-
-def _sum(snapshot: Snapshot, low: int, until: int) -> EntriesSum | None:
-    if snapshot.lacks(ENTRIES):
-        return None
-    row = snapshot.rows(ENTRIES, {"low_entry": low, "high_entry": until})[0]
-    return EntriesSum(row.rows_, int(row.amount_krw), int(row.checksum or 0), low, until)
