@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +61,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         make_folder(settings.database)
         with interruptible() as ended, only_scheduler(settings.database):
             app = build(settings, partial(_tell_of_store, settings))
-            watch, heart = _watches(settings, app)
+            watch, heart = _watches(settings, app, ended.wait)
             examine_at_start(app.store, watch, app.clock())
             _move_what_lies_ahead(app)
             app.runner.recorder.resolve_orphans(app.checks, app.clock())
@@ -97,12 +98,17 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
         fail(store_failed(settings, error))
 
 
-def _watches(settings: Config, app: App) -> tuple[Watch, list[Job]]:
-    """Who hears of every pass: the eye on the store, and the heartbeat, with its job, if any."""
+def _watches(settings: Config, app: App, ended: Callable[[float], bool]) -> tuple[Watch, list[Job]]:
+    """Who hears of every pass: the eye on the store, and the heartbeat, with its job, if any.
+
+    The eye on what the process itself may open begins to look at once, until `ended`.
+    """
     from monitor.delivery.heartbeat import Heartbeat, Watches, heartbeat_job
     from monitor.delivery.ping import Pinger
+    from monitor.recording.reserve import ReserveWatch
     from monitor.recording.watch import StoreWatch
 
+    ReserveWatch(app.senders).start(ended)
     watch = StoreWatch(app.senders, settings.database)
     if not settings.heartbeat.url or app.runner.recorder.announcer.is_simulated:
         return watch, []

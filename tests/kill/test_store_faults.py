@@ -4,94 +4,36 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kill_case import ROOT, WAIT_SECONDS, Site, site, until
-from slack_server import TOKEN
+from kill_case import WAIT_SECONDS, Site, until
+from watched_run import LOG_BYTES_MAX, Watched, running, site_with_console
 
 pytestmark = pytest.mark.slow
 
-HURRIED = ROOT / "tests/support/hurried.py"
 FAILING, OVER = "cannot use its own database", "can use its own database again"
-LOG_BYTES_MAX = 20_000
 STEADY_SECONDS = 4.0
 MIB = 1 << 20
 Undo = Callable[[], object]
 
 
-@dataclass
-class Watched:
-    """A run whose two streams go to files, with two receivers: Slack and the console."""
-
-    place: Site
-    process: subprocess.Popen[str]
-
-    @property
-    def database(self) -> Path:
-        """The file itself."""
-        return self.place.database.resolve()
-
-    @property
-    def log(self) -> Path:
-        """What it wrote on standard error."""
-        return self.place.folder / "err"
-
-    def told(self, text: str) -> tuple[int, int]:
-        """How often Slack and the console were told so."""
-        slack = sum(text in message.marker for message in self.place.slack.accepted)
-        printed = (self.place.folder / "out").read_text("utf-8")
-        return slack, printed.count(text)
-
-    def passes(self) -> int:
-        """How many are recorded."""
-        return len(self.place.snapshots())
-
-    def stop(self) -> int:
-        """End it with SIGTERM: its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WAIT_SECONDS)
-
-    def settled(self, failing: tuple[int, int], over: tuple[int, int]) -> None:
-        """Nothing else is said for a while, and the process lives."""
-        time.sleep(STEADY_SECONDS)
-        assert self.process.poll() is None
-        assert (self.told(FAILING), self.told(OVER)) == (failing, over)
-
-
-@contextmanager
-def running(place: Site) -> Iterator[Watched]:
-    out, err = place.folder / "out", place.folder / "err"
-    with out.open("a") as to_out, err.open("a") as to_err:
-        process = subprocess.Popen(
-            [sys.executable, str(HURRIED), "run", "-c", str(place.config)],
-            cwd=place.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SLACK_BOT_TOKEN": TOKEN},
-            stdout=to_out,
-            stderr=to_err,
-            text=True,
-        )
-    try:
-        yield Watched(place, process)
-    finally:
-        process.kill()
-        process.wait(WAIT_SECONDS)
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Site]:
-    with site(tmp_path, {"services": "", "consumer_lag": ""}) as made:
-        with made.config.open("a", encoding="utf-8") as file:
-            file.write('\n[receivers.console]\nkind = "console"\n')
+    with site_with_console(tmp_path) as made:
         yield made
+
+
+def assert_settled(run: Watched, failing: tuple[int, int], over: tuple[int, int]) -> None:
+    """Nothing else is said for a while, and the process lives."""
+    time.sleep(STEADY_SECONDS)
+    assert run.process.poll() is None
+    assert (run.told(FAILING), run.told(OVER)) == (failing, over)
 
 
 @pytest.fixture
@@ -171,7 +113,7 @@ def assert_told_and_ended(run: Watched, happens: Callable[[Watched], Undo]) -> N
     undo = happens(run)
     try:
         until(lambda: run.told(FAILING) == (1, 1), "both receivers to be told")
-        run.settled((1, 1), (0, 0))
+        assert_settled(run, (1, 1), (0, 0))
     finally:
         undo()
     until(lambda: run.told(OVER) == (1, 1), "both receivers to be told of the end")
@@ -231,11 +173,11 @@ def test_what_only_a_restart_mends_is_told_once_and_its_end_after_that(
         until(lambda: run.passes() > 2, "a few passes")
         happens(run)
         until(lambda: run.told(FAILING) == (1, 1), "both receivers to be told")
-        run.settled((1, 1), (0, 0))
+        assert_settled(run, (1, 1), (0, 0))
         run.stop()
     with running(place) as run:
         until(lambda: run.told(OVER) == (1, 1), "both receivers to be told of the end")
-        run.settled((1, 1), (1, 1))
+        assert_settled(run, (1, 1), (1, 1))
         assert run.stop() == 0
     assert run.log.stat().st_size < LOG_BYTES_MAX
 
@@ -247,7 +189,7 @@ def test_a_beginning_that_is_scribbled_over_is_told_once_also_by_the_next_proces
         until(lambda: run.passes() > 2, "a few passes")
         scribbled(run)
         until(lambda: run.told(FAILING) == (1, 1), "both receivers to be told")
-        run.settled((1, 1), (0, 0))
+        assert_settled(run, (1, 1), (0, 0))
         run.stop()
     with running(place) as run:
         assert run.process.wait(WAIT_SECONDS) == 3

@@ -1,4 +1,4 @@
-"""What is said about the monitor itself: that its own database fails, and works again."""
+"""What is said about the monitor itself: what it cannot use or lacks, and that this is over."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ class MonitorView:
 
 def monitor_view(payload: Mapping[str, Any], catalog: Catalog) -> MonitorView:
     """News of the monitor itself, in one language."""
+    about = "descriptor_news" if payload.get("about") == "descriptor_news" else "monitor_news"
     state = "over" if payload["state"] == "over" else "failing"
     params = _params(payload)
     symbol = DOTS[Status.OK if state == "over" else Status.CRIT]
-    header = cut(f"{symbol} {catalog.say(f'monitor_news.{state}_title', **params)}", 148)
+    header = cut(f"{symbol} {catalog.say(f'{about}.{state}_title', **params)}", 148)
     return MonitorView(
         header=header,
         summary=header,
-        text=cut(catalog.say(f"monitor_news.{state}_text", **params), 1500),
-        action="" if state == "over" else catalog.say("monitor_news.failing_action", **params),
+        text=cut(catalog.say(f"{about}.{state}_text", **params), 1500),
+        action="" if state == "over" else catalog.say(f"{about}.failing_action", **params),
         action_heading=catalog.say("message.action_heading"),
     )
 
@@ -43,7 +44,7 @@ def _params(payload: Mapping[str, Any]) -> dict[str, Any]:
     since, until = (datetime.fromisoformat(payload[key]) for key in ("since", "until"))
     return {
         "reason": clean(payload["reason"], 300),
-        "database": clean(payload["database"], 200),
+        "database": clean(payload.get("database", ""), 200),
         "since": since,
         "until": until,
         "seconds": max((until - since).total_seconds(), 0),
