@@ -15,7 +15,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_server.access.certificate import require_certificate
-from mcp_server.access.tokens import tokens_of
+from mcp_server.access.tokens import tokens_to_serve
 from mcp_server.context import ToolContext
 from mcp_server.http.access_log import AccessLog
 from mcp_server.http.connections import BoundedConnection, cut_overdue
@@ -69,15 +69,15 @@ class HttpServer:
     ) -> None:
         """ConfigError: the section, a token or a name of a writing tool is wrong."""
         self._section = config.mcp.http
+        require_certificate(self._section)
         self._config = config
-        self._tokens = tokens_of(self._section, env)
+        self._tokens = tokens_to_serve(config, env)
         self._open_app = open_app
         self._beat = beat
         self._stopping = threading.Event()
         self._running: _Beating | None = None
         self._thread = threading.Thread(target=self._serve, name="mcp-http", daemon=True)
         self.port: int | None = None  # once it listens
-        require_certificate(self._section)
         self._app()  # what is wrong is said now, before the monitor starts
 
     @property
@@ -148,7 +148,7 @@ class HttpServer:
         """A new one each time: its sessions cannot be run twice."""
         section, tokens = self._section, self._tokens
         context = ToolContext(self._open_app)
-        server = server_of(self._config, context, tokens=tokens if tokens else None)
+        server = server_of(self._config, context, tokens=tokens)
         hosts = [*(_LOOPBACK_HOSTS if section.is_loopback else ()), *section.allowed_hosts]
         security = TransportSecuritySettings(
             allowed_hosts=hosts, allowed_origins=[*section.allowed_origins]

@@ -77,6 +77,9 @@ _HEAD = """\
 # access_log = "access.log"  # who asked which tool, one line each; kept under 20 MB
 # read_token_env = "PAYPULSE_MCP_READ_TOKEN"     # the variables that hold the tokens
 # write_token_env = "PAYPULSE_MCP_WRITE_TOKEN"
+# tokens.reports = { file = "/etc/paypulse/reports.tokens" }   # one a line, mode 0600, read again
+#                            # when it changes; or { env = "NAME" }; scopes = ["read", "write"]
+#                            # without any, the monitor makes one that reads: paypulse.db.token
 
 # [receivers.slack]          # none: messages are printed
 # kind = "slack"

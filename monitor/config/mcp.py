@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,12 +18,34 @@ def _variable(name: str) -> str:
     return name
 
 
+def _caller(name: str) -> str:
+    """It stands in the log, in the audit and in messages."""
+    if not re.fullmatch(r"[\w.-]{1,40}", name, re.ASCII):
+        raise InvalidError("token_name")
+    return name
+
+
 Variable = Annotated[str, AfterValidator(_variable)]
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+Caller = Annotated[str, AfterValidator(_caller)]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class TokenSection(Section):
+    """A caller's tokens: a file with one in each line, or a variable that holds one."""
+
+    file: Home | None = None
+    env: Variable | None = None
+    scopes: Annotated[tuple[Literal["read", "write"], ...], Field(min_length=1)] = ("read",)
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> TokenSection:
+        if (self.file is None) == (self.env is None):
+            raise InvalidError("token_source")
+        return self
 
 
 class HttpSection(Section):
-    """The way in over HTTP, beside `paypulse run`; the tokens are read from the environment."""
+    """The way in over HTTP, beside `paypulse run`; tokens stand in files or the environment."""
 
     enabled: Switch = False
     host: str = "127.0.0.1"
@@ -35,11 +57,12 @@ class HttpSection(Section):
     keyfile: Home | None = None
     read_token_env: Variable = "PAYPULSE_MCP_READ_TOKEN"  # noqa: S105
     write_token_env: Variable = "PAYPULSE_MCP_WRITE_TOKEN"  # noqa: S105
+    tokens: dict[Caller, TokenSection] = Field(default_factory=dict)
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in _LOOPBACK
+        return self.host in LOOPBACK
 
     @model_validator(mode="after")
     def _key_fits_certificate(self) -> HttpSection:

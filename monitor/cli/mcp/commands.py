@@ -19,6 +19,7 @@ from monitor.cli.mcp.approve import approve, pending
 from monitor.cli.mcp.audit import audit
 from monitor.cli.mcp.client_entry import TOKEN_ENV, command_line
 from monitor.cli.mcp.install import install, require_address, require_hidden
+from monitor.cli.mcp.nearby import token_file_of
 from monitor.config.models import Config, ConfigError
 from monitor.domain.statement import InvalidError
 from monitor.scheduling.supervisor import BEAT
@@ -43,6 +44,7 @@ def serve(
     toolset: ToolsetOption = None,
     connect: str = "",
     token_env: str = TOKEN_ENV,
+    token_file: Path | None = None,
     plain_http: Annotated[bool, typer.Option("--plain-http")] = False,
     env_file: Path | None = None,
     directory: Path | None = None,
@@ -53,7 +55,9 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     _prepare(env_file, directory)
     if connect:
-        _connect(connect, toolset, token_env, plain_http)
+        require_address(connect)
+        token = _token(token_env, token_file or token_file_of(connect, config))
+        _connect(connect, toolset, token, plain_http)
         return
     from mcp_server.server import serve_stdio
 
@@ -78,13 +82,23 @@ def _prepare(env_file: Path | None, directory: Path | None) -> None:
         refuse("directory", given=str(directory), error=error.strerror)
 
 
-def _connect(url: str, toolset: list[str] | None, token_env: str, plain_http: bool) -> None:
+def _token(token_env: str, token_file: Path | None) -> str:
+    """What opens the way to a monitor: from the environment, else from its own file."""
+    from mcp_server.access.token_file import tokens_in
+
+    if (token := os.environ.get(token_env, "").strip()) or token_file is None:
+        return token
+    try:
+        return tokens_in(token_file)[-1]
+    except InvalidError as error:
+        fail(error)
+
+
+def _connect(url: str, toolset: list[str] | None, token: str, plain_http: bool) -> None:
     from mcp_server.access.bridge import serve_connected
 
     if toolset:
         refuse("not_with_connect", option="--toolset")
-    require_address(url)
-    token = os.environ.get(token_env, "").strip()
     if token and not plain_http:
         require_hidden(url)
     serve_connected(url, token)

@@ -32,6 +32,7 @@ from monitor.cli.mcp.client_file import (
     with_servers,
     write_client_file,
 )
+from monitor.cli.mcp.nearby import token_file_of
 from monitor.config.models import DEFAULT_FILE
 
 SPLIT = (
@@ -93,6 +94,8 @@ def _start(config: Path | None, connect: str, env_file: Path | None) -> Start:
     more = ("--env-file", str(env_file.resolve())) if env_file else ()
     if connect:
         require_address(connect)
+        if env_file is None and (token_file := token_file_of(connect, config)):
+            return Start(("--connect", connect, "--token-file", str(token_file)))
         return Start(("--connect", connect, *more), () if env_file else (TOKEN_ENV,))
     named = config or Path(os.environ.get("PAYPULSE_CONFIG") or DEFAULT_FILE)
     if not named.is_file():
