@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
 
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
@@ -39,10 +40,14 @@ class StrictTool(Tool):
         """The tool's answer, or an error in the shape of an answer."""
         began = monotonic()
         answer = await self._answer(arguments, context, convert_result)
-        failed = isinstance(answer, CallToolResult) and answer.is_error
-        outcome, took_ms = "refused" if failed else "answered", 1000 * (monotonic() - began)
-        access.info("%s %s %s %.0f ms", called_by(context), self.name, outcome, took_ms)
+        if isinstance(context, Context):  # a resource is read without one: nobody is known
+            self._note(context, answer, 1000 * (monotonic() - began))
         return answer
+
+    def _note(self, context: Context[Any], answer: Any, took_ms: float) -> None:
+        failed = isinstance(answer, CallToolResult) and answer.is_error
+        outcome = "refused" if failed else "answered"
+        access.info("%s %s %s %.0f ms", called_by(context), self.name, outcome, took_ms)
 
     async def _answer(self, arguments: dict[str, Any], context: Any, convert_result: bool) -> Any:
         try:

@@ -149,7 +149,7 @@ class KafkaWire:
         self.settings = _settings(self.bootstrap, self.options)
         try:
             for name in self.options.keys() & _CALLBACKS:
-                raise ValueError(f"{name} cannot be set here")
+                raise InvalidError("kafka_option", unknown=name)
             noted = {"group.id": GROUP, "error_cb": self._note}
             self._consumer = Consumer({**self.settings, **noted})
             self._admin = AdminClient(_for_admin(self.settings))

@@ -36,7 +36,7 @@ def investigate_payment(
     try:
         story = context.app.payment_story(payment_id, shard)
     except InvalidError as error:
-        raise ToolError(context.say(f"invalid.{error.code}", **error.params)) from None
+        raise ToolError(context.catalog.say(f"invalid.{error.code}", **error.params)) from None
     conclusion = reason_words(story.conclusion, context.catalog, story)
     there = [c.shard for c in story.chapters if c.payment is not None]
     answer = Answer(

@@ -245,7 +245,7 @@ EVENT = {
 def stats(total: int) -> dict[str, Any]:
     """Row counts of two shards with 5 payments each, of which `total` are counted."""
     return {
-        "paymentsByStatus": [],
+        "paymentsByStatus": [{"status": "CAPTURED", "count": total}],
         "totalPayments": total,
         "ledgerEntryCount": 5,
         "outboxEvents": {"total": 10, "published": 9, "unpublished": 1},
