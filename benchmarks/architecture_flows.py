@@ -163,9 +163,12 @@ def story(tracer: Tracer, config: Path, url: str) -> None:
 
 
 def load_test(tracer: Tracer, config: Path, url: str) -> None:
-    """`paypulse loadtest run`: marked as running, k6 watched, its figures read, judged, shown."""
+    """`paypulse loadtest run`: marked as running, k6 watched, its figures read, judged, shown.
+
+    On a busy machine so short a run may measure nothing (3): it is judged and shown all the same.
+    """
     words = "loadtest run authorize-short --rate 5 --duration 2s --anyway"
-    _command(tracer, f"{words} -c {config}", 0)
+    _command(tracer, f"{words} -c {config}", 0, 3)
 
 
 def sentence(tracer: Tracer, config: Path, url: str) -> None:
@@ -201,10 +204,10 @@ def _switch(address: str) -> None:
     urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=10).close()
 
 
-def _command(tracer: Tracer, words: str, code: int) -> None:
+def _command(tracer: Tracer, words: str, *codes: int) -> None:
     with tracer.noting():
         ended = commands(words.split(), standalone_mode=False)
-    assert ended == code, f"exit code {ended} where {code} was expected"
+    assert ended in codes, f"{words}: exit code {ended}, not one of {codes}"
 
 
 def ways() -> dict[str, Way]:
