@@ -32,19 +32,21 @@ def config_text(
     *,
     every: float = 60,
     direct: bool = True,
+    actuators: bool = True,
     more: str = "",
     hold_minutes: float = 30,
 ) -> str:
     """A configuration on the stand-in in `folder`, with a pass of everything `every` seconds."""
     shards = "\n".join(f'{n} = "sqlite:///{folder}/{n}.db"' for n in ("shard1", "shard2"))
     database = f'via = "direct"\n[platform.database.urls]\n{shards}' if direct else ""
+    ingest = 'actuators = { ingest = "http://platform.test" }' if actuators else ""
     checks = "\n".join(f"[checks.{n}]\nevery_seconds = {every}" for n in _EVERY_MINUTE)
     checks = checks.replace("dead_letters]", f"dead_letters]\nhold_minutes = {hold_minutes}")
     return f"""
 database = "{folder}/paypulse.db"
 [platform]
 base_url = "http://platform.test"
-actuators = {{ ingest = "http://platform.test" }}
+{ingest}
 [platform.database]
 {database}
 [report]
@@ -123,10 +125,23 @@ class World:
                 found.setdefault(check, []).append(status)
         return found
 
-    def watch_every(self, seconds: float, *, hold_minutes: float = 30) -> None:
+    def watch_every(
+        self,
+        seconds: float,
+        *,
+        hold_minutes: float = 30,
+        direct: bool = True,
+        actuators: bool = True,
+    ) -> None:
         """Go on with an engine that looks so often, on the same history."""
         self.app.close()
-        text = config_text(self.standin.folder, every=seconds, hold_minutes=hold_minutes)
+        text = config_text(
+            self.standin.folder,
+            every=seconds,
+            hold_minutes=hold_minutes,
+            direct=direct,
+            actuators=actuators,
+        )
         self.app = _app(text, self.life.clock, self.transport, self.kept, seconds)
         self.life = Life(self.standin, self.app, self.life.clock)
 
