@@ -26,7 +26,7 @@ _NEEDED = (
 
 def read_env(path: Path) -> dict[str, str]:
     """The variables of an env file; ValueError names what is missing."""
-    words = shlex.split(path.read_text(encoding="utf-8"))
+    words = shlex.split(path.read_text(encoding="utf-8-sig"))
     env = dict(word.split("=", 1) for word in words if "=" in word)
     if missing := [name for name in _NEEDED if name not in env]:
         raise ValueError(", ".join(missing))

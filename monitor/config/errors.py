@@ -28,6 +28,16 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text names the key and what would be right."""
 
 
+def comment(key: str) -> str:
+    """What stands above a key in the example, as it is written."""
+    return _catalog().sentences[f"config_keys.{key}"]
+
+
+def has_comment(key: str) -> bool:
+    """Whether there is such a comment."""
+    return _catalog().has(f"config_keys.{key}")
+
+
 def say(key: str, /, **params: Any) -> str:
     """A sentence about a configuration, in the language that is spoken."""
     return _catalog().say(f"config_error.{key}", **params)

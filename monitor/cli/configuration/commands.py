@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from monitor.cli.common import ConfigOption, fail, load
+from monitor.cli.common import ConfigOption, fail, load, refuse
 from monitor.cli.language.spoken import say
 
 if TYPE_CHECKING:
@@ -20,11 +20,16 @@ commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command()
-def example() -> None:
+def example(language: str = "") -> None:
     """Print a commented configuration with every default."""
     from monitor.config.example import example_text
+    from monitor.config.language import LANGUAGES, speak
 
-    typer.echo(example_text())
+    if language:
+        if language not in LANGUAGES:
+            refuse("one_of", option="--language", given=language, known=", ".join(LANGUAGES))
+        speak(language)
+    typer.echo(example_text(), nl=False)
 
 
 @commands.command()

@@ -18,7 +18,7 @@ def load_env_file(path: Path, env: MutableMapping[str, str]) -> None:
     What is set already stays. InvalidError: the file cannot be used (never with a value in it).
     """
     try:
-        mode, text = path.stat().st_mode, path.read_text("utf-8")
+        mode, text = path.stat().st_mode, path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidError("env_file_unreadable", file=str(path), error=str(error)) from None
     if mode & _OTHERS:

@@ -294,3 +294,13 @@ def test_an_address_that_is_none_or_holds_a_secret_is_refused(folder, command, u
     result = CliRunner().invoke(main, [*command, "--connect", url])
     assert result.exit_code == 3 and "--connect" in result.output
     assert "pw" not in result.output and "abc" not in result.output
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["unix", "windows", "old-mac"])
+def test_a_file_of_variables_may_come_from_another_system(tmp_path, mark, end):
+    path, env = tmp_path / "env", {}
+    path.write_bytes(mark + end.join([b"FIRST=one", b'SECOND="two 2"', b""]))
+    path.chmod(0o600)
+    load_env_file(path, env)
+    assert env == {"FIRST": "one", "SECOND": "two 2"}
