@@ -111,6 +111,7 @@ _LIMITS = (
     *_follows("merchant_blocked:*", "key_without_ttl:rate*"),
     *_follows("merchant_near_limit:{use}", "merchant_blocked:{use}"),
     *_follows("merchant_stuck:*", "key_without_ttl:rate*"),
+    *_follows("requests_limited:requests/{action}", "merchant_blocked:{action}/*"),
     *_follows("keys_evicted:{part}", "memory_short:{part}"),
 )
 _CONNECTIONS = (
@@ -228,7 +229,8 @@ _TRAFFIC = (
 )
 _LOAD_TESTS = (
     *_follows("load_test_failed:*", "service_down:*", "service_slow:*", "breaker_open:*"),
-    *_follows("load_test_failed:*", "payments_refused:*", "merchant_blocked:*", "requests_slow:*"),
+    *_follows("load_test_failed:*", "payments_refused:*", "requests_slow:*"),
+    *_follows("load_test_failed:*", "merchant_blocked:*", "requests_limited:*"),
     *_follows("load_test_invalid:*", "service_down:*"),
     *_follows("load_test_worse:*", "load_test_failed:*", "service_slow:*", "requests_slow:*"),
 )
@@ -260,6 +262,7 @@ _REGRESSIONS = (
         "traffic_gone:",
         "payments_refused:*",
         "merchant_blocked:*",
+        "requests_limited:*",
         "requests_slow:*",
         "service_slow:ingest*",
         _REDIS,

@@ -21,5 +21,6 @@ SIZES: tuple[Size, ...] = (
     Size("work_delayed:*", "delayed", 20),
     Size("work_dead_lettered:*", "dead_letters", 5),
     Size("work_failing:*", "success_percent", 10, falls=True),
+    Size("requests_limited:*", "refused", 100),
     Size("payments_refused:*", "refused_percent", 20),
 )

@@ -82,7 +82,12 @@ def connect(address: Address, transport: httpx.BaseTransport | None = None) -> P
     prometheus, scraped = _prometheus(address, transport)
     if prometheus is not None:
         direct.append(prometheus.healths)
-    services = Services(gateway, actuator, direct=lambda: _together(direct))
+    services = Services(
+        gateway,
+        actuator,
+        direct=lambda: _together(direct),
+        scraped=dict if scraped is None else scraped.requests,
+    )
     breakers = scraped if scraped is not None and address.breakers_scraped else services
     reset = _reset(address, wire)
     return Platform(services, breakers, kafka, redis, database, prometheus, scraped, reset)

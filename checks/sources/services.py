@@ -19,13 +19,15 @@ from checks.sources.monitoring_api.source import Gateway
 T = TypeVar("T")
 _HANGS = frozenset({"part_hangs", "gateway_gave_up"})
 Healths = Mapping[str, Fact[Health]]
+Requests = Mapping[str, Fact[tuple[RequestCount, ...]]]
 
 
 class Services:
     """Services, their requests and breakers, from the gateway and from actuators together.
 
     `direct` is asked for the health of parts that another source sees with its own eyes; the
-    gateway is not asked for those. All of `healths` stays within `budget_seconds`, whatever hangs.
+    gateway is not asked for those. `scraped` counts requests where no actuator does. All of
+    `healths` stays within `budget_seconds`, whatever hangs.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class Services:
         actuator: Actuator | None = None,
         *,
         direct: Callable[[], Healths] = dict,
+        scraped: Callable[[], Requests] = dict,
         budget_seconds: float = 15.0,
     ) -> None:
         self._gateway = gateway
         self._actuator = actuator or Actuator({})
         self._direct = direct
+        self._scraped = scraped
         self._budget_seconds = budget_seconds
 
     def healths(self) -> Healths:
@@ -50,9 +54,9 @@ class Services:
         judged = _judged(actuators, way_works=any(_answered(fact) for fact in seen.values()))
         return {**seen, **judged}
 
-    def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]:
-        """The requests that each ingest instance answered (only actuators tell)."""
-        return self._actuator.requests()
+    def requests(self) -> Requests:
+        """The requests that each ingest instance answered: the gateway never tells."""
+        return self._actuator.requests() or self._scraped()
 
     def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
         """The connection pools of the services (only actuators tell)."""

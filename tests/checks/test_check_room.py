@@ -164,7 +164,13 @@ def test_events_that_wait_long_for_their_publication_are_said(lag, expected):
 
 
 def test_a_counter_without_an_end_is_said_before_it_blocks():
-    said, _ = judge(rate_limits.CHECK, (use(3, ttl=None), use(90, "refund", 30)), refund_max=100)
+    said, _ = judge(
+        rate_limits.CHECK,
+        rate_limits.Facts((use(3, ttl=None), use(90, "refund", 30))),
+        authorize_max=100,
+        capture_max=100,
+        refund_max=100,
+    )
     assert keys(said) == {
         "merchant_stuck:authorize/M-1": "warn",
         "merchant_near_limit:refund/M-1": "warn",

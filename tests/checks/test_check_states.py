@@ -290,6 +290,9 @@ def test_hits_are_measured_since_the_last_look_and_the_memory_survives_a_blind_o
     }
 
 
+LIMITS = {"authorize_max": 100, "capture_max": 100, "refund_max": 50}
+
+
 def use(count: int, action: str | None = "authorize", ttl: int | None = 30) -> RateUse:
     return RateUse("M-1", action, count, ttl)
 
@@ -310,10 +313,10 @@ def use(count: int, action: str | None = "authorize", ttl: int | None = 30) -> R
     ],
 )
 def test_a_merchant_is_blocked_above_its_capacity_and_not_at_it(facts, expected):
-    verdict, _ = judge(rate_limits.CHECK, facts, authorize_max=100, capture_max=100, refund_max=50)
+    verdict, _ = judge(rate_limits.CHECK, rate_limits.Facts(facts), **LIMITS)
     assert keys(verdict) == expected
 
 
 def test_the_highest_use_is_measured():
-    verdict, _ = judge(rate_limits.CHECK, (use(50), use(150)), authorize_max=100)
+    verdict, _ = judge(rate_limits.CHECK, rate_limits.Facts((use(50), use(150))), **LIMITS)
     assert metrics(verdict) == {"blocked_merchants": 1, "rate_limit_used_percent_max": 150.0}

@@ -22,6 +22,7 @@ from test_check_flows import (
     work,
 )
 from test_check_lag import facts
+from test_check_rate_limits import limited
 from test_check_room import AWAY, BOTH, JOBS, pool, shard, target
 from test_check_skipped import passes as booked
 from test_check_skipped import skipping
@@ -78,7 +79,9 @@ def found() -> dict[str, Finding]:
         *after(consumer_lag.CHECK, (0, lag(100, 20))),
         *(finding for each in booked(skipping()) for finding in each.values()),
         *after(
-            rate_limits.CHECK, (0, (use(90), use(60, None), use(500, "refund", None))), **LIMITS
+            rate_limits.CHECK,
+            (0, rate_limits.Facts((use(90), use(60, None), use(500, "refund", None)))),
+            **LIMITS,
         ),
         *after(outbox_age.CHECK, (0, outbox(60, exhausted=2)), (3, outbox(400, 3, 12))),
         *after(consumer_lag.CHECK, *((m, lag(5, 6)) for m in range(3))),
@@ -96,7 +99,8 @@ def found() -> dict[str, Finding]:
         *after(
             outbox_age.CHECK, (0, outbox_age.Facts((OutboxState("s", 0, 0, 0, (), 9.0),), AWAY))
         ),
-        *after(rate_limits.CHECK, (0, (use(3, ttl=None),))),
+        *after(rate_limits.CHECK, (0, rate_limits.Facts((use(3, ttl=None),)))),
+        *after(rate_limits.CHECK, (0, limited(10)), (1, limited(35))),
         *after(connections.CHECK, (0, pool(8)), (1, pool(9, 1)), (2, pool(9, 1)), (2, shard(99))),
         *after(
             instances.CHECK,

@@ -25,8 +25,10 @@ from checks import (
 from checks.sources.facts.unavailable import Unavailable
 from checks.sources.http.client import Wire
 from checks.sources.monitoring_api.source import Gateway
+from checks.sources.services import Services
 from monitor.domain.check import Check, ProbeContext, Status
 
+CAPACITIES = ("authorize_max", "capture_max", "refund_max")
 NOW = datetime(2026, 11, 30, 11, 30, tzinfo=UTC)
 GROUP, TOPIC, DLQ = "payment-consumer", "payment.captured", "payment.dlq"
 TOPICS = [TOPIC, DLQ]
@@ -158,11 +160,12 @@ class _Parts:
     redis: Any
     database: Any
     breakers: Any
+    services: Any
 
 
 def _checked(check: Check, **options: Any) -> Callable[[Gateway], Status]:
     def status(source: Gateway) -> Status:
-        parts = _Parts(source, source, source, source)
+        parts = _Parts(source, source, source, source, Services(source))
         context = ProbeContext(parts, check.options(**options), {}, NOW)
         return check.evaluate(check.probe(context), context)[0].status
 
@@ -188,7 +191,7 @@ LOOKS: Mapping[str, Callable[[Gateway], Status]] = {
     "kafka/consumer-lag": _checked(consumer_lag.CHECK, groups=(GROUP,)),
     "redis/stats": _checked(redis_health.CHECK),
     "redis/ttl-analysis": _checked(redis_health.CHECK),
-    "redis/rate-limit/all": _checked(rate_limits.CHECK),
+    "redis/rate-limit/all": _checked(rate_limits.CHECK, **dict.fromkeys(CAPACITIES, 100)),
     "database/stats": _checked(outbox_age.CHECK),
     "database/outbox": _checked(outbox_age.CHECK),
     "database/statistics": lambda source: _seen(source.statistics("all", NOW)),

@@ -12,7 +12,7 @@ from checks.sources.facts.instances import Pool
 from checks.sources.facts.platform import Breaker, RequestCount
 from checks.sources.facts.unavailable import cut
 
-_REQUESTS = "http_server_requests_seconds_"
+REQUESTS = "http_server_requests_seconds_"
 BREAKERS = "resilience4j_circuitbreaker_"
 POOLS = "hikaricp_connections"
 _POOL_KINDS = {"active", "max", "pending"}
@@ -29,9 +29,14 @@ Reading = tuple[str, Mapping[str, str], float]
 
 def requests_from(text: str, instance: str) -> tuple[RequestCount, ...]:
     """Requests by uri and status. ValueError: the text is not Prometheus text."""
+    return requests_of(_readings(text, REQUESTS), instance)
+
+
+def requests_of(readings: Iterable[Reading], instance: str) -> tuple[RequestCount, ...]:
+    """Requests by uri and status among the readings of one instance."""
     counts: dict[tuple[str, int], list[float]] = {}
-    for name, labels, value in _readings(text, _REQUESTS):
-        column = {"count": 0, "sum": 1}.get(name.removeprefix(_REQUESTS))
+    for name, labels, value in readings:
+        column = {"count": 0, "sum": 1}.get(name.removeprefix(REQUESTS))
         status = labels.get("status", "")
         if column is not None and status.isascii() and status.isdigit():
             key = (cut(labels.get("uri", "")), int(status[:3]))
@@ -126,5 +131,5 @@ def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_prometheus(text: str) -> bool:
     """A help or type line, or a reading of ours; HTML, JSON and an empty body have none."""
-    starts = ("# HELP ", "# TYPE ", _REQUESTS, BREAKERS, POOLS)
+    starts = ("# HELP ", "# TYPE ", REQUESTS, BREAKERS, POOLS)
     return any(line.startswith(starts) for line in text.splitlines())

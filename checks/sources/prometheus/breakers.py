@@ -9,9 +9,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from checks.sources.actuator.metrics import BREAKERS, POOLS, STATES, breakers_of, pools_of
+from checks.sources.actuator.metrics import (
+    BREAKERS,
+    POOLS,
+    REQUESTS,
+    STATES,
+    breakers_of,
+    pools_of,
+    requests_of,
+)
 from checks.sources.facts.instances import Pool, Target
-from checks.sources.facts.platform import Breaker
+from checks.sources.facts.platform import Breaker, RequestCount
 from checks.sources.facts.prometheus import Reading, Turn, turns
 from checks.sources.facts.unavailable import Fact, Unavailable, Why, cut
 from checks.sources.prometheus.source import Prometheus
@@ -37,6 +45,12 @@ class PrometheusBreakers:
     def breakers(self) -> Mapping[str, Fact[tuple[Breaker, ...]]]:
         """All breakers of each instance, in all six states."""
         return self._read([self._job], f"{BREAKERS}.+", _breakers)
+
+    def requests(self) -> Mapping[str, Fact[tuple[RequestCount, ...]]]:
+        """The requests that each ingest instance answered since it started; none counted is not
+        none asked."""
+        found = self._read([self._job], f"{REQUESTS}(count|sum)", _requests)
+        return {name: fact if fact != () else _uncounted(name) for name, fact in found.items()}
 
     def pools(self) -> Mapping[str, Fact[tuple[Pool, ...]]]:
         """The database connection pools of each instance of the jobs that have some."""
@@ -130,6 +144,11 @@ def _no_target(among: str) -> Unavailable:
     return Unavailable("ingest", Why.NOT_VISIBLE, "no_series", params)
 
 
+def _uncounted(name: str) -> Unavailable:
+    params = {"path": "", "got": "", "expected": f"{REQUESTS}count"}
+    return Unavailable(name, Why.NOT_VISIBLE, "no_series", params)
+
+
 def _trouble(target: Target, name: str) -> Unavailable | None:
     if not target.up:
         return Unavailable(
@@ -146,6 +165,10 @@ def _trouble(target: Target, name: str) -> Unavailable | None:
 
 def _breakers(instance: str, rows: list[Reading]) -> tuple[Breaker, ...]:
     return breakers_of(_plain(rows), instance)
+
+
+def _requests(instance: str, rows: list[Reading]) -> tuple[RequestCount, ...]:
+    return requests_of(_plain(rows), instance)
 
 
 def _pools(instance: str, rows: list[Reading]) -> tuple[Pool, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from checks.sources.facts.payments import Count, MerchantShard, Periods
 from checks.sources.facts.platform import RateUse
 from checks.sources.facts.unavailable import Unavailable
+from mcp_server.tools.merchants.rate_uses import used
 from monitor.domain.check import Status
 from monitor.reports.periods import days_before
 
@@ -21,23 +22,25 @@ _FAILED = ("CAPTURE_FAILED", "REFUND_FAILED")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a merchant used of one limit; `verdict`: blocked, stuck, near, fine, unclear."""
+    """What a merchant used of one limit; `verdict`: blocked, stuck, near, fine, unclear,
+    capacity_unknown.
+    """
 
     action: str
     count: int
-    capacity: int
+    capacity: int | None
     ttl_seconds: int | None
     verdict: str
 
     @property
-    def used_percent(self) -> float:
-        """In percent of the capacity."""
-        return 100 * self.count / self.capacity
+    def used_percent(self) -> float | None:
+        """In percent of the capacity; None where that is not known."""
+        return 100 * self.count / self.capacity if self.capacity else None
 
     @property
     def refused(self) -> int:
         """How many requests this window has refused so far: the counter goes on counting them."""
-        return max(self.count - self.capacity, 0)
+        return 0 if self.capacity is None else max(self.count - self.capacity, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,18 @@ def limits(
 
 
 def _limit(use: RateUse, capacities: Mapping[str, int], near_percent: float) -> Limit:
-    capacity = capacities.get(use.action or "", max(capacities.values()))
-    is_over = use.count > capacity
-    if use.action is None and not is_over:
-        verdict = "unclear" if use.count > min(capacities.values()) else "fine"
-    elif is_over:
+    (one,) = used([use], capacities)
+    if one.capacity is None:
+        verdict = "stuck_soon" if use.ttl_seconds is None else "capacity_unknown"
+    elif one.is_blocked:
         verdict = "stuck" if use.ttl_seconds is None else "blocked"
+    elif use.action is None:
+        verdict = "unclear" if one.may_reach(100) else "fine"
     elif use.ttl_seconds is None:
         verdict = "stuck_soon"
     else:
-        verdict = "near" if 100 * use.count / capacity >= near_percent else "fine"
-    return Limit(use.action or "any", use.count, capacity, use.ttl_seconds, verdict)
+        verdict = "near" if one.reaches(near_percent) else "fine"
+    return Limit(use.action or "any", use.count, one.capacity, use.ttl_seconds, verdict)
 
 
 LIMIT_STATUS = {
@@ -90,6 +94,7 @@ LIMIT_STATUS = {
     "stuck_soon": Status.WARN,
     "near": Status.WARN,
     "unclear": Status.UNKNOWN,
+    "capacity_unknown": Status.UNKNOWN,
     "fine": Status.OK,
 }
 
@@ -161,6 +166,7 @@ def conclusion(
         return "over_unknown" if times is None else "surge" if times >= _SURGE else "over"
     if isinstance(uses, Unavailable):
         return "unavailable"
-    if "unclear" in verdicts:
-        return "unclear"
+    for code in ("unclear", "capacity_unknown"):
+        if code in verdicts:
+            return code
     return "near" if verdicts & {"near", "stuck_soon"} else "not_now"

@@ -1,6 +1,6 @@
 """The rate limits live, against the configured capacities."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -16,6 +16,7 @@ from mcp_server.answers.paging import Cursor, Page, offset, offset_page, positio
 from mcp_server.answers.unavailable import unavailable_rows
 from mcp_server.context import ToolContext
 from mcp_server.tools.merchants.rate_uses import (
+    ACTIONS,
     Used,
     by_action,
     by_name,
@@ -48,8 +49,8 @@ def check_rate_limit(
     found = fullest_first(used(uses, capacities))
     wanted = [one for one in found if action is None or one.use.action in (action, None)]
     lost = [one for one in wanted if one.use.action is None]
-    unclear = [one for one in lost if not one.is_blocked and one.may_reach(100)]
-    unavailable = [_lost()] if unclear or (lost and action) else []
+    unclear = [one for one in wanted if not one.is_blocked and one.may_reach(100)]
+    unavailable = _unclear(unclear) or ([_lost()] if lost and action else [])
     near = [one for one in wanted if one.reaches(_near(context))]
     answer = Answer(
         verdict=_verdict(wanted, near, unavailable),
@@ -59,8 +60,8 @@ def check_rate_limit(
         evidence={
             "merchant_text": merchant_id,
             "limits": [used_row(one) for one in wanted],
-            "capacities": capacities if action is None else {action: capacities[action]},
-            "unused": _unused(capacities, action, wanted),
+            "capacities": {name: capacities.get(name) for name in _asked(action)},
+            "unused": _unused(action, wanted),
             "unavailable": unavailable_rows(context, unavailable),
         },
         next=("investigate_merchant", "find_merchants_hitting_limits"),
@@ -68,12 +69,15 @@ def check_rate_limit(
     return result(answer, context.now)
 
 
-def _unused(capacities: Mapping[str, int], action: str | None, found: Sequence[Used]) -> list[str]:
+def _asked(action: str | None) -> tuple[str, ...]:
+    return ACTIONS if action is None else (action,)
+
+
+def _unused(action: str | None, found: Sequence[Used]) -> list[str]:
     """The actions without a counter in this window; not known where an action was lost."""
     if any(one.use.action is None for one in found):
         return []
-    asked = capacities if action is None else {action}
-    return [name for name in asked if name not in {one.use.action for one in found}]
+    return [name for name in _asked(action) if name not in {one.use.action for one in found}]
 
 
 def _one_told(
@@ -87,7 +91,7 @@ def _one_told(
         merchant=shown(merchant),
         action=first.use.action or "",
         used=first.use.count,
-        capacity=first.capacity,
+        capacity=first.capacity or 0,
         percent=first.percent,
         ttl=first.use.ttl_seconds,
         blocked=first.is_blocked,
@@ -113,9 +117,11 @@ def list_rate_limit_keys(
     left = [one for one in chosen if after is None or place(one.use) > after]
     shown_now = left[:limit]
     lost = [one for one in every if one.use.action is None]
+    unknown = [one for one in chosen if one.capacity is None]
     unavailable = [_lost()] if lost else []
+    lacking = [_no_capacity(unknown)] if unknown else []
     answer = Answer(
-        verdict=_verdict(chosen, [], unavailable if action else []),
+        verdict=_verdict(chosen, [], [*(unavailable if action else []), *lacking]),
         summary=context.say(
             "redis.keys",
             keys=len(chosen),
@@ -129,7 +135,7 @@ def list_rate_limit_keys(
             "found": len(chosen),
             "by_action": by_action(every),
             "keys": [used_row(one) for one in shown_now],
-            "unavailable": unavailable_rows(context, unavailable),
+            "unavailable": unavailable_rows(context, [*unavailable, *lacking]),
         },
         next=("find_merchants_hitting_limits", "check_rate_limit"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -190,11 +196,10 @@ def _hitting(
         return nothing_seen(context, [uses], "check_all_services")
     every = fullest_first(used(uses, _capacities(context)))
     hit = [one for one in every if fits(one)]
-    unclear = [one for one in every if not fits(one) and one.use.action is None]
-    unclear = [one for one in unclear if one.may_reach(threshold_percentage)]
+    unclear = [one for one in every if not fits(one) and one.may_reach(threshold_percentage)]
     rows = hit[start : start + limit]
     answer = Answer(
-        verdict=_verdict(every, hit, [_lost()] if unclear else []),
+        verdict=_verdict(every, hit, _unclear(unclear)),
         summary=_told(context, threshold_percentage, every, hit, len(unclear)),
         origin="live",
         measured_at=context.now,
@@ -204,7 +209,7 @@ def _hitting(
             "merchants": [used_row(one) for one in rows],
             "never_expiring": [used_row(one) for one in stuck(every)[:5]],
             "unclear": len(unclear),
-            "unavailable": unavailable_rows(context, [_lost()] if unclear else []),
+            "unavailable": unavailable_rows(context, _unclear(unclear)),
         },
         next=("investigate_merchant", "check_rate_limit", "metric_history"),
         chars_max=CHARS_USUAL if limit <= LIMIT else CHARS_MAX,
@@ -226,7 +231,7 @@ def _told(
         stuck=len(stuck(every)),
         merchant=shown(first.use.merchant_id) if first else "",
         action=(first.use.action or "") if first else "",
-        percent=first.percent if first else 0,
+        percent=(first.percent or 0) if first else 0,
         unclear=unclear,
     )
 
@@ -253,6 +258,21 @@ def _verdict(
             *(Status.UNKNOWN for _ in unavailable),
         ]
     )
+
+
+def _unclear(unclear: Sequence[Used]) -> list[Unavailable]:
+    """Why it cannot be said of some counters whether they are refused."""
+    unknown = [one for one in unclear if one.capacity is None]
+    lost = [_lost()] if len(unknown) < len(unclear) else []
+    return [*lost, *([_no_capacity(unknown)] if unknown else [])]
+
+
+def _no_capacity(unknown: Sequence[Used]) -> Unavailable:
+    actions = {one.use.action for one in unknown}
+    named = ACTIONS if None in actions else [name for name in ACTIONS if name in actions]
+    expected = ", ".join(f"checks.rate_limits.{name}_max" for name in named)
+    params: dict[str, Any] = {"path": "", "got": "", "expected": expected}
+    return Unavailable("redis/capacities", Why.NOT_VISIBLE, "capacity_not_configured", params)
 
 
 def _lost() -> Unavailable:

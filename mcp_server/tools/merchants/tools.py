@@ -100,7 +100,7 @@ def _limit_row(limit: Limit) -> dict[str, Any]:
         "action": limit.action,
         "count": limit.count,
         "capacity": limit.capacity,
-        "used_percent": short(round(limit.used_percent, 1)),
+        "used_percent": None if (used := limit.used_percent) is None else short(round(used, 1)),
         "refused_in_this_window": limit.refused,
         "resets_in_seconds": limit.ttl_seconds,
         "verdict": limit.verdict,
@@ -149,14 +149,14 @@ def _summary(
     earlier: Sequence[Alert],
     lacking: Sequence[Unavailable],
 ) -> str:
-    fullest = max(found, key=lambda limit: limit.used_percent, default=None)
+    fullest = max(found, key=lambda limit: (limit.used_percent or 0, limit.count), default=None)
     return context.say(
         "merchant.summary",
         merchant=clean(merchant_id, 64),
         code=code,
         action=fullest.action if fullest else "",
         count=fullest.count if fullest else 0,
-        capacity=fullest.capacity if fullest else 0,
+        capacity=(fullest.capacity or 0) if fullest else 0,
         refused=fullest.refused if fullest else 0,
         ttl=fullest.ttl_seconds if fullest else None,
         hour=volumes.hour if volumes else None,

@@ -45,6 +45,7 @@ SUBJECTS = {
     "keys_evicted": ("redis",),
     "merchant_blocked": ("authorize/M-1",),
     "merchant_stuck": ("authorize/M-1",),
+    "requests_limited": ("requests/authorize", "requests/refund"),
     "instances_missing": tuple(Options().jobs),
     "clock_off": ("database/shard1",),
     "pool_exhausted": ("ingest/HikariPool-1",),
@@ -164,6 +165,7 @@ def test_this_follows_from_that(effect, cause, causes_of):
         ("service_slow:ingest", "service_down:kafka"),
         ("traffic_gone:", "service_down:database/shard2"),
         ("merchant_near_limit:refund/M-1", "merchant_blocked:authorize/M-1"),
+        ("requests_limited:requests/refund", "merchant_blocked:authorize/M-1"),
     ],
 )
 def test_this_does_not_follow_from_that(effect, cause, causes_of):

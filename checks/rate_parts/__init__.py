@@ -1,0 +1,1 @@
+"""What the check of the rate limits remembers: the requests that were refused with 429."""
