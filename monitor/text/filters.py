@@ -177,13 +177,13 @@ def clock(
 ) -> str:
     """A local time: the hour alone on the day of `now`, with its date otherwise.
 
-    `beside`: a time that is told before it; on another day than that it has its date as well.
+    `beside`: a time that is told before it, whose date holds for both if they share their day.
     """
     at = as_time(value).astimezone(zone)
     if now is None:
         return f"{at:%Y-%m-%d %H:%M}"
-    known = (now, as_time(beside)) if beside else (now,)
-    if all(at.date() == other.astimezone(zone).date() for other in known):
+    known = as_time(beside) if beside else now
+    if at.date() == known.astimezone(zone).date():
         return f"{at:%H:%M}"
     return f"{day_text(at, language)} {at:%H:%M}"
 

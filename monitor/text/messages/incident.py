@@ -12,7 +12,7 @@ from monitor.domain.incident.message import AlertSummary, IncidentMessage, Link
 from monitor.domain.incident.model import MANY
 from monitor.text.catalog import Catalog
 from monitor.text.filters import clean, cut, dated
-from monitor.text.impact import impact_line
+from monitor.text.impact import impact_beside
 from monitor.text.messages.evidence import evidence_lines, once
 from monitor.text.symbols import DOTS
 
@@ -56,9 +56,9 @@ def incident_view(payload: Mapping[str, Any], catalog: Catalog) -> IncidentView:
         symbol=symbol,
         header=f"{symbol} {header}",
         summary=cut(f"{symbol} {header} – {when}", 400),
-        text="" if over else cut(root.text, 1500),
+        text="" if over or _is_many(message) else cut(root.text, 1500),
         when=when,
-        impact=cut(impact_line(message.impact, catalog), 600),
+        impact=cut(impact_beside(message.impact, message.root.params, catalog), 600),
         action="" if over else cut(root.action, 1500),
         action_heading=catalog.say("message.action_heading"),
         consequences=_consequences(message, followed, catalog),
@@ -79,10 +79,28 @@ def _is_over(message: IncidentMessage) -> bool:
     return message.kind in _OVER and message.reason != "accepted"
 
 
+def _is_many(message: IncidentMessage) -> bool:
+    """Whether its root is only one of many alike, of which nothing is to be told alone."""
+    return message.count > 1 or message.root.subject == MANY
+
+
+def _is_never_visible(message: IncidentMessage) -> bool:
+    """Whether all that it lists is what this set-up can never check."""
+    alerts = (message.root, *message.consequences)
+    return len(alerts) > 1 and all(
+        alert.code == "monitoring_gap" and alert.params.get("why") == "not_visible"
+        for alert in alerts
+    )
+
+
 def _title(message: IncidentMessage, catalog: Catalog) -> str:
     """What it is about; of many alike how many there are."""
     root = message.root
-    if message.count > 1 or root.subject == MANY:
+    if _is_never_visible(message):
+        return catalog.say(
+            "message.never_visible", count=1 + len(message.consequences) + message.more
+        )
+    if _is_many(message):
         return catalog.say(f"many.{root.code}", count=message.count)
     over = _is_over(message) or root.ended_at is not None
     return catalog.finding(root, message.made_at, over=over).title
@@ -159,6 +177,8 @@ def _consequences_heading(message: IncidentMessage, shown: int, catalog: Catalog
     count = shown + message.more
     if message.count > 1:
         return catalog.say("message.many_heading")
+    if _is_never_visible(message):
+        return catalog.say("message.never_visible_heading", count=count)
     key = "with_it_heading" if _is_over(message) else "consequences_heading"
     return catalog.say(f"message.{key}", count=count)
 

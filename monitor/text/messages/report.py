@@ -175,14 +175,18 @@ def _figures(report: Report, catalog: Catalog) -> Sequence[Part]:
     known = [figure for figure in report.figures if not figure.is_still_zero]
     telling = [f for f in known if not f.is_usual or f.series in _ALWAYS_SHOWN]
     usual = [figure for figure in known if figure not in telling]
-    rows = figure_rows(telling, catalog)
+    rows = figure_rows(telling, report.kind, catalog)
     if not report.figures:
         return [part("figures", catalog, [Line(catalog.say("report.figures_none"))])]
     now, before, earlier = _columns(report, catalog)
-    said = catalog.say("report.figures_columns", now=now, before=before, earlier=earlier)
+    said = catalog.say(
+        "report.figures_columns", kind=report.kind, now=now, before=before, earlier=earlier
+    )
     lines = [Line(said)] if rows else []
     if usual:
-        names = "; ".join(f"{row.label} {row.now}" for row in figure_rows(usual, catalog))
+        names = "; ".join(
+            f"{row.label} {row.now}" for row in figure_rows(usual, report.kind, catalog)
+        )
         lines.append(Line(catalog.say("report.figures_usual", count=len(usual), names=names)))
     if zeros := len(report.figures) - len(known):
         lines.append(Line(catalog.say("report.figures_zero", count=zeros)))

@@ -42,12 +42,12 @@ class FigureRow:
     line: str
 
 
-def figure_rows(figures: Sequence[Figure], catalog: Catalog) -> tuple[FigureRow, ...]:
+def figure_rows(figures: Sequence[Figure], kind: str, catalog: Catalog) -> tuple[FigureRow, ...]:
     """The rows of the table; what did not exist stays blank."""
-    return tuple(_row(figure, catalog) for figure in figures)
+    return tuple(_row(figure, kind, catalog) for figure in figures)
 
 
-def _row(figure: Figure, catalog: Catalog) -> FigureRow:
+def _row(figure: Figure, kind: str, catalog: Catalog) -> FigureRow:
     label = capital(catalog.series(figure.series))
     if figure.statistic in ("p95", "mean"):
         label = catalog.say(f"report.statistic_{figure.statistic}", label=label)
@@ -58,7 +58,7 @@ def _row(figure: Figure, catalog: Catalog) -> FigureRow:
     change = _told_change(figure.change, figure.word, figure, catalog)
     change_earlier = _told_change(figure.change_earlier, figure.word_earlier, figure, catalog)
     tone = TONES.get(figure.word) or TONES.get(figure.word_earlier, "")
-    line = _line(label, now, (before, change), (earlier, change_earlier), catalog)
+    line = _line(label, now, (before, change), (earlier, change_earlier), kind, catalog)
     return FigureRow(
         label=label,
         now=now,
@@ -86,11 +86,17 @@ def _told_change(change: float | None, word: str, figure: Figure, catalog: Catal
 
 
 def _line(
-    label: str, now: str, before: tuple[str, str], earlier: tuple[str, str], catalog: Catalog
+    label: str,
+    now: str,
+    before: tuple[str, str],
+    earlier: tuple[str, str],
+    kind: str,
+    catalog: Catalog,
 ) -> str:
     """A row as one line of text, for where there are no tables."""
     return catalog.say(
         "report.figure_line",
+        kind=kind,
         label=label,
         now=now,
         before=before[0],

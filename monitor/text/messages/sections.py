@@ -9,7 +9,7 @@ from typing import Any
 from monitor.domain.report import Gap, Report, Trouble
 from monitor.text.catalog import Catalog
 from monitor.text.filters import cut, day_text
-from monitor.text.impact import impact_line
+from monitor.text.impact import impact_beside
 from monitor.text.messages.report_figures import FigureRow
 from monitor.text.symbols import DOTS
 
@@ -66,7 +66,7 @@ def _trouble(trouble: Trouble, key: str, report: Report, catalog: Catalog) -> Li
         consequences=trouble.consequences,
         _now=report.as_of,
     )
-    impact = impact_line(trouble.impact, catalog)
+    impact = impact_beside(trouble.impact, trouble.params, catalog)
     return Line(f"{text}. {impact}" if impact else text, trouble.status.value)
 
 

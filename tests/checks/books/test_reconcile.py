@@ -269,7 +269,7 @@ def test_korean_is_spoken(config):
     spoil(config, SPOILT)
     config.write_text(config.read_text().replace('"en"', '"ko"'))
     told = call("--full", "-c", config, code=2)
-    assert "shard1 P5 위반 1건" in told
+    assert "shard1 P5 불일치 1건" in told
     assert "장부 불일치" in told
 
 
