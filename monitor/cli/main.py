@@ -160,9 +160,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Look once, right now, and record nothing; a receiver that takes no messages is a warning."""
+    from monitor.cli.doctor.receivers import unusable_receivers
     from monitor.domain.check import Status, worst
     from monitor.store.database import StoreError
     from monitor.text.plain.passes import failing_json, observed_json
+    from monitor.text.symbols import DOTS
     from monitor.text.terminal.deliveries import failing_lines
     from monitor.text.terminal.observed import observed_lines
     from monitor.text.terminal.output import told
@@ -178,16 +180,23 @@ def check(
         seen = app.live(names or None)
     except StoreError as error:
         fail(store_failed(settings, error))
-    failing = _failing_receivers(app)
+    failing, unusable = _failing_receivers(app), unusable_receivers(settings)
     if as_json:
         data = observed_json(seen, app.catalog)
         data |= {"receivers": failing_json(failing, app.catalog)} if failing else {}
+        data |= {"receivers_unusable": unusable} if unusable else {}
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
         lines = [*observed_lines(seen, app.catalog), *failing_lines(failing, app.catalog)]
+        if unusable:
+            lines.append(
+                f"{DOTS['warn']} {app.catalog.say('doctor.receivers_broken', error=unusable)}"
+            )
         told(lines)
     statuses = [each.verdict.status for each in seen.values()]
-    raise typer.Exit(worst([*statuses, *(Status.WARN for _ in failing)]).exit_code)
+    raise typer.Exit(
+        worst([*statuses, *(Status.WARN for _ in (*failing, *filter(None, [unusable])))]).exit_code
+    )
 
 
 def _failing_receivers(app: App) -> list[FailingReceiver]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from monitor.cli.common import said
 from monitor.config.models import Config, ConfigError
 from monitor.config.receivers import receivers
 from monitor.delivery.news import sample_message
@@ -21,6 +22,7 @@ from monitor.domain.delivery import (
     Temporary,
     Undelivered,
 )
+from monitor.domain.statement import InvalidError
 from monitor.scheduling.bounded import InterruptibleWorker, Overran, Raised
 from monitor.store.database import StoreError, open_store
 from monitor.store.delivery.journal import failing_receivers, notifications
@@ -113,3 +115,12 @@ def _sent_test(name: str, sender: Sender) -> str:
     message = sample_message(name, datetime.now(UTC))
     found = _within_an_attempt(name, lambda: sender.send(message, None))
     return found.reason if isinstance(found, Undelivered) else ""
+
+
+def unusable_receivers(settings: Config) -> str:
+    """Why nobody could be told (a token that is not set), as `config check` says it; or nothing."""
+    try:
+        receivers(settings)
+    except (ConfigError, InvalidError) as error:
+        return said(error)
+    return ""

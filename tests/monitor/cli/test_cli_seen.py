@@ -105,3 +105,12 @@ def test_a_reader_that_goes_away_leaves_no_traceback(file, words):
         os.close(writing)
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+def test_check_tells_of_a_receiver_that_config_check_refuses(file, monkeypatch):
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    file.write_text(f'{file.read_text()}\n[receivers.slack]\nkind = "slack"\nchannel = "#x"\n')
+    refused = call("config", "check", "-c", file, code=3).strip()
+    assert "SLACK_BOT_TOKEN" in refused
+    assert refused in call("check", "breakers", "-c", file, code=3)
+    assert refused in call("check", "breakers", "--json", "-c", file, code=3)
