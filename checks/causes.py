@@ -138,7 +138,11 @@ _GROUPS = (
     ),
     *_follows("lag_rising:{group}", "lag_drains_slowly:{group}", "lag_in_batch:{group}"),
     *_follows("lag_in_batch:{group}", "lag_drains_slowly:{group}", "group_empty:{group}"),
-    *_follows(("lag_rising:*", "lag_in_batch:*"), "relay_stalled:", *_PUBLISHER, drain=_BACKLOG),
+    *_follows(
+        ("lag_rising:*", "lag_in_batch:*", "lag_drains_slowly:*"),
+        *("relay_stalled:", *_PUBLISHER),
+        drain=_BACKLOG,
+    ),
     *_follows(("lag_stuck:{group}", "lag_rising:{group}"), "commit_beyond_end:{group}"),
     # Each event that is skipped holds up its partition for ten attempts.
     *_follows(

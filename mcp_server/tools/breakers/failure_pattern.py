@@ -89,12 +89,15 @@ class Pattern:
 
         Of several, that of the first opening, which is the one that is told.
         """
-        members = {alert.id for alert in self.alerts}
-        stories = [s for s in self.meanwhile.incidents if members & {a.id for a in s.alerts}]
+        stories = [s for s in self.meanwhile.incidents if self.is_of_breaker(s)]
         if not self.openings:
             return stories[0] if stories else None
         opened_at = self.openings[0][0]
         return next((s for s in reversed(stories) if _may_have_caused(s, opened_at)), None)
+
+    def is_of_breaker(self, story: IncidentStory) -> bool:
+        """Whether an incident holds an alert of these breakers."""
+        return bool({alert.id for alert in self.alerts} & {a.id for a in story.alerts})
 
 
 def _may_have_caused(story: IncidentStory, opened_at: datetime) -> bool:
@@ -152,7 +155,7 @@ def pattern_rows(context: ToolContext, found: Pattern) -> dict[str, Any]:
         "alerts": [alert_row(context, alert) for alert in found.alerts[:ROWS_MAX]],
         "columns": ["at", "highest"],
         "counts": [_count_row(count) for count in found.counts[:_SERIES_MAX]],
-        "meanwhile": _meanwhile(context, found.meanwhile),
+        "meanwhile": _meanwhile(context, found),
     }
 
 
@@ -196,10 +199,12 @@ def _count_row(count: Counted) -> dict[str, Any]:
     }
 
 
-def _meanwhile(context: ToolContext, found: Events) -> dict[str, Any]:
-    """What else happened: incidents with their causes, notes, load tests."""
+def _meanwhile(context: ToolContext, pattern: Pattern) -> dict[str, Any]:
+    """What else happened: incidents (the breakers' own first), notes, load tests."""
+    found = pattern.meanwhile
     names = ("incident", "status", "title_text", "since", "ended_at", "consequence_titles_text")
-    rows = [incident_row(context, story) for story in found.incidents[:_EVENTS_MAX]]
+    stories = sorted(found.incidents, key=pattern.is_of_breaker, reverse=True)[:_EVENTS_MAX]
+    rows = [incident_row(context, story) for story in stories]
     runs = [run_row(run, context.now) for run in found.load_tests[:_EVENTS_MAX]]
     shown = ("scenario", "state", "started_at", "ended_at")
     return {
