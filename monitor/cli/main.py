@@ -83,10 +83,12 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             is_reloaded = wait_for_end(ended, settings, config)
             typer.echo(say("run.stopping"))
             with ending_within(END_SECONDS):
+                if way_in is not None:
+                    way_in.begin_to_stop()
                 app.loads.stop_all()
+                scheduler.stop()
                 if way_in is not None:
                     way_in.stop()
-                scheduler.stop()
                 app.outbox.deliver_last(app.clock())
                 app.close()
         if is_reloaded:

@@ -38,6 +38,7 @@ class Supervised:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _process: subprocess.Popen[bytes] | None = None
     _thread: threading.Thread | None = None
+    _ends_at: float = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -49,12 +50,22 @@ class Supervised:
         self._thread = threading.Thread(target=self._supervise, name=self.name, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End it; what it is doing has a few seconds."""
+    def begin_to_stop(self) -> None:
+        """Ask it to end; what it is doing has a few seconds, in which others may end too."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
-        process = self._process
-        if process is not None:
-            _end(process)
+        self._ends_at = monotonic() + _END_SECONDS
+        if (process := self._process) is not None:
+            process.terminate()
+
+    def stop(self) -> None:
+        """End it, if need be by force."""
+        self.begin_to_stop()
+        if (process := self._process) is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, self._ends_at - monotonic()))
+            process.kill()
         if self._thread is not None:
             self._thread.join(_END_SECONDS)
 
@@ -80,7 +91,9 @@ class Supervised:
             try:
                 is_silent = self._listen(process)
             finally:
-                _end(process, at_once=not self._stopping.is_set())
+                if not self._stopping.is_set():
+                    process.kill()
+                process.wait()
                 self._process = None
         if is_silent:
             return f"gave no sign of life for {self.silent_seconds_max:g} s and was killed"
@@ -101,15 +114,3 @@ class Supervised:
                     if line != BEAT.encode():
                         self.say(line.decode("utf-8", "replace"))
         return True
-
-
-def _end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
-    """Ask it to end, and make it end if it does not."""
-    if at_once:
-        process.kill()
-    else:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_END_SECONDS)
-        process.kill()
-    process.wait()
