@@ -114,3 +114,10 @@ def test_check_tells_of_a_receiver_that_config_check_refuses(file, monkeypatch):
     assert "SLACK_BOT_TOKEN" in refused
     assert refused in call("check", "breakers", "-c", file, code=3)
     assert refused in call("check", "breakers", "--json", "-c", file, code=3)
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"], ids=["xlsx", "xls"])
+def test_a_workbook_in_place_of_a_series_is_named_as_that(tmp_path, start):
+    path = tmp_path / "series.csv"
+    path.write_bytes(start + bytes(range(256)) * 4)
+    assert "Excel workbook" in call("backtest", path, code=3)

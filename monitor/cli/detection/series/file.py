@@ -71,6 +71,7 @@ class _Written:
     numbers: dict[int, NumberForm]
 
 
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx, xls
 _ASKED_NOTHING = Asked()
 
 
@@ -90,6 +91,8 @@ def read_series(path: Path, asked: Asked = _ASKED_NOTHING) -> ReadSeries:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(_HEAD_BYTES)
+    if start.startswith(_WORKBOOKS):
+        raise SeriesFileError("workbook")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     try:
