@@ -44,7 +44,7 @@ main = typer.Typer(
 @main.command()
 def run(config: ConfigOption = None, verbose: bool = False) -> None:
     """Run the scheduler: checks, alerts, delivery, reports. Stop it with Ctrl-C or SIGTERM."""
-    from monitor.cli.configuration.reload import start_anew, wait_for_end
+    from monitor.cli.configuration.reload import end_all, start_anew, wait_for_end
     from monitor.cli.configuration.start import start_lines
     from monitor.cli.mcp.commands import http_way_in
     from monitor.scheduling.integrity import examine_at_start, integrity_jobs
@@ -83,14 +83,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             is_reloaded = wait_for_end(ended, settings, config)
             typer.echo(say("run.stopping"))
             with ending_within(END_SECONDS):
-                if way_in is not None:
-                    way_in.begin_to_stop()
-                app.loads.stop_all()
-                scheduler.stop()
-                if way_in is not None:
-                    way_in.stop()
-                app.outbox.deliver_last(app.clock())
-                app.close()
+                end_all(app, scheduler, way_in)
         if is_reloaded:
             start_anew()
     except LockedError as error:

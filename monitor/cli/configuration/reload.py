@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +15,11 @@ from monitor.cli.common import catalog_in
 from monitor.cli.configuration.commands import require_valid
 from monitor.config.models import Config, ConfigError, load
 from monitor.scheduling.shutdown import ShutdownRequested
+
+if TYPE_CHECKING:
+    from monitor.app import App
+    from monitor.scheduling.schedule import Scheduler
+    from monitor.scheduling.supervisor import Supervised
 
 _LOOK_SECONDS = 0.2
 
@@ -63,3 +68,15 @@ def _changed(before: Any, after: Any, path: str) -> Iterator[str]:
             yield from _changed(before.get(key), after.get(key), at)
     elif before != after:
         yield path
+
+
+def end_all(app: App, scheduler: Scheduler, way_in: Supervised | None) -> None:
+    """Let everything come to its end, what takes longest first."""
+    if way_in is not None:
+        way_in.begin_to_stop()
+    app.loads.stop_all()
+    scheduler.stop()
+    if way_in is not None:
+        way_in.stop()
+    app.outbox.deliver_last(app.clock())
+    app.close()
