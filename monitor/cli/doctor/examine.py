@@ -104,7 +104,11 @@ def _receivers(config: Config) -> Iterator[Finding]:
 
 
 def _platform(config: Config, catalog: Catalog) -> Iterator[Finding]:
-    platform = platform_of(config)
+    try:
+        platform = platform_of(config)
+    except ConfigError as error:
+        yield Finding("checks_broken", Status.UNKNOWN, params={"error": str(error)})
+        return
     told: set[tuple[str, str]] = set()
     for part, fact in platform.services.healths().items():
         if isinstance(fact, Unavailable):

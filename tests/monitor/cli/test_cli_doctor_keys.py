@@ -1,5 +1,7 @@
 """The doctor names the key of the part that is out of reach; what is impossible is refused."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -48,6 +50,17 @@ def test_each_part_that_cannot_be_reached_is_told_with_its_own_key(config):
 
 def _tells(line: str, part: str, key: str) -> bool:
     return f" {part}: " in line and f"address is {key}" in line
+
+
+@pytest.mark.parametrize("option", ["ssl_ca", "ssl_cert", "ssl_key"])
+def test_a_certificate_that_is_not_there_is_a_line_of_the_doctor_and_not_its_end(config, option):
+    file = Path(config)
+    file.write_text(file.read_text().replace('/pay"', f'/pay?{option}=/nowhere/ca.pem"'))
+    result = CliRunner().invoke(main, ["doctor", "-c", config])
+    assert result.exit_code == 3
+    assert "platform.database.urls.shard1: " in result.output
+    assert "/nowhere/ca.pem" in result.output
+    assert "Heartbeat" in result.output
 
 
 def test_a_report_of_a_day_to_come_is_refused(config):
