@@ -68,8 +68,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             app.loads.sweep()
             app.outbox.release(app.clock())
             jobs = [*app.jobs(), *integrity_jobs(app.store, watch), *heart]
-            abandon = app.runner.abandoned.set
-            set_back = partial(_clock_set_back, app)
+            abandon, set_back = app.runner.abandoned.set, partial(_clock_set_back, app)
             scheduler = Scheduler(
                 app.calendar, jobs, abandon=abandon, watch=watch, set_back=set_back
             )
@@ -78,8 +77,7 @@ def run(config: ConfigOption = None, verbose: bool = False) -> None:
             scheduler.start()
             if way_in is not None:
                 way_in.start()
-            for line in start_lines(app, settings):
-                typer.echo(line)
+            typer.echo("\n".join(start_lines(app, settings)))
             is_reloaded = wait_for_end(ended, settings, config)
             typer.echo(say("run.stopping"))
             with ending_within(END_SECONDS):
