@@ -142,8 +142,8 @@ def test_a_platform_that_is_not_there_is_no_measurement(api):
         (f"{GET} check(1, {{ no: () => false }});", "", "invalid", "checks_failed"),
         (
             GET,
-            "export const options = { iterations: 1, thresholds:"
-            " { 'http_req_duration{name:never}': ['avg<1'] } };",
+            "import { Trend } from 'k6/metrics'; const never = new Trend('never');"
+            "export const options = { iterations: 1, thresholds: { never: ['avg<1'] } };",
             "invalid",
             "threshold_without_data",
         ),
@@ -178,6 +178,18 @@ def test_an_outcome_is_named(api, tmp_path, body, head, state, reason):
     assert (run.state, run.reason) == (state, reason), run.log
     assert bool(run.figures) == (state != "invalid")
     assert run.scenario == "a script"
+
+
+@needs_k6
+def test_a_limit_on_a_part_that_stayed_empty_is_not_judged_and_named(api, tmp_path):
+    head = (
+        "export const options = { iterations: 1, thresholds:"
+        " { 'http_req_duration{name:never}': ['avg<1'] } };"
+    )
+    run = ran(k6.run(plan(api, script(tmp_path, GET, head)), NOW))
+    assert (run.state, run.reason) == ("unjudged", ""), run.log
+    assert run.unjudged == ("http_req_duration{name:never} avg<1",)
+    assert run.figures
 
 
 @needs_k6
