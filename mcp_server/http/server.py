@@ -19,6 +19,7 @@ from mcp_server.access.tokens import tokens_to_serve
 from mcp_server.context import ToolContext
 from mcp_server.http.access_log import AccessLog
 from mcp_server.http.connections import BoundedConnection, cut_overdue
+from mcp_server.http.names import PlainNames
 from mcp_server.server import server_of
 from mcp_server.time_limit import LEFT_MAX, calls_left
 from monitor.config.models import Config
@@ -161,7 +162,7 @@ class HttpServer:
             max_sessions=_SESSIONS_MAX,
             session_idle_timeout=_SESSION_IDLE_SECONDS,
         )
-        return AccessLog(app)
+        return AccessLog(PlainNames(app))
 
 
 def is_free(host: str, port: int) -> bool:

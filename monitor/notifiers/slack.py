@@ -24,6 +24,7 @@ from monitor.domain.delivery import (
     Sender,
 )
 from monitor.domain.statement import InvalidError
+from monitor.notifiers.slack_api.clients import StayingWebClient, StayingWebhookClient
 from monitor.notifiers.slack_api.errors import (
     BLOCKS_REFUSED,
     CHANNEL_LOST,
@@ -78,7 +79,7 @@ def _secret(variable: str, option: str) -> str:
 
 
 def _web_client(token: str, options: SlackOptions) -> WebClient:
-    return WebClient(
+    return StayingWebClient(
         token=token,
         base_url=options.base_url.rstrip("/") + "/",
         timeout=options.timeout_seconds,  # type: ignore[arg-type]  # any number serves
@@ -88,7 +89,7 @@ def _web_client(token: str, options: SlackOptions) -> WebClient:
 
 
 def _webhook_client(url: str, options: SlackOptions) -> WebhookClient:
-    return WebhookClient(
+    return StayingWebhookClient(
         url,
         timeout=options.timeout_seconds,  # type: ignore[arg-type]  # any number serves
         retry_handlers=[],
