@@ -35,13 +35,23 @@ _TOGETHER = ("S1", "S3", "S4", "L13", "X1", "X2", "X3")
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
-    """What is to be looked at: all rows, or those since a time, or what is new (None)."""
+    """What is to be looked at: all rows, or those since a time, or what is new (None).
+
+    Breaks of the invariants `only` are listed, if any are named; all are looked for. A sweep ends
+    after `seconds_max`.
+    """
 
     options: Options
     memory: Memory
     is_full: bool = False
     since: datetime | None = None
     shard: str = ""
+    only: tuple[str, ...] = ()
+    seconds_max: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that no invariant has."""
+        replace(self.options, only=self.only)
 
     @property
     def known(self) -> Mapping[str, Known]:
@@ -62,6 +72,7 @@ def reconcile(
     ids = {shard: open_ids(known) for shard, known in request.known.items()}
     books = platform.database.books(now, window, ids, request.shard)
     sweep = Sweep(platform.database, replace(window, counts_rows=True), clock, progress)
+    sweep.seconds_max = request.seconds_max
     swept = sweep.run(request.shard) if request.is_full else ()
     names = frozenset(e.id for e in selected(request.options.only, request.options.ignore))
     streams = Streams() if request.shard else look_at_streams(platform.kafka, names)
@@ -119,7 +130,9 @@ def _rotated(
 def _is_asked(finding: Finding, request: ReconcileRequest) -> bool:
     """A finding without an own shard ("could not look") is everybody's."""
     shard = str(finding.params.get("shard", request.shard))
-    return request.wants(shard)
+    is_named = finding.params.get("invariant") in request.only
+    is_named = is_named or not request.only or finding.status is Status.UNKNOWN
+    return is_named and request.wants(shard)
 
 
 def _full_only(request: ReconcileRequest) -> tuple[str, ...]:
@@ -186,7 +199,8 @@ def _looks(
 
 def _breaks(request: ReconcileRequest, facts: Facts, after: Memory) -> Iterator[FoundBreak]:
     """All breaks that are open now, by shard and invariant, oldest first."""
-    entries = {e.id: e for e in selected(request.options.only, request.options.ignore)}
+    listed = selected(request.options.only, request.options.ignore)
+    entries = {e.id: e for e in listed if not request.only or e.id in request.only}
     fresh = {(b.shard, b.invariant, b.key): b for books in _books(facts) for b in books.breaks}
     for shard in [each for each in after["shards"] if request.wants(each)]:
         open_ = open_breaks(shard, after["shards"][shard])

@@ -25,6 +25,7 @@ class Sweep:
     window: Window
     clock: Callable[[], datetime]
     progress: Progress
+    seconds_max: float | None = None  # for all shards together; None: as long as it takes
     totals: dict[str, int] = field(default_factory=dict)  # rows by shard, once it runs
     _done: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,7 +44,11 @@ class Sweep:
 
     def _steps(self, shard: str, size: Size) -> Iterator[tuple[str, Fact[Swept]]]:
         """A step that takes too long is left out; a shard that cannot be reached is given up."""
+        begun = self.clock()
         for step in count():
+            if self.seconds_max and (self.clock() - begun).total_seconds() > self.seconds_max:
+                yield shard, self._out_of_time(shard)
+                return
             [swept] = self.database.sweep(self.clock(), self.window, {shard: step})
             yield shard, swept
             if isinstance(swept, Unavailable):
@@ -54,6 +59,10 @@ class Sweep:
                 self._advance(swept.rows or 0)
                 if swept.is_last:
                     return
+
+    def _out_of_time(self, shard: str) -> Unavailable:
+        params = {"shard": shard, "seconds_max": self.seconds_max}
+        return Unavailable(f"database/{shard}", Why.LIMIT, "database_time_limit", params)
 
     @property
     def _total(self) -> int:

@@ -314,6 +314,14 @@ def test_the_open_breaks_are_told_by_age_with_their_payments(app):
     assert plain["data_oldest"][0][:5] == ["shard1", "L1", "payment 2", 2, 2000]
 
 
+def test_the_payments_of_named_breaks_are_listed_with_how_far_was_looked(app):
+    plain = answer(app, "reconciliation_check", full=True, only=["l1", "L5"])
+    assert plain["evidence"]["columns"][3] == "payment_id"
+    assert {row[1] for row in plain["evidence"]["data_breaks"]} <= {"L1", "L5"}
+    assert all(one["all_rows_totalled_since"] for one in plain["evidence"]["looked"])
+    assert "L99" in refused(app, "reconciliation_check", only=["L99"])
+
+
 # --- through the monitoring-service -------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from store_case import record
 from checks.load_test import CHECK
 from checks.sources.facts.unavailable import Unavailable, Why, monitoring_gap
 from mcp_server.server import build_server
+from monitor.domain.books.discrepancies import Extent, OpenBreaks
 from monitor.domain.check import Finding, Metric, Status
 
 KAFKA_DOWN = Finding("service_down", Status.CRIT, "kafka", {"part": "kafka"})
@@ -203,6 +204,17 @@ def test_the_books_are_broken_unavailable_or_well(tmp_path):
         assert plain["verdict"] == verdict and words in plain["summary"]
     app = app_with(tmp_path, {"reconciliation": found()})
     assert answer(app, "reconciliation_check")["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("whole_at", "words"), [(None, "not all rows were totalled"), (NOW, "The books hold")]
+)
+def test_the_books_hold_only_where_all_rows_were_totalled(tmp_path, whole_at, words):
+    extent = Extent("shard1", NOW, whole_at)
+    verdict = replace(found(), records=(OpenBreaks((), (extent,)),))
+    plain = answer(app_with(tmp_path, {"reconciliation": verdict}), "reconciliation_check")
+    assert words in plain["summary"]
+    assert plain["evidence"]["looked"][0]["shard"] == "shard1"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ OURS: dict[str, list[str]] = {
     ],
     "monitor.load_tests": [*DOMAIN, "monitor.store", "monitor.load_tests"],
     "monitor.app": ["monitor", "checks", "-monitor.cli"],
+    "monitor.recording.reconcile": ["monitor", "checks", "-monitor.cli"],
     "monitor.cli.demo": ["monitor", "demo", "checks.k6"],
     "monitor.cli.mcp": ["monitor", "mcp_server"],
     "monitor.cli.loadtest": ["monitor", "checks.k6"],
@@ -133,7 +134,7 @@ OURS: dict[str, list[str]] = {
     ],
     # A topic's tools answer by themselves, but for what is asked alike in several.
     "mcp_server.tools.books": [
-        *("mcp_server.tools.books", *ANSWERING),
+        *("mcp_server.tools.books", "monitor.recording.reconcile", *ANSWERING),
         *("mcp_server.tools.history.spans", "mcp_server.tools.payments"),
     ],
     "mcp_server.tools.breakers": [

@@ -14,8 +14,6 @@ import typer
 from monitor.cli.common import ConfigOption, build, fail, load, refuse
 
 if TYPE_CHECKING:
-    from checks.books.by_hand import ReconcileRequest
-    from monitor.app import App
     from monitor.config.models import Config
     from monitor.domain.books.reconciliation import Reconciled
     from monitor.text.catalog import Catalog
@@ -30,11 +28,13 @@ def reconcile(
             metavar="T",
         ),
     ] = "",
+    only: Annotated[str, typer.Option(metavar="L1,L5")] = "",
     out: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Look at the books now, and list every break of them; records nothing."""
+    from monitor.recording.reconcile import reconcile_now
     from monitor.text.plain.discrepancies import reconciled_json
     from monitor.text.terminal.discrepancies import show_reconciled
 
@@ -43,9 +43,23 @@ def reconcile(
     if full and start:
         refuse("full_since")
     _check(settings, shard, out)
+    names = tuple(name.strip().upper() for name in only.split(",") if name.strip())
     app = build(settings, senders={})
     try:
-        result = _looked(app, _request(app, full, start, shard))
+        with _progress(app.catalog, full) as progress:
+            result = reconcile_now(
+                app.store,
+                app.runner.platform,
+                app.options_of("reconciliation"),
+                app.clock,
+                full=full,
+                since=start,
+                shard=shard,
+                only=names,
+                progress=progress,
+            )
+    except ValueError as error:
+        fail(error)
     finally:
         app.close()
     if as_json:
@@ -86,31 +100,12 @@ def _check(settings: Config, shard: str, out: Path | None) -> None:
             fail(error)
 
 
-def _request(app: App, full: bool, start: datetime | None, shard: str) -> ReconcileRequest:
-    from checks.books.by_hand import ReconcileRequest
-    from checks.reconciliation import CHECK
-    from monitor.config.plan import configured
-    from monitor.store.passes.memory import memory_of
-
-    options = configured(app.config, CHECK.name)
-    with app.store.read() as tx:
-        memory = memory_of(tx, CHECK.name)
-    return ReconcileRequest(options, memory, full, start, shard)
-
-
-def _looked(app: App, request: ReconcileRequest) -> Reconciled:
-    from checks.books.by_hand import reconcile as looked
-
-    with _progress(app.catalog, request) as progress:
-        return looked(app.runner.platform, request, app.clock, progress)
-
-
 @contextmanager
-def _progress(catalog: Catalog, request: ReconcileRequest) -> Iterator[Callable[[int, int], None]]:
+def _progress(catalog: Catalog, is_full: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; the rows of a sweep, or that something is going on."""
     from monitor.cli.progress import rows_bar
 
-    title = catalog.say("reconcile.sweeping" if request.is_full else "reconcile.looking")
+    title = catalog.say("reconcile.sweeping" if is_full else "reconcile.looking")
     with rows_bar(title, catalog.say("reconcile.rows")) as progress:
         yield progress
 

@@ -57,3 +57,8 @@ class Reconciled:
     full_only: tuple[str, ...] = ()
     together_only: tuple[str, ...] = ()
     is_full: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all rows of all shards were looked at, now or in rotation."""
+        return bool(self.looks) and all(one.extent and one.extent.whole_at for one in self.looks)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from monitor.domain.books.discrepancies import AgeBucket, ageing
+from monitor.domain.books.discrepancies import AgeBucket, Extent, ageing
 from monitor.domain.books.reconciliation import FoundBreak, LookedAt, Reconciled
 from monitor.domain.check import Finding, Status
 from monitor.text.catalog import Catalog
@@ -44,7 +44,18 @@ def reconciled_json(result: Reconciled, catalog: Catalog) -> dict[str, Any]:
 def _look_json(one: LookedAt) -> dict[str, Any]:
     since = one.since.isoformat() if one.since else None
     rows = {"rows": one.rows, "rows_total": one.rows_total}
-    return {"shard": one.shard, "since": since, "payments": one.payments, **rows}
+    look = {"shard": one.shard, "since": since, "payments": one.payments, **rows}
+    return {**look, **extent_json(one.extent)}
+
+
+def extent_json(extent: Extent | None) -> dict[str, Any]:
+    """How far the looks at a shard reach, as plain data; None: it is not known."""
+    whole_at = extent.whole_at if extent else None
+    return {
+        "totalled_since": whole_at.isoformat() if whole_at else None,
+        "drift_krw": extent.drift_krw if extent else None,
+        "unexplained_krw": extent.unexplained_krw if extent else None,
+    }
 
 
 def break_row(found: FoundBreak, result: Reconciled, catalog: Catalog) -> dict[str, Any]:
@@ -106,6 +117,21 @@ def look_text(one: LookedAt, result: Reconciled, catalog: Catalog) -> str:
         total = one.rows if one.rows_total is None else one.rows_total
         return catalog.say("reconcile.looked_at_all", **params, rows=one.rows, total=total)
     return catalog.say("reconcile.looked_at", **params, since=one.since)
+
+
+def extent_text(one: LookedAt, result: Reconciled, catalog: Catalog) -> str:
+    """How far all looks at a shard reach, and what of its control total is open."""
+    extent = one.extent
+    if extent is None or extent.whole_at is None:
+        return catalog.say("reconcile.totalled_never", shard=one.shard)
+    return catalog.say(
+        "reconcile.totalled",
+        shard=one.shard,
+        whole_at=extent.whole_at,
+        drift_krw=extent.drift_krw,
+        unexplained_krw=extent.unexplained_krw,
+        _now=result.at,
+    )
 
 
 def unavailable_text(finding: Finding, catalog: Catalog) -> str:

@@ -16,6 +16,7 @@ from monitor.text.filters import clean, clock, duration, krw, number
 from monitor.text.plain.discrepancies import (
     ages,
     details_text,
+    extent_text,
     groups,
     look_text,
     unavailable_text,
@@ -34,6 +35,7 @@ def show_reconciled(result: Reconciled, catalog: Catalog) -> None:
 def _parts(result: Reconciled, catalog: Catalog) -> Iterator[RenderableType]:
     for look in result.looks:
         yield Text(look_text(look, result, catalog))
+        yield Text(extent_text(look, result, catalog))
     for shard, invariant, severity, ones in groups(result):
         at_least = (shard, invariant) in result.truncated
         yield Text("")
@@ -122,7 +124,8 @@ def _unavailable(result: Reconciled, catalog: Catalog) -> Iterator[RenderableTyp
 
 
 def _verdict(result: Reconciled, catalog: Catalog) -> str:
-    key = "well" if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
+    well = "well" if result.is_whole else "well_so_far"
+    key = well if result.status is Status.OK else "unknown" if not result.breaks else "breaks"
     amount = money_in(found.one for found in result.breaks)
     said = catalog.say(f"reconcile.{key}", count=len(result.breaks), amount_krw=amount)
     return f"{DOTS[result.status]} {said}"

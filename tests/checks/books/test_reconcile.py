@@ -331,3 +331,31 @@ def test_without_shards_it_says_what_to_configure(tmp_path):
     told = call("-c", file, code=3)
     assert "[platform.database]" in told
     assert "urls.shard1" in told
+
+
+def test_the_breaks_of_some_invariants_alone_are_listed(pair):
+    pair[0].disorder("L5", payment=9)
+    pair[1].disorder("L1", payment=10)
+    pair[1].disorder("L3", payment=16)
+    result = looked(pair, only=("L1", "L5"), **FULL)
+    assert found(result) == {("shard1", "L5", 9), ("shard2", "L1", 10)}
+    assert looked(pair, only=("L4",), **FULL).breaks == ()
+
+
+def test_an_invariant_that_there_is_not_is_refused(pair):
+    with pytest.raises(ValueError, match="L99"):
+        looked(pair, only=("L99",))
+
+
+def test_a_look_says_how_far_the_rows_were_totalled_and_what_is_open(pair):
+    pair[0].run("UPDATE ledger_entry SET amount = amount + 7 WHERE payment_id IN (4, 7, 11)")
+    one, other = (look.extent for look in looked(pair, **FULL).looks)
+    assert (one.whole_at, one.drift_krw, one.unexplained_krw) == (LATER, 21, 0)
+    assert (other.whole_at, other.drift_krw) == (LATER, 0)
+    few = Options(ignore=OPTIONS.ignore, block_payments=10, payments_per_hour=120)
+    assert not looked(pair, options=few, **SINCE).is_whole
+
+
+def test_a_sweep_that_takes_too_long_ends_and_says_so(pair):
+    result = looked(pair, seconds_max=-1.0, **FULL)
+    assert result.status is Status.UNKNOWN
