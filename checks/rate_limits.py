@@ -158,9 +158,10 @@ def _unavailable(
     else:
         yield from _lost(use for use in facts.uses if _is_unclear(use, options))
     lacking = [f"{action}_max" for action in ACTIONS if action not in options.capacities()]
-    if lacking or limited.by_action:
-        hidden = [r for r in facts.requests.values() if isinstance(r, Unavailable)]
-        yield from ((request, "requests") for request in hidden)
+    needed = bool(lacking or limited.by_action)
+    for request in facts.requests.values():  # what cannot be seen for now ends nothing
+        if isinstance(request, Unavailable) and (needed or request.why is not Why.NOT_VISIBLE):
+            yield request, "requests"
     if not lacking:
         return
     keys = ", ".join(f"checks.rate_limits.{key}" for key in lacking)

@@ -89,4 +89,12 @@ def test_refused_requests_are_told_though_redis_cannot_be_seen():
 def test_an_instance_that_does_not_count_is_not_well_where_only_its_count_would_tell():
     hidden = REFUSED["redis"]
     assert keys(last((0, limited(0, ingest2=hidden)))) == {"monitoring_gap:redis": "unknown"}
-    assert keys(last((0, limited(0, ingest2=hidden)), **LIMITS)) == {}
+    assert keys(last((0, limited(0, ingest2=hidden)), **LIMITS)) == {
+        "monitoring_gap:redis": "unknown"
+    }
+
+
+def test_what_was_refused_is_not_over_because_nobody_counts_any_more():
+    gone = rate_limits.Facts((use(1),), {"ingest": REFUSED["redis"]})
+    looks = (0, limited(0)), (1, limited(25)), (7, gone), (8, gone)
+    assert keys(last(*looks, **LIMITS)) == {"monitoring_gap:redis": "unknown"}
