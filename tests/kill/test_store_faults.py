@@ -194,7 +194,9 @@ def test_a_beginning_that_is_scribbled_over_is_told_once_also_by_the_next_proces
     with running(place) as run:
         assert run.process.wait(WAIT_SECONDS) == 3
         assert (run.told(FAILING), run.told(OVER)) == ((1, 1), (0, 0))
-    assert "Unknown: the monitor's own database cannot be used" in run.log.read_text("utf-8")
+    assert "Unknown: the monitor's own database cannot be used" in run.log.read_text(
+        "utf-8", "replace"
+    )
     assert run.log.stat().st_size < LOG_BYTES_MAX
 
 

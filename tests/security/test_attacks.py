@@ -161,6 +161,7 @@ def test_a_server_that_dies_is_started_again_beside_the_watch(watched):
     since, before = time.time(), watched.server_pid
     os.kill(before, signal.SIGKILL)
     soon(lambda: watched.answers() and watched.server_pid != before, 60)
+    soon(lambda: len(watched.gaps(since)) > 3)
     assert late(watched, since) < LATE_SECONDS_MAX
 
 

@@ -38,7 +38,7 @@ class Watched:
     def told(self, text: str) -> tuple[int, int]:
         """How often Slack and the console were told so."""
         slack = sum(text in message.marker for message in self.place.slack.accepted)
-        printed = (self.place.folder / "out").read_text("utf-8")
+        printed = (self.place.folder / "out").read_text("utf-8", "replace")
         return slack, printed.count(text)
 
     def passes(self) -> int:

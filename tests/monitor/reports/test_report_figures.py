@@ -60,7 +60,7 @@ def test_payments_and_payments_a_minute_change_alike(store, before, now):
     assert total.change is not None
     assert rate.change == total.change
     assert rate.now == pytest.approx(total.now / 1440)
-    rows = figure_rows([total, rate], ENGLISH)
+    rows = figure_rows([total, rate], "daily", ENGLISH)
     assert rows[0].change == rows[1].change
 
 
@@ -89,7 +89,7 @@ def figure(word: str, change: float, series: str = "response_ms{redis}", **more)
 
 
 def test_a_change_that_matters_is_marked_and_one_that_does_not_is_no_number():
-    worse, same = figure_rows([figure("regression", 0.9), figure("same", 0.02)], ENGLISH)
+    worse, same = figure_rows([figure("regression", 0.9), figure("same", 0.02)], "daily", ENGLISH)
     assert worse.line.startswith("🟠")
     assert "+90 %" in worse.line
     assert same.line[0] not in "🟠🟢"
@@ -98,7 +98,7 @@ def test_a_change_that_matters_is_marked_and_one_that_does_not_is_no_number():
 
 
 def test_a_large_change_is_not_called_the_same_because_few_hours_bear_it():
-    [row] = figure_rows([figure("same", 0.5)], ENGLISH)
+    [row] = figure_rows([figure("same", 0.5)], "daily", ENGLISH)
     assert "+50 %" in row.line
 
 
