@@ -95,6 +95,7 @@ HIDDEN_BY: dict[str, dict[str, str]] = {
         "relay_stalled": "nothing comes that could wait",
         "shard_down": "a consumer stands still without its database",
         "traffic_gone": "nothing comes that could wait",
+        "pg_refusing": "hardly anything comes that could wait",
     },
     "ledger_entry_missing": {
         "broker_down": "a capture that was not carried leaves no entry",
