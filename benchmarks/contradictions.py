@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
-from contradictions import mutations
+from contradicted import mutations
 
 from monitor.domain.check import Status
 

@@ -18,8 +18,8 @@ from time import monotonic
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from fault_pairs import Pair, healthy, lived, pairs, row, wrong  # noqa: E402
 from fault_signs import FAULTS  # noqa: E402
+from two_faults import Pair, healthy, lived, pairs, row, wrong  # noqa: E402
 
 HEAD = """\
 | first | second | after | first messages | last messages | judged |

@@ -1,6 +1,6 @@
 """What the checks say of recorded answers: PYTHONPATH=. python benchmarks/replay.py FOLDER
 
-A folder a state, with its index.json, or a JSON file a state (tests/support/replay.py).
+A folder a state, with its index.json, or a JSON file a state (tests/support/replayed.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
-from replay import every_way, now_of, reason_of, states, verdicts
+from replayed import every_way, now_of, reason_of, states, verdicts
 
 from monitor.domain.check import Verdict
 

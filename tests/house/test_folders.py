@@ -73,3 +73,12 @@ def test_shared_prefixes_are_found():
 
 def test_every_list_of_like_things_is_there():
     assert {name_of(folder) for folder in folders()} >= ALIKE
+
+
+def test_no_benchmark_has_the_name_of_a_helper_of_the_tests():
+    """Both folders are on the path of the tests: the one would hide the other."""
+    benchmarks, helpers = (
+        {path.name for path in (ROOT / folder).glob("*.py")}
+        for folder in ("benchmarks", "tests/support")
+    )
+    assert benchmarks & helpers == set()

@@ -1,7 +1,7 @@
 """Two faults, one after the other: each is told, and each has its end."""
 
 import pytest
-from fault_pairs import Pair, healthy, lived, wrong
+from two_faults import Pair, healthy, lived, wrong
 
 pytestmark = pytest.mark.slow
 

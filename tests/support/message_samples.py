@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fault_pairs import healthy
 from simulated import World
 from store_case import fresh_store, record
+from two_faults import healthy
 
 from monitor.domain.alert import Alert, Phase
 from monitor.domain.check import Metric, Status

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contradictions import BREAKS, LOOKS, gateway, mutations, well
+from contradicted import BREAKS, LOOKS, gateway, mutations, well
 
 from checks.sources.actuator.metrics import breakers_from
 from checks.sources.facts.agreement import believed, is_about

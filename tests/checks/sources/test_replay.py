@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from replay import Recorded, Replay, every_way, now_of, reason_of, states, verdicts
+from replayed import Recorded, Replay, every_way, now_of, reason_of, states, verdicts
 
 from checks.sources.connect import Address, connect
 from monitor import plugins
