@@ -37,6 +37,7 @@ from demo.stand_in import StandIn
 MERCHANTS = ("MERCHANT-2", "MERCHANT-3", "MERCHANT 'x\"\\-4")
 KEY = "agreement-1"
 HERE = "payment.dlq"
+LIVED = timedelta(minutes=1)  # of the platform, faster than on the wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def both(tmp_path_factory: Any) -> Iterator[Both]:
         standin = StandIn(
             Path(tmp_path_factory.mktemp("parts")),
             random.getrandbits(32),
-            start=datetime.now(UTC),
+            start=datetime.now(UTC) - LIVED,
             payments_per_minute=0,
             make_parts=on_services(env),
         )
@@ -89,7 +90,7 @@ def both(tmp_path_factory: Any) -> Iterator[Both]:
 
 def live(standin: StandIn) -> None:
     """A few payments and dead letters, a publisher that failed, and then nothing more."""
-    now = datetime.now(UTC)
+    now = standin.now
     with standin.lock:
         for n, merchant in enumerate(MERCHANTS * 3):
             key = KEY if not n else f"agreement-{n}-{random.getrandbits(32)}"
@@ -98,17 +99,18 @@ def live(standin: StandIn) -> None:
         standin.parts.publisher.record(False, now)
         standin.parts.publisher.record(False, now)
     standin.set_fault("poison_message", True)
-    ends_at = time.monotonic() + 40
+    ends_at = time.monotonic() + 120
     while not is_done(standin):
         assert time.monotonic() < ends_at, "the platform did not come to rest"
-        standin.advance(datetime.now(UTC))
-        time.sleep(0.2)
+        standin.advance(standin.now + timedelta(seconds=1))
+        time.sleep(0.1)
     standin.set_fault("poison_message", False)
     for merchant in MERCHANTS:  # they would not outlive a slow test
         key = rate_key(ingest.AUTHORIZE, merchant)
         standin.parts.cache.put(key, "3", datetime.now(UTC) + timedelta(hours=1))
+    standin.advance(datetime.now(UTC))
     for _ in range(20):
-        standin.advance(datetime.now(UTC) + timedelta(milliseconds=1))
+        standin.advance(standin.now + timedelta(milliseconds=1))
         time.sleep(0.1)
 
 
