@@ -213,10 +213,11 @@ class Oracle:
                 continue
             until = ended_at + drain_of(cause.key, alert.key)
             begins_until = ended_at + begins_within_of(cause.key, alert.key)
-            if alert.since > begins_until or self.now > until + _TICK:
-                continue
             # What one check saw critical before is no news when another sees it so later.
             same = [p for p in self.pasts.values() if p.alert.key == alert.key]
+            began = min(p.alert.since for p in same if p.lasts_at(alert.since))
+            if began > begins_until or self.now > until + _TICK:
+                continue
             if alert.status is not Status.CRIT:  # it eased: a cause that drains, too
                 if any(p.was_crit_at(ended_at) for p in same):
                     return True

@@ -45,6 +45,10 @@ class Past:
             self.crit_at = None
         self._worsen(alert)
 
+    def lasts_at(self, at: datetime) -> bool:
+        """Whether it was there already at a moment, and not over."""
+        return self.alert.since <= at and (self.ended_at is None or self.ended_at >= at)
+
     def was_crit_at(self, at: datetime) -> bool:
         """Whether it fired as critical at a moment."""
         if self.crit_at is not None and self.crit_at <= at:

@@ -27,9 +27,9 @@ def release(board: Board) -> None:
 def _leaving(board: Board, incident: Incident, own: Collection[str]) -> set[int]:
     live = {m: a for m, a in board.known(incident) if a.phase is Phase.FIRING}
     held = _held(board, incident, live)
-    if not held:  # it ends now: what became critical at this moment was no part of it
-        return {m for m, a in live.items() if board.has_risen(a, board.now)}
     twice = {m for m, a in live.items() if a.key in own and a.key != incident.root}
+    if not held:  # it ends now: what became critical at this moment was no part of it
+        return twice | {m for m, a in live.items() if board.has_risen(a, board.now)}
     return live.keys() - held | twice
 
 

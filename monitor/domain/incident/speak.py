@@ -106,9 +106,10 @@ def _remind_every(board: Board, incident: Incident) -> timedelta:
 
 
 def _news(board: Board, incident: Incident) -> list[Alert]:
-    """What follows from it, fires, and was neither announced nor known to who acknowledged it."""
-    known = _known(board, incident)
-    return [a for a in board.live(incident) if a.code not in _NO_NEWS and a.key not in known]
+    """What follows from it, fires, and was never announced nor known to who acknowledged it."""
+    known, told = _known(board, incident), incident.announced_sizes
+    fresh = (a for a in board.live(incident) if a.key not in known and a.code not in _NO_NEWS)
+    return [a for a in fresh if _critical_key(a) not in told]  # it may have left, and come back
 
 
 def _known(board: Board, incident: Incident) -> set[str]:
@@ -165,13 +166,14 @@ def _sizes(board: Board, incident: Incident) -> Mapping[str, float]:
 
 
 def _severities(board: Board, incident: Incident) -> Mapping[str, float]:
-    """Of each consequence whether it was announced as critical, now or before."""
+    """Of each consequence, over or not, whether it was announced as critical, now or before."""
     found: dict[str, float] = {}
-    for alert in board.live(incident):
+    for alert in board.members(incident):
         if not board.is_root(incident, alert):
             name = _critical_key(alert)
             before = found.get(name, incident.announced_sizes.get(name, 0.0))
-            found[name] = max(before, float(alert.status is Status.CRIT))
+            is_critical = alert.phase is Phase.FIRING and alert.status is Status.CRIT
+            found[name] = max(before, float(is_critical))
     return found
 
 

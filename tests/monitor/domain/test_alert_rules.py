@@ -43,6 +43,12 @@ def test_what_becomes_critical_again_while_it_drains_speaks(seed):
     assert judge(made(seed), run(made(seed)))[0] == []
 
 
+# A consequence that was told of as over, or by another thread, or that two checks see.
+@pytest.mark.parametrize("seed", [736, 3591, 4505, 8664, 8851])
+def test_a_consequence_that_comes_back_is_told_where_it_belongs_and_once(seed):
+    assert judge(made(seed), run(made(seed)))[0] == []
+
+
 @pytest.mark.parametrize("language", languages())
 def test_every_reason_to_speak_or_to_be_silent_has_its_words(language):
     reasons = set()
@@ -93,11 +99,11 @@ def rules_broken(timeline: Timeline, steps: Iterator[Step]) -> set[str]:
     [("firing", "R1"), ("resolved", "R4"), ("brief", "R8"), ("resolved", "R5")],
 )
 def test_a_message_that_never_comes_breaks_a_rule(kind, rule):
-    found = set()
-    for seed in range(FEW):
-        timeline = made(seed)
-        found |= rules_broken(timeline, dropped(run(timeline), lambda m: m.kind == kind))
-    assert rule in found
+    lost = (
+        rules_broken(made(seed), dropped(run(made(seed)), lambda m: m.kind == kind))
+        for seed in range(FAST)  # a brief message is rare
+    )
+    assert any(rule in broken for broken in lost)
 
 
 def earlier(message: IncidentMessage) -> IncidentMessage:

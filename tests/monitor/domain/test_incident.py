@@ -404,6 +404,40 @@ def test_what_is_accepted_is_no_incident_until_somebody_ends_it():
     assert world.kinds == [("firing", KAFKA)]
 
 
+def test_a_consequence_that_was_over_when_it_was_told_is_told_again_when_it_is_critical():
+    world = World()
+    world.set(KAFKA)
+    world.step(0)
+    world.set(BREAKER, status=Status.WARN)
+    world.step(10)
+    world.set(BREAKER, phase=Phase.RESOLVED, status=Status.WARN)
+    world.set("breaker_open:b/kafka-publisher", status=Status.WARN)
+    world.step(400)
+    assert world.told[-1] == (400, 1, "update", KAFKA)
+    world.at(410)
+    world.set(BREAKER)
+    world.step(410)
+    world.step(430)
+    assert world.told[-1] == (430, 1, "update", KAFKA)
+
+
+def test_what_another_incident_tells_of_makes_the_end_of_a_warning_no_worse():
+    world = World()
+    world.set(KAFKA, status=Status.WARN)
+    world.set(BREAKER, status=Status.WARN)
+    world.step(0)
+    world.at(15)
+    seen_so_too = replace(world.alerts[2], id=3, check="d", since=world.now, fired_at=world.now)
+    world.alerts[3] = replace(seen_so_too, status=Status.CRIT, worst=Status.CRIT)
+    world.step(15)
+    world.at(20)
+    world.set(KAFKA, Phase.RESOLVED, Status.WARN)
+    world.alerts[2] = replace(world.alerts[2], status=Status.CRIT, rose_at=world.now)
+    world.step(20)
+    assert world.incidents[1].worst is Status.WARN
+    assert {2, 3} <= {*world.incidents[2].members}
+
+
 def test_an_acknowledgement_keeps_quiet_about_warnings_but_not_about_a_new_critical():
     world = World()
     world.set(KAFKA)
