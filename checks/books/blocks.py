@@ -7,11 +7,12 @@ balance its known breaks do not explain, is examined at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Protocol, TypeAlias
 
+from checks.books.folding import broken_entries
 from checks.books.memory import Known, entry_mark, is_stopped, merged
 from checks.sources.database.books.blocks import FIRST, MODULUS, Rotation
 from checks.sources.facts.books import Books, Break, Content, Marks, Reach, RotationPart, Totals
@@ -101,12 +102,15 @@ def after_rotation(
     for look in rotated.looks.values():
         if isinstance(look, Books):
             after["breaks"] = merged(after, look, now, names, most)
+    broken = broken_entries(after.get("breaks", {}))
     for totals in part.totals:
-        found = _changed(known, totals, rotated.looks.get(totals.number), part.shard, names)
+        changes = _unmended(known, totals, broken)
+        one = rotated.looks.get(totals.number)
+        found = _changed(known, totals, changes, one, part.shard, names)
         after["breaks"] = merged(after, found, now, names, most)
     failed = any(isinstance(one, Unavailable) or is_stopped(one) for one in rotated.looks.values())
     for totals in part.totals:
-        after["blocks"][str(totals.number)] = _row(known, after, totals, now)
+        after["blocks"][str(totals.number)] = _row(known, after, totals, broken, now)
     after["block_payments"] = options.block_payments
     after["rotation"] = _state(known.get("rotation", {}), part, failed, now)
     return after
@@ -134,23 +138,26 @@ def _state(before: Mapping[str, Any], part: RotationPart, failed: bool, now: dat
     return {**state, "position": part.position}
 
 
-def _row(known: Known, after: Known, totals: Totals, now: datetime) -> Row:
-    """What is remembered of a block: marks, contents, the drift that is left, since when changed.
+def _row(
+    known: Known, after: Known, totals: Totals, broken: Mapping[int, int], now: datetime
+) -> Row:
+    """What is remembered of a block: marks, contents, the drift left, since when changed, breaks.
 
     A change is compared with for a day, so that it is told so long and its undoing is seen.
     """
+    open_now = {str(p): krw for p, krw in broken.items() if totals.low <= p < totals.high}
     before = _before(known, totals)
     left = totals.drift_krw - sum(d for _, d in _differences(after, totals))
     if totals.is_moving:
         left = before[3] if before else 0
     changed_at = None
-    if before and _changes(known, totals):
+    if before and _unmended(known, totals, broken):
         changed_at = before[4] or now.isoformat()
         if now - datetime.fromisoformat(changed_at) < _CHANGE_TOLD:
-            return [*before[:3], left, changed_at]
+            return [*before[:3], left, changed_at, {**open_now, **_broken_before(before)}]
         changed_at = None
     marks = [totals.marks.entry, totals.marks.payment]
-    return [marks, _list(totals.entries), _list(totals.payments), left, changed_at]
+    return [marks, _list(totals.entries), _list(totals.payments), left, changed_at, open_now]
 
 
 def _list(content: Content) -> list[int]:
@@ -186,13 +193,45 @@ def _changes(known: Known, totals: Totals) -> dict[str, tuple[Content, Content]]
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def _broken_before(row: Row) -> Mapping[str, int]:
+    """What was open in a block when it was last taken as it is, or since, by payment."""
+    return row[5] if len(row) > 5 else {}
+
+
+def _unmended(
+    known: Known, totals: Totals, broken: Mapping[int, int]
+) -> dict[str, tuple[Content, Content]]:
+    """The changes of a block, but for those that only mended what was known to be wrong."""
+    changes = _changes(known, totals)
+    was = _broken_before(_before(known, totals) or [])
+    mended = {int(p): krw for p, krw in was.items() if int(p) not in broken}
+    is_mended = all(_mends(mended, totals.low, *pair) for pair in changes.values())
+    return {} if is_mended else changes
+
+
+def _mends(mended: Mapping[int, int], low: int, before: Content, now: Content) -> bool:
+    """Whether a change is that of the mended payment, or comes to what the mended ones were off."""
+    if replace(before, checksum=0) == replace(now, checksum=0):
+        return bool(mended)
+    if (payment := _whose(low, before, now)) is not None and payment in mended:
+        return True
+    moment = sum(krw * (payment - low) for payment, krw in mended.items())
+    off = (before.amount_krw - now.amount_krw, before.moment - now.moment)
+    return bool(mended) and off == (sum(mended.values()), moment)
+
+
 def _changed(
-    known: Known, totals: Totals, look: Fact[Books] | None, shard: str, names: frozenset[str]
+    known: Known,
+    totals: Totals,
+    changes: Mapping[str, tuple[Content, Content]],
+    look: Fact[Books] | None,
+    shard: str,
+    names: frozenset[str],
 ) -> Books:
     """The breaks that the changes of a block are; a block that is as it was has none."""
     key = f"block {totals.number}"
     breaks = []
-    for name, (before, now) in _changes(known, totals).items():
+    for name, (before, now) in changes.items():
         if name in names:
             payment = _whose(totals.low, before, now) or _newly_broken(known, look)
             breaks.append(_change(name, shard, key, payment, before, now))

@@ -41,6 +41,16 @@ def unexplained_krw(breaks: Rows) -> int:
     return total - sum(row[3] for row in breaks.get(_NET, {}).values()) if rows else 0
 
 
+def broken_entries(breaks: Rows) -> dict[int, int]:
+    """The payments that have a break in their entries or their row, and what those come to."""
+    found: Counter[int] = Counter()
+    for invariant, rows in folded({i: r for i, r in breaks.items() if i in _ENTRY_BREAKS}).items():
+        for row in rows.values():
+            if row[0] is not None and invariant != _CONTROL:
+                found[row[0]] += row[3]
+    return dict(found)
+
+
 def _amounts(breaks: Rows) -> dict[int, Counter[str]]:
     """What the breaks of each payment come to, by invariant."""
     found: dict[int, Counter[str]] = {}
