@@ -375,7 +375,7 @@ CASES = {
     "a dead letter arrives": case(
         (dead_letter, lambda real: None),
         "poison_message",
-        2,
+        4,
         r"1 message in payment\.dlq",
         r"payment\.dlq에 메시지 1건",
     ),
