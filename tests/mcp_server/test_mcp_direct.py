@@ -26,6 +26,7 @@ from checks.sources.kafka.source import Kafka
 from checks.sources.prometheus.breakers import PrometheusBreakers
 from checks.sources.prometheus.source import Prometheus
 from checks.sources.redis.source import Redis
+from monitor.app import App
 from monitor.text.catalog import Catalog
 
 QUIET = {"log_level": 0}
@@ -88,8 +89,21 @@ def dead(number: int, **more: Any) -> str:
     return json.dumps(body | error | more)
 
 
-def test_real_dead_letters_are_paged_and_grouped(kafka_app, broker):
+def watch_topic(app: App, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name it among the dead-letter topics: no others are read."""
+    known = type(app).options_of
+
+    def options_of(self: App, check: str) -> Any:
+        options = known(self, check)
+        wanted = {"topics": (topic,), "critical": ()}
+        return replace(options, **wanted) if check == "dead_letters" else options
+
+    monkeypatch.setattr(type(app), "options_of", options_of)
+
+
+def test_real_dead_letters_are_paged_and_grouped(kafka_app, broker, monkeypatch):
     topic = broker.topic("payment.dlq", 3)
+    watch_topic(kafka_app, topic, monkeypatch)
     for partition in range(3):
         broker.send(topic, partition, *(dead(100 * partition + n) for n in range(8)))
     broker.send(topic, 0, dead(7, errorType="JSONDecodeError", payload=EVIL + "x" * 1_000_000))
