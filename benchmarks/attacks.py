@@ -25,19 +25,14 @@ from typing import Any
 
 import httpx
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
+
+from mcp_case import PING
+from own_server import free_port
+
 TOKEN = "read-token-0123456789"
 PAYPULSE = [sys.executable, "-c", "from monitor.cli.main import main; main()"]
-MODERN = {"MCP-Protocol-Version": "2025-11-25"}
-PING = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "attack", "version": "1"},
-    },
-}
+ERA = {"MCP-Protocol-Version": "2025-11-25"}
 
 
 class Target:
@@ -57,7 +52,7 @@ class Target:
         """One tool call within a session."""
         params = {"name": tool, "arguments": arguments}
         body = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
-        self.post(body, **MODERN, **{"Mcp-Session-Id": session})
+        self.post(body, **ERA, **{"Mcp-Session-Id": session})
 
     def rows(self, sql: str, *given: object) -> list[Any]:
         """What the monitor's database holds."""
@@ -69,13 +64,6 @@ class Target:
         url = f"http://127.0.0.1:{self.platform}"
         command = [*PAYPULSE, "demo", "fault", name, state, "--url", url]
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port: int = closed.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

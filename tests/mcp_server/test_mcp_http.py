@@ -19,7 +19,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
-from mcp_case import told, writing_app
+from mcp_case import PING, told, writing_app
 from store_case import rows
 
 from mcp_server.access.tokens import tokens_of
@@ -32,16 +32,6 @@ READ, WRITE = "read-token-0123456789", "write-token-0123456789"
 ENV = {"PAYPULSE_MCP_READ_TOKEN": READ, "PAYPULSE_MCP_WRITE_TOKEN": WRITE}
 NOTE = ("note", {"text": "ingest 2.4 is out"})
 YES = ElicitResult(action="accept", content={"confirm": True})
-PING = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    },
-}
 HEADERS = {"Accept": "application/json, text/event-stream"}
 
 

@@ -16,20 +16,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from mcp_case import PING
 from own_server import free_port
 
 TOKEN = "read-token-0123456789"
 LATE_SECONDS_MAX = 1.0
-PING = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    },
-}
 pytestmark = pytest.mark.slow
 
 

@@ -10,7 +10,7 @@ import time
 
 import httpx
 import pytest
-from mcp_case import writing_app
+from mcp_case import PING, writing_app
 
 from mcp_server.http.access_log import access, log_access_to
 from mcp_server.http.connections import BoundedConnection, Limits
@@ -23,16 +23,6 @@ HEAD = (
     "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
     f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
 )
-PING = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    },
-}
 
 
 @pytest.fixture

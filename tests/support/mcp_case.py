@@ -21,6 +21,17 @@ from monitor.app import App, build
 from monitor.config.models import parse
 from monitor.domain.check import Check, Finding, Verdict
 
+# The first words of a client of the era with handshakes.
+PING = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    },
+}
 NOW = datetime.fromisoformat("2026-11-22T05:30:00+00:00")
 STATISTICS = PaymentStatistics("today", 1234, 123_456_000, (StatusCount("CAPTURED", 1200),))
 
